@@ -1,0 +1,222 @@
+"""Which backends there are, and how a name or a file becomes a module.
+
+The registry is lazy because a library may be missing, heavy, or installed and broken: nothing is
+imported to list the backends, and one broken file does not stop the others.
+"""
+
+import ast
+import difflib
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+ENTRY_POINTS = "gdbench.backends"
+FUNCTIONS = ("prepare", "fit", "to_numpy")
+# Where the name to install differs from the name to import.
+INSTALL_AS = {"sklearn": "scikit-learn", "array_api_compat": "array-api-compat", "cv2": "opencv-python"}
+
+_loaded_files: dict[tuple[Path, int, int], ModuleType] = {}
+
+
+class BackendError(Exception):
+    """A backend cannot be used: its file is broken, or does not keep the contract's form."""
+
+
+class BackendUnavailable(BackendError):
+    """A backend's library is not installed; the message says what to install."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a backend without importing it."""
+
+    name: str
+    summary: str
+    requires: tuple[str, ...]  # import names of the libraries, NumPy and the standard library left out
+    version: str | None  # of those libraries, None where one is missing
+    missing: str | None  # why it cannot be used and what to install, None where it can
+    path: Path | None
+    algorithm: str | None
+    dtypes: tuple[str, ...]
+
+
+def names() -> list[str]:
+    """All known backends: the files of this package first, then those that installed packages offer."""
+    # The reading order of the four core files; every other file follows by name.
+    order = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
+    stems = {path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")}
+    ours = [name for name in order if name in stems] + sorted(stems.difference(order))
+    return ours + sorted(set(_entry_points()) - stems)
+
+
+def load(name_or_path: str | Path) -> ModuleType:
+    """The module of a backend, given its name, the path of a file, or a name offered by a package.
+
+    Raises ValueError where there is no such backend, BackendUnavailable where its library is not
+    installed, and BackendError where its file is broken.
+    """
+    name = str(name_or_path)
+    if _is_path(name_or_path):
+        path = _existing_file(name)
+        module = _guarded(name, lambda: _load_file(path))
+    elif name not in names():
+        raise ValueError(_unknown(name))
+    elif name in _entry_points():
+        module = _guarded(name, _entry_points()[name].load)
+    else:
+        module = _guarded(name, lambda: importlib.import_module(f"backends.{name}"))
+    lacking = [function for function in FUNCTIONS if not callable(getattr(module, function, None))]
+    if lacking:
+        raise BackendError(
+            f"backend {name}: it defines no function {', '.join(lacking)}; a backend defines {', '.join(FUNCTIONS)}"
+        )
+    return module
+
+
+def describe(name_or_path: str | Path) -> Description:
+    """What the source of a backend says of itself; nothing is imported.
+
+    Raises ValueError where there is no such backend.
+    """
+    name = str(name_or_path)
+    if _is_path(name_or_path):
+        path: Path | None = _existing_file(name)
+        name = Path(name).stem
+    elif name not in names():
+        raise ValueError(_unknown(name))
+    elif name in _entry_points():
+        try:
+            spec = importlib.util.find_spec(_entry_points()[name].module)
+        except Exception:  # a package whose parent breaks at import: told when it is loaded
+            spec = None
+        path = Path(spec.origin) if spec and spec.origin else None
+    else:
+        path = Path(__file__).parent / f"{name}.py"
+    try:
+        tree = ast.parse(path.read_bytes()) if path else ast.Module([], [])
+    except (SyntaxError, ValueError, OSError):  # a broken file is an error when it is loaded, never "unavailable"
+        tree = ast.Module([], [])
+    requires = _libraries(tree)
+    absent = [library for library in requires if not _is_installed(library)]
+    constants = _constants(tree)
+    algorithm = constants.get("ALGORITHM")
+    dtypes = constants.get("DTYPES")
+    return Description(
+        name=name,
+        summary=(ast.get_docstring(tree) or "").split("\n")[0],
+        requires=requires,
+        version=None if absent else ", ".join(map(_version, requires)) or None,
+        missing=_install(absent) if absent else None,
+        path=path,
+        algorithm=algorithm if isinstance(algorithm, str) else None,
+        dtypes=tuple(map(str, dtypes)) if isinstance(dtypes, tuple | list) else ("float64", "float32"),
+    )
+
+
+def _is_path(name_or_path: str | Path) -> bool:
+    text = str(name_or_path)
+    return isinstance(name_or_path, Path) or text.endswith(".py") or "/" in text or "\\" in text
+
+
+def _existing_file(name: str) -> Path:
+    path = Path(name).expanduser()
+    if path.suffix != ".py" or not path.is_file():
+        raise ValueError(
+            f"backend: found no Python file {name!r}; allowed: the path of a .py file, or one of {', '.join(names())}"
+        )
+    return path.resolve()
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, names(), 1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"backend: found {name!r}{hint}; allowed: the path of a .py file, or one of {', '.join(names())}"
+
+
+def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
+    offered = {point.name: point for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+    here = Path(__file__).parent
+    # A package must not replace a backend that all figures are compared with.
+    return {name: point for name, point in offered.items() if not (here / f"{name}.py").exists()}
+
+
+def _load_file(path: Path) -> ModuleType:
+    status = path.stat()
+    key = (path, status.st_mtime_ns, status.st_size)  # an edited file is loaded anew
+    if key not in _loaded_files:
+        # A private name, so that a file called numpy.py or bench.py shadows nothing.
+        private = f"_gdbench_file_{hashlib.sha256(str(key).encode()).hexdigest()[:12]}_{path.stem}"
+        spec = importlib.util.spec_from_file_location(private, path)
+        assert spec is not None and spec.loader is not None  # true of every .py file
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[private] = module  # dataclasses and pickling look a module up by its name
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[private]
+            raise
+        _loaded_files[key] = module
+    return _loaded_files[key]
+
+
+def _guarded(name, import_it):
+    """Import, and tell a library that is not installed from a file that is broken."""
+    try:
+        return import_it()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: a file must not end the process that loads it
+        cause: BaseException | None = error
+        while cause is not None:
+            top = (getattr(cause, "name", None) or "").partition(".")[0]
+            if isinstance(cause, ModuleNotFoundError) and top and not _is_installed(top):
+                raise BackendUnavailable(f"backend {name}: {_install([top])}") from error
+            cause = cause.__cause__ or cause.__context__
+        raise BackendError(f"backend {name}: {type(error).__name__} at import: {error}") from error
+
+
+def _install(libraries: list[str]) -> str:
+    packages = " ".join(INSTALL_AS.get(library, library) for library in libraries)
+    return f"{', '.join(libraries)} is not installed; try: pip install {packages}"
+
+
+def _is_installed(library: str) -> bool:
+    try:
+        return importlib.util.find_spec(library) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _libraries(tree: ast.Module) -> tuple[str, ...]:
+    """Top-level packages that a file imports at its top, in order."""
+    found: dict[str, None] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            found.update(dict.fromkeys(alias.name.partition(".")[0] for alias in node.names))
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found[node.module.partition(".")[0]] = None
+    return tuple(name for name in found if name != "numpy" and name not in sys.stdlib_module_names)
+
+
+def _constants(tree: ast.Module) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for node in tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(target, ast.Name) and node.value is not None:
+            try:
+                found[target.id] = ast.literal_eval(node.value)
+            except ValueError:
+                found[target.id] = "(computed)"  # its value is seen only once the file is loaded
+    return found
+
+
+def _version(library: str) -> str:
+    try:
+        return f"{library} {importlib.metadata.version(INSTALL_AS.get(library, library))}"
+    except importlib.metadata.PackageNotFoundError:
+        return library

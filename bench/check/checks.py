@@ -1,0 +1,313 @@
+"""What every backend must do, as small functions: one list for `gdbench check`, the gate of `run` and the tests.
+
+A check takes the backend's module and a dtype, raises Wrong with the evidence, and returns the largest
+error found with the bound it had to keep, or None where it compares no numbers.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from types import ModuleType
+
+import numpy as np
+
+from bench import problem
+from bench.check import fixtures
+from bench.check.bound import UNIT, Reference, reference
+from bench.check.fixtures import Fixture
+from bench.check.oracle import distance, exact_iterates
+
+Measured = tuple[float, float] | None
+
+
+class Wrong(Exception):
+    """A backend computes something wrong. error and bound where numbers were compared."""
+
+    def __init__(self, detail: str, error: float | None = None, bound: float | None = None):
+        super().__init__(detail)
+        self.detail, self.error, self.bound = detail, error, bound
+
+
+def answer(backend: ModuleType, case: Fixture) -> tuple[np.ndarray, np.ndarray]:
+    """beta and losses of one call from the NumPy arrays of `case` to NumPy arrays."""
+    native = backend.prepare(case.X, case.y, case.beta0)
+    beta, losses = backend.fit(*native, case.learning_rate, case.max_iter, case.tol)
+    return backend.to_numpy(beta), backend.to_numpy(losses)
+
+
+def check_form(beta, losses, n_features: int, dtype: str, max_iter: int) -> None:
+    """Types, shapes, dtypes and lengths, before any value is looked at."""
+    for name, array in (("beta", beta), ("losses", losses)):
+        if not isinstance(array, np.ndarray):
+            raise Wrong(f"to_numpy({name}) returned {type(array).__name__}; allowed: numpy.ndarray")
+    if beta.shape != (n_features,):
+        raise Wrong(f"beta has shape {beta.shape}; allowed: ({n_features},)")
+    if losses.ndim != 1 or not 1 <= len(losses) <= max_iter + 1:
+        raise Wrong(f"losses has shape {losses.shape}; allowed: (n_iter + 1,) with 0 <= n_iter <= {max_iter}")
+    for name, array in (("beta", beta), ("losses", losses)):
+        if array.dtype != np.dtype(dtype):
+            raise Wrong(f"{name} has dtype {array.dtype}; allowed: {dtype}, that of X")
+
+
+def judge(beta, losses, expected: Reference, dtype: str) -> tuple[float, float]:
+    """Raise Wrong unless beta and every loss lie within their bounds and all K updates were made."""
+    K = len(expected.losses) - 1
+    check_form(beta, losses, expected.betas.shape[1], dtype, K)
+    if len(losses) != K + 1:
+        last = f" (the last is {losses[-1]}, where J is {expected.losses[len(losses) - 1]:.3g})"
+        why = "" if math.isfinite(losses[-1]) else last
+        raise Wrong(f"losses has {len(losses)} entries{why}; allowed: {K + 1} after {K} updates with tol = 0")
+    error, bound = float(np.linalg.norm(beta - expected.betas[-1])), float(expected.beta_bound[-1])
+    if not error <= bound:  # written so that a NaN is wrong
+        raise Wrong(
+            f"beta is off by {error:.3g} after {K} updates; correct arithmetic is within {bound:.3g}", error, bound
+        )
+    off = np.abs(losses - expected.losses)
+    if not (off <= expected.loss_bound).all():
+        k = int(np.argmin(off <= expected.loss_bound))
+        raise Wrong(
+            f"losses[{k}] is {losses[k]:.9g}, J(beta_{k}) is {expected.losses[k]:.9g}: off by {off[k]:.3g};"
+            f" correct arithmetic is within {expected.loss_bound[k]:.3g}",
+            float(off[k]),
+            float(expected.loss_bound[k]),
+        )
+    return error, bound
+
+
+def returns_the_right_form(backend: ModuleType, dtype: str) -> Measured:
+    case = fixtures.sharp(dtype)[0]
+    for max_iter in (0, 1, 3):
+        beta, losses = answer(backend, replace(case, max_iter=max_iter))
+        check_form(beta, losses, len(case.beta0), dtype, max_iter)
+        if len(losses) != max_iter + 1:
+            raise Wrong(
+                f"losses has {len(losses)} entries; allowed: {max_iter + 1} after {max_iter} updates with tol = 0"
+            )
+    return None
+
+
+def no_update_returns_the_start(backend: ModuleType, dtype: str) -> Measured:
+    case = replace(fixtures.sharp(dtype)[0], max_iter=0)
+    beta, _ = answer(backend, case)
+    if not np.array_equal(beta, case.beta0):
+        raise Wrong(f"with max_iter = 0 beta is {beta}; allowed: the start, {case.beta0}")
+    return None
+
+
+def leaves_its_inputs_alone(backend: ModuleType, dtype: str) -> Measured:
+    case = fixtures.sharp(dtype)[0]
+    inputs = [array.copy() for array in (case.X, case.y, case.beta0)]
+    for array in inputs:
+        array.flags.writeable = False  # read-only arrays must work, too
+    X, y, beta0 = inputs
+    native = backend.prepare(X, y, beta0)
+    arguments = case.learning_rate, case.max_iter, case.tol
+    first = [np.array(backend.to_numpy(a)) for a in backend.fit(*native, *arguments)]
+    # Writable inputs next: a change in place cannot be seen where writing fails.
+    again = backend.prepare(case.X.copy(), case.y.copy(), case.beta0.copy())
+    for _ in range(2):
+        second = [np.array(backend.to_numpy(a)) for a in backend.fit(*again, *arguments)]
+        for name, one, two in zip(("beta", "losses"), first, second, strict=True):
+            if one.shape != two.shape or not np.allclose(one, two, rtol=1e3 * UNIT[dtype], atol=1e3 * UNIT[dtype]):
+                raise Wrong(
+                    f"a second call on the same inputs gave another {name}: fit changes its inputs or keeps a state"
+                )
+    writable = [array.copy() for array in (case.X, case.y, case.beta0)]
+    backend.fit(*backend.prepare(*writable), *arguments)
+    for name, before, after in zip(("X", "y", "beta"), (case.X, case.y, case.beta0), writable, strict=True):
+        if not np.array_equal(before, after):
+            raise Wrong(f"{name} was changed by prepare or fit; allowed: inputs stay as they are")
+    return None
+
+
+def returns_memory_of_its_own(backend: ModuleType, dtype: str) -> Measured:
+    case = fixtures.sharp(dtype)[0]
+    for max_iter in (0, case.max_iter):
+        native = backend.prepare(case.X.copy(), case.y.copy(), case.beta0.copy())
+        arguments = case.learning_rate, max_iter, case.tol
+        result = backend.fit(*native, *arguments)
+        for name, returned in zip(("beta", "losses"), result, strict=True):
+            for source, given in zip(("X", "y", "beta"), native, strict=True):
+                same = returned is given and isinstance(given, list)
+                if isinstance(returned, np.ndarray) and isinstance(given, np.ndarray):
+                    same = np.shares_memory(returned, given)
+                if same:
+                    raise Wrong(f"the {name} returned shares the memory of the {source} given (max_iter = {max_iter})")
+        kept = [np.array(backend.to_numpy(array)) for array in result]
+        backend.fit(*backend.prepare(case.X * 2, case.y + 1, case.beta0 - 1), *arguments)
+        for name, before, now in zip(("beta", "losses"), kept, result, strict=True):
+            if not np.array_equal(before, backend.to_numpy(now), equal_nan=True):
+                raise Wrong(f"the {name} returned changed when fit was called again: a buffer is reused")
+    return None
+
+
+def forgets_earlier_calls(backend: ModuleType, dtype: str) -> Measured:
+    one, other = fixtures.sharp(dtype)[:2]
+    expected = reference(one.X, one.y, one.beta0, one.learning_rate, one.max_iter, dtype, _normwise(backend))
+    answer(backend, other)
+    return judge(*answer(backend, one), expected, dtype)
+
+
+def follows_the_exact_iterates(backend: ModuleType, dtype: str) -> Measured:
+    return _largest(_judge_exactly(backend, case, dtype) for case in fixtures.sharp(dtype))
+
+
+def is_exact_on_integers(backend: ModuleType, dtype: str) -> Measured:
+    if _normwise(backend):  # another algorithm rounds where this one does not
+        return None
+    case = fixtures.integers(dtype)
+    betas, exact_losses = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
+    beta, losses = answer(backend, case)
+    check_form(beta, losses, len(case.beta0), dtype, case.max_iter)
+    for name, computed, exact in (("beta", beta, betas[-1]), ("losses", losses, exact_losses)):
+        if len(computed) != len(exact) or any(float(c) != float(e) for c, e in zip(computed, exact, strict=False)):
+            raise Wrong(
+                f"on small integers, where nothing is rounded, {name} is {list(map(float, computed))};"
+                f" it is exactly {list(map(float, exact))}"
+            )
+    return 0.0, 0.0
+
+
+def fits_every_shape(backend: ModuleType, dtype: str) -> Measured:
+    found = []
+    for case in fixtures.shapes(dtype):
+        expected = reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype, _normwise(backend))
+        found.append(judge(*answer(backend, case), expected, dtype))
+    return _largest(found)
+
+
+def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
+    for case in fixtures.stopping(dtype):
+        _, losses = answer(backend, case)
+        n_iter = len(losses) - 1
+        _, exact = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
+        bounds = reference(
+            case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype, _normwise(backend)
+        ).loss_bound
+        first, last = stop_window([float(loss) for loss in exact], bounds, case.tol, case.max_iter)
+        if not first <= n_iter <= last:
+            allowed = str(first) if first == last else f"{first} to {last}"
+            raise Wrong(f"with tol = {case.tol:g} it made {n_iter} updates; allowed: {allowed}")
+        if (where := broken_rule(losses, case.tol, case.max_iter)) is not None:
+            raise Wrong(
+                f"with tol = {case.tol:g} its own losses break the stop rule at k = {where} (n_iter = {n_iter})"
+            )
+    # Strict: with J_0 = 0 nothing is smaller than tol * J_0, and so nothing may stop it.
+    still = fixtures.stopping(dtype)[0]
+    zero = replace(still, y=still.y * 0, beta0=still.beta0 * 0, max_iter=4)
+    if len(answer(backend, zero)[1]) != 5:
+        raise Wrong("it stopped where the loss change equals tol * J_0 (both 0); the comparison is strict")
+    return None
+
+
+def stops_when_it_diverges(backend: ModuleType, dtype: str) -> Measured:
+    largest = Fraction(float(np.finfo(dtype).max))
+    for case in fixtures.diverging(dtype):
+        _, exact = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, 8)
+        expected = next(k for k, loss in enumerate(exact) if loss > largest)
+        beta, losses = answer(backend, case)
+        check_form(beta, losses, len(case.beta0), dtype, case.max_iter)
+        if math.isfinite(losses[-1]):
+            raise Wrong(
+                f"{case.name}: the last loss is {losses[-1]:.3g}; allowed: none, it overflows at k = {expected}"
+            )
+        slack = 1 if _normwise(backend) else 0
+        if abs(len(losses) - 1 - expected) > slack:
+            raise Wrong(
+                f"{case.name}: it made {len(losses) - 1} updates; allowed: {expected}, where the loss overflows"
+            )
+    return None
+
+
+def meets_least_squares(backend: ModuleType, dtype: str) -> Measured:
+    """Converged on the penguins it is as near to numpy.linalg.lstsq as the conditioning lets both be."""
+    data = problem.penguins()
+    rate = float(np.float32(fixtures.default_learning_rate(data.X)))
+    case = Fixture("penguins", data.X, data.y, np.zeros(data.X.shape[1]), rate, 600).cast(dtype)
+    expected = reference(case.X, case.y, case.beta0, rate, case.max_iter, dtype, _normwise(backend))
+    X, y = case.X.astype(np.float64), case.y.astype(np.float64)
+    solution, _, _, singular = np.linalg.lstsq(X, y)
+    # Golub and Van Loan, Matrix Computations, theorem 5.3.1: the sensitivity of least squares, n d u as backward error.
+    condition = singular[0] / singular[-1]
+    residual = float(np.linalg.norm(y - X @ solution))
+    own = X.size * UNIT["float64"] * condition * (np.linalg.norm(solution) + condition * residual / singular[0])
+    bound = float(expected.beta_bound[-1] + own + np.linalg.norm(expected.betas[-1] - solution))
+    beta, losses = answer(backend, case)
+    check_form(beta, losses, X.shape[1], dtype, case.max_iter)
+    error = float(np.linalg.norm(beta - solution))
+    if not error <= bound:
+        far = f"after {case.max_iter} updates beta is {error:.3g} from the least-squares solution; allowed: {bound:.3g}"
+        raise Wrong(far, error, bound)
+    return error, bound
+
+
+CHECKS: tuple[Callable[[ModuleType, str], Measured], ...] = (
+    returns_the_right_form,
+    no_update_returns_the_start,
+    leaves_its_inputs_alone,
+    returns_memory_of_its_own,
+    forgets_earlier_calls,
+    follows_the_exact_iterates,
+    is_exact_on_integers,
+    fits_every_shape,
+    obeys_the_stop_rule,
+    stops_when_it_diverges,
+    meets_least_squares,
+)
+
+
+def may_stop(losses, loss_bounds, tol: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where |J_{k-1} - J_k| < tol J_0 may hold in correct arithmetic, and where it must, for each k.
+
+    A loss change within rounding of the threshold may fall on either side: this is the one place that
+    says where backends may disagree. losses, loss_bounds: (K + 1,).
+    """
+    losses, loss_bounds = np.asarray(losses), np.asarray(loss_bounds)
+    change = np.abs(np.diff(losses, prepend=np.nan))  # k = 0 has no predecessor, and a NaN is never smaller
+    doubt = loss_bounds + np.append(0.0, loss_bounds[:-1]) + tol * loss_bounds[0] if tol else np.zeros(len(losses))
+    return change < tol * losses[0] + doubt, change < tol * losses[0] - doubt
+
+
+def stop_window(losses, loss_bounds, tol: float, max_iter: int) -> tuple[int, int]:
+    """The first and the last number of updates at which correct arithmetic may stop. losses: (max_iter + 1,)."""
+    may, must = may_stop(losses, loss_bounds, tol)
+    first, last = (int(np.argmax(where)) if where.any() else max_iter for where in (may, must))
+    return first, last
+
+
+def broken_rule(losses, tol: float, max_iter: int) -> int | None:
+    """The k at which stored losses contradict the stop rule beyond rounding, None where they do not."""
+    u = UNIT[losses.dtype.name]
+    values = losses.astype(np.float64)
+    for k in range(len(values)):
+        change = abs(values[k] - values[k - 1]) if k else math.inf
+        slack = 4 * u * (tol * values[0] + values[k])
+        must = not math.isfinite(values[k]) or k == max_iter or change < tol * values[0] - slack
+        may = must or change < tol * values[0] + slack
+        if (k < len(values) - 1 and must) or (k == len(values) - 1 and not may):
+            return k
+    return None
+
+
+def _judge_exactly(backend: ModuleType, case: Fixture, dtype: str) -> Measured:
+    betas, losses = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
+    beta, computed = answer(backend, case)
+    bounds = reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype, _normwise(backend))
+    exact = Reference(np.array(betas, float), np.array(losses, float), bounds.beta_bound, bounds.loss_bound)
+    try:
+        judge(beta, computed, exact, dtype)
+    except Wrong as wrong:
+        raise Wrong(
+            f"{case.name} ({len(case.y)} x {len(case.beta0)}): {wrong.detail}", wrong.error, wrong.bound
+        ) from None
+    return distance(beta, betas[-1]), float(bounds.beta_bound[-1])
+
+
+def _largest(found) -> Measured:
+    """The error nearest to its bound."""
+    return max((pair for pair in found if pair), key=lambda pair: pair[0] / pair[1], default=None)
+
+
+def _normwise(backend: ModuleType) -> bool:
+    return getattr(backend, "ALGORITHM", None) is not None

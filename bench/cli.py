@@ -1,0 +1,337 @@
+"""The command line, as a table of contents: parse, call one wing, print, exit code.
+
+Exit codes, the same for every verb: 0 ok, 1 a backend computes something wrong, 2 usage or bad input,
+3 a backend failed, 4 too unstable for a verdict, 5 a regression, 6 runs not comparable or not readable,
+130 interrupted. Where several apply, the first of 130, 1, 3, 5, 6, 4 wins.
+
+Imports stand inside the verbs: `--help` and `list` must answer at once and load no array library.
+"""
+
+import json
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from bench import __version__
+
+Several = Parameter(consume_multiple=True, negative_iterable=())
+Flag = Parameter(negative="")
+
+app = App(
+    name="gdbench",
+    help="Measure, cross-check and explain gradient descent for linear regression in many Python array systems.",
+    version=__version__,
+    help_format="plaintext",
+    default_parameter=Parameter(negative=""),
+    exit_on_error=False,
+    print_error=False,
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+
+
+app.register_install_completion_command()
+
+
+class UsageError(Exception):
+    """Bad input: one sentence with what is wrong, what was found, and what is allowed."""
+
+
+@app.command(name="list")
+def list_(*, json: Annotated[bool, Flag] = False) -> int:
+    """Show the backends: summary, library version, available or what to install.
+
+    Parameters
+    ----------
+    json
+        Print one JSON document.
+    """
+    from backends import describe, names
+
+    found = []
+    for name in names():
+        backend = describe(name)
+        found.append({
+            "backend": backend.name,
+            "summary": backend.summary,
+            "available": backend.missing is None,
+            "reason": backend.missing,
+            "version": backend.version,
+            "requires": list(backend.requires),
+            "algorithm": backend.algorithm,
+            "dtypes": list(backend.dtypes),
+        })  # fmt: skip
+    if json:
+        _print_json({"backends": found})
+    else:
+        from bench.report.terminal import print_list
+
+        print_list(found)
+    return 0
+
+
+@app.command
+def machine(*, json: Annotated[bool, Flag] = False) -> int:
+    """Show what the figures depend on: processor, caches, BLAS and its kernel, threads, versions.
+
+    Parameters
+    ----------
+    json
+        Print one JSON document.
+    """
+    from bench.machine import describe
+
+    found = describe()
+    if json:
+        _print_json(found)
+    else:
+        from bench.report.terminal import print_machine
+
+        print_machine(found)
+    return 0
+
+
+@app.command
+def check(backends: Annotated[list[str] | None, Several] = None, /, *, json: Annotated[bool, Flag] = False) -> int:
+    """Cross-check backends against exact arithmetic; all available ones if none is named.
+
+    Parameters
+    ----------
+    backends
+        Names or paths of backend files.
+    json
+        Print one JSON document.
+    """
+    import tempfile
+
+    from bench import check as wing
+    from bench.report.terminal import CheckProgress, print_check
+
+    asked = bool(backends)
+    chosen = _chosen(backends or _all_names())
+    usable = [backend for backend in chosen if backend.missing is None]
+    with tempfile.TemporaryDirectory(prefix="gdbench-") as folder, CheckProgress(quiet=json) as progress:
+        found = wing.check([backend.source for backend in usable], Path(folder), progress)
+    found["backends"] += [wing.unavailable(b.name, b.missing) for b in chosen if b.missing is not None]
+    statuses = {report["status"] for report in found["backends"]}
+    code = 1 if "wrong" in statuses else 3 if "failed" in statuses or (asked and "unavailable" in statuses) else 0
+    if not found["passed"] and code == 0:
+        code = 3  # nothing was compared: that is no success
+    found["passed"] = code == 0
+    if json:
+        _print_json(found)
+    else:
+        print_check(found)
+    return code
+
+
+@app.command
+def run(
+    *,
+    quick: Annotated[bool, Flag] = False,
+    full: Annotated[bool, Flag] = False,
+    backend: Annotated[list[str] | None, Several, Parameter(alias="-b")] = None,
+    size: Annotated[list[str] | None, Several] = None,
+    dtype: Annotated[list[str] | None, Several] = None,
+    threads: Annotated[list[str] | None, Several] = None,
+    data: str | None = None,
+    target: str | None = None,
+    max_iter: int | None = None,
+    time_budget: str | None = None,
+    seed: int = 0,
+    out: str | None = None,
+    strict: Annotated[bool, Flag] = False,
+    no_report: Annotated[bool, Flag] = False,
+    open: Annotated[bool, Flag] = False,
+    json: Annotated[bool, Flag] = False,
+) -> int:
+    """Measure the backends and write a report; numpy_vectorized always runs too, as baseline and control.
+
+    Parameters
+    ----------
+    quick
+        3 blocks and sizes up to 100 000: under a minute, without intervals.
+    full
+        10 blocks, for comparing runs.
+    backend
+        Names or backend files to measure; all available ones if none is named.
+    size
+        Synthetic problems, n_samples x n_features, such as 1000x10.
+    dtype
+        float64, float32 or both.
+    threads
+        Numbers of threads, or "all"; each gives a table of its own.
+    data
+        Your own CSV file, or "penguins" or "penguins_flipper".
+    target
+        The column of the CSV file to predict.
+    max_iter
+        Iterations per call, instead of the default for each size.
+    time_budget
+        Such as 120s or 5m; a cell that would take over a quarter of it is skipped.
+    seed
+        Of the synthetic data and of the order of measurement.
+    out
+        The folder of the run, new or empty; results/<time> if none is named.
+    strict
+        Exit with 4 where the measurement was unstable.
+    no_report
+        Write run.json only.
+    open
+        Open the report in the browser.
+    json
+        Print one JSON document.
+    """
+    from bench.measure.driver import RunError, execute
+    from bench.measure.plan import BASELINE
+    from bench.measure.setup import make_plan, new_folder
+    from bench.report.terminal import RunProgress, print_warnings
+
+    if quick and full:
+        raise UsageError("--quick: found together with --full; allowed: one of the two")
+    chosen = _chosen([BASELINE, *backend] if backend else _all_names())
+    try:
+        plan, notes = make_plan(
+            mode="quick" if quick else "full" if full else "default",
+            backends=chosen,
+            sizes=size,
+            dtypes=dtype,
+            threads=threads,
+            data=data,
+            target=target,
+            max_iter=max_iter,
+            time_budget=time_budget,
+            seed=seed,
+        )
+        folder = new_folder(out)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    print_warnings(notes)
+    command = shlex.join(["gdbench", *sys.argv[1:]])
+    try:
+        with RunProgress() as progress:
+            record = execute(plan, folder, command, progress)
+    except RunError as error:
+        shutil.rmtree(folder)  # it was new or empty, and a run that cannot start leaves nothing
+        raise UsageError(str(error)) from None
+    if not no_report:
+        from bench import report as wing
+
+        page = wing.write(record, folder)
+        _open(page, open)
+    code = _run_code(record, asked=bool(backend), strict=strict)
+    if json:
+        _print_json({"run": str(folder), "exit_code": code})
+    else:
+        from bench.report.terminal import print_run
+
+        print_run(record, folder)
+    return code
+
+
+@app.command
+def report(run: str, /, *, open: Annotated[bool, Flag] = False, json: Annotated[bool, Flag] = False) -> int:
+    """Write the tables, figures and the offline HTML page of a saved run.
+
+    Parameters
+    ----------
+    run
+        The folder of a run, or its run.json.
+    open
+        Open the page in the browser.
+    json
+        Print one JSON document.
+    """
+    from bench import report as wing
+    from bench.records import load_run
+
+    where = Path(run)
+    record = load_run(where)
+    folder = where if where.is_dir() else where.parent
+    page = wing.write(record, folder)
+    _open(page, open)
+    if json:
+        _print_json({"run": str(folder), "report": str(page)})
+    else:
+        from bench.report.terminal import print_run
+
+        print_run(record, folder)
+    return 0
+
+
+def main() -> None:
+    """The entry point of `gdbench` and of `python -m bench`: run a verb and exit with its code."""
+    from bench.records import UnreadableRun
+
+    as_json = "--json" in sys.argv[1:]
+    if sys.platform == "win32":
+        sys.exit(_fail("found Windows; allowed: Linux, macOS, or Windows through WSL", 2, as_json))
+    try:
+        code = app(sys.argv[1:])
+    except (CycloptsError, UsageError) as error:
+        code = _fail(str(error), 2, as_json)
+    except UnreadableRun as error:
+        code = _fail(str(error), 6, as_json)
+    except OSError as error:
+        code = _fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), 2, as_json)
+    except KeyboardInterrupt:
+        code = _fail("interrupted", 130, as_json)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _chosen(names: list[str]) -> list:
+    """Backends by name or path, each stem once. Raises UsageError."""
+    from bench.measure.plan import backend_of
+
+    try:
+        found = [backend_of(name) for name in dict.fromkeys(names)]
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    for one in found:
+        for other in found:
+            if one.name == other.name and one.source != other.source:
+                raise UsageError(
+                    f"backend: found two named {one.name!r} ({one.given}, {other.given}); allowed: different file stems"
+                )
+    return list({backend.name: backend for backend in found}.values())
+
+
+def _all_names() -> list[str]:
+    from backends import names
+
+    return names()
+
+
+def _run_code(record, asked: bool, strict: bool) -> int:
+    statuses = {cell.status for cell in record.cells}
+    if "interrupted" in statuses:
+        return 130
+    if "wrong" in statuses:
+        return 1
+    failed = {"failed", "crashed", "timeout", "out_of_memory"} | ({"unavailable"} if asked else set())
+    if statuses & failed:
+        return 3
+    return 4 if strict and not record.stable else 0
+
+
+def _open(page: Path, wanted: bool) -> None:
+    if wanted:
+        import webbrowser
+
+        webbrowser.open(page.resolve().as_uri())
+
+
+def _print_json(document: Any) -> None:
+    print(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _fail(message: str, code: int, as_json: bool) -> int:
+    line = " ".join(message.split())
+    if as_json:
+        _print_json({"error": line, "exit_code": code})
+    print(f"gdbench: {line}", file=sys.stderr)
+    return code

@@ -1,0 +1,238 @@
+"""From samples to the run's record: medians over processes, intervals, paired speed-ups, flags, verdict."""
+
+import math
+import shlex
+from statistics import median
+from typing import Any
+
+from bench.measure.plan import BASELINE, CellPlan, Plan
+from bench.records import Block, Cell, CellSample, Ledger, ProblemId, Run, Speedup, worst
+from bench.statistics import median_interval, outliers, speedup, spread
+
+BASELINES = ("python_loops", BASELINE)
+NOISY = 0.10  # interquartile range over median of the process medians
+TWIN_TOLERANCE = 0.02  # how far the A/A control may be off
+EXTRA_CPU = 1.15  # CPU time over wall time, per declared thread
+
+
+def assemble(
+    plan: Plan,
+    samples: dict[str, list[CellSample]],
+    blocks: list[Block],
+    digests: dict[str, str],
+    machine: dict[str, Any],
+    created: str,
+    command: str,
+    interrupted: bool,
+) -> Run:
+    """The record of a run. samples: by cell id, at most one a block; digests: by the key of a case."""
+    planned = plan.cells
+    by_id = {cell.id: cell for cell in planned}
+    times = {cell.id: _times(samples.get(cell.id, []), plan.blocks) for cell in planned}
+    cells = []
+    for cell in planned:
+        found = _cell(plan, cell, samples.get(cell.id, []), times[cell.id], digests, interrupted)
+        if found.status == "ok":
+            _compare(found, cell, by_id, times, samples)
+        cells.append(found)
+    reasons = _reasons(cells)
+    if interrupted:
+        reasons.insert(0, "interrupted: not every block was run")
+    return Run(
+        created=created,
+        command=command,
+        plan=plan.describe(),
+        machine=machine,
+        blocks=blocks,
+        stable=not reasons,
+        reasons=reasons,
+        cells=cells,
+    )
+
+
+def _times(samples: list[CellSample], blocks: int) -> list[float | None]:
+    """The median round of each block, None where a block has none; one bad block, and the cell has no time at all."""
+    if any(sample.status != "ok" for sample in samples):
+        return [None] * blocks
+    by_block = {sample.block: median(sample.rounds_s) for sample in samples if sample.rounds_s}
+    return [by_block.get(block) for block in range(blocks)]
+
+
+def _cell(
+    plan: Plan, cell: CellPlan, samples: list[CellSample], times: list[float | None], digests, interrupted: bool
+) -> Cell:
+    case, backend = cell.case, cell.backend
+    found = Cell(
+        backend=backend.name,
+        algorithm=backend.algorithm,
+        control=cell.control,
+        problem=ProblemId(case.name, digests.get(case.key, ""), case.seed),
+        n_samples=case.n_samples,
+        n_features=case.n_features,
+        dtype=cell.dtype,
+        threads=cell.threads,
+        n_iter=case.max_iter,
+        rounds=plan.rounds,
+        status="ok",
+        rerun=_rerun(plan, cell),
+    )
+    if backend.missing is not None:
+        found.status, found.detail = "unavailable", backend.missing
+    elif cell.impossible is not None:
+        found.status, found.detail = "skipped", cell.impossible
+    elif not samples:
+        found.status, found.detail = "interrupted", "the run ended before this cell"
+    else:
+        found.status = worst([sample.status for sample in samples])
+        decisive = next(sample for sample in samples if sample.status == found.status)
+        found.detail, found.predicted_s, found.calls = decisive.detail, decisive.predicted_s, decisive.calls
+        found.error = decisive.error
+        if found.status == "ok" and interrupted and None in times:
+            found.status, found.detail = (
+                "interrupted",
+                f"{plan.blocks - times.count(None)} of {plan.blocks} blocks were run",
+            )
+    if found.status in ("ok", "interrupted"):
+        found.samples_s = times
+        _steady(found, samples, [time for time in times if time is not None])
+    found.ledger = _ledger(samples) if found.status in ("ok", "interrupted") else Ledger()
+    return found
+
+
+def _steady(found: Cell, samples: list[CellSample], times: list[float]) -> None:
+    """Medians, intervals and flags of the steady state."""
+    if not times:
+        return
+    interval = median_interval(times)
+    found.median_s, found.ci_low_s, found.ci_high_s = interval
+    if found.n_iter:  # with max_iter = 0 a call is a loss and no iteration
+        found.per_iteration_s = interval.median / found.n_iter
+        if found.algorithm is None:
+            itemsize = 8 if found.dtype == "float64" else 4
+            read = itemsize * (found.n_samples * found.n_features + found.n_samples)
+            found.read_gb_per_s = read / found.per_iteration_s / 1e9
+    good = [sample for sample in samples if sample.status == "ok"]
+    # The error nearest to its bound, over the processes.
+    errors = [sample.error for sample in good if sample.error is not None]
+    found.error = max(errors, key=lambda error: error.value / error.bound if error.bound else error.value, default=None)
+    found.peak_bytes = max((sample.peak_bytes for sample in good if sample.peak_bytes is not None), default=None)
+    ratios = [sample.cpu_over_wall for sample in good if sample.cpu_over_wall is not None]
+    found.cpu_over_wall = median(ratios) if ratios else None
+    found.flags = sorted({flag for sample in good for flag in sample.flags})
+    if len(times) > 1 and spread(times) >= NOISY:
+        found.flags.append(f"noisy: {spread(times):.0%}")
+    if len(times) > 3 and (count := outliers(times)):
+        found.flags.append(f"outliers: {count} of {len(times)}")
+    if found.cpu_over_wall is not None and found.cpu_over_wall > EXTRA_CPU * found.threads:
+        found.flags.append(f"more processors than declared: {found.cpu_over_wall:.2f}")
+
+
+def _ledger(samples: list[CellSample]) -> Ledger:
+    """Cold costs, from the processes in which this cell came first: only there they are cold."""
+
+    def middle(values: list[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return median(known) if known else None
+
+    return Ledger(
+        import_s=middle([sample.import_s for sample in samples]),
+        prepare_s=middle([sample.prepare_s for sample in samples]),
+        compile_s=middle([sample.compile_s for sample in samples if sample.cold]),
+        first_call_s=middle([sample.first_call_s for sample in samples if sample.cold]),
+    )
+
+
+def _compare(found: Cell, cell: CellPlan, by_id: dict[str, CellPlan], times, samples) -> None:
+    """Speed-ups over the baselines on the same problem, paired in blocks, and the break-even."""
+    for name in BASELINES:
+        if name == cell.backend.name and not cell.control:
+            continue
+        other = next(
+            (c for c in by_id.values() if c.backend.name == name and not c.control and _same_problem(c, cell)), None
+        )
+        if other is not None and (ratio := speedup(times[other.id], times[cell.id])):
+            found.speedup.append(Speedup(name, *ratio))
+            if name == BASELINE and not cell.control:
+                found.ledger = _pays_back(found, _ledger(samples[other.id]), times[other.id], found.speedup[-1])
+
+
+def _same_problem(one: CellPlan, other: CellPlan) -> bool:
+    return (one.case, one.dtype, one.threads) == (other.case, other.dtype, other.threads)
+
+
+def _pays_back(found: Cell, theirs: Ledger, their_times: list[float | None], ratio: Speedup) -> Ledger:
+    """After how many calls import, prepare and first call are repaid by faster calls; null where calls are tied."""
+    ours = found.ledger
+    our_cold, their_cold = _cold_s(ours), _cold_s(theirs)
+    known = [time for time in their_times if time is not None]
+    calls: Any = None
+    tied = ratio.ci_low is not None and ratio.ci_high is not None and ratio.ci_low <= 1 <= ratio.ci_high
+    if known and found.median_s is not None and not tied:
+        gain = median(known) - found.median_s
+        if gain <= 0:
+            calls = "never"
+        elif our_cold is not None and their_cold is not None:
+            # The first call of both is in the cold cost, so the gain starts with the second.
+            calls = max(1, 1 + math.ceil((our_cold - their_cold) / gain))
+    return Ledger(ours.import_s, ours.prepare_s, ours.compile_s, ours.first_call_s, calls)
+
+
+def _cold_s(ledger: Ledger) -> float | None:
+    if ledger.import_s is None or ledger.prepare_s is None or ledger.first_call_s is None:
+        return None
+    return ledger.import_s + ledger.prepare_s + ledger.first_call_s
+
+
+def _reasons(cells: list[Cell]) -> list[str]:
+    """Why the run cannot be trusted; empty where it can."""
+    reasons = []
+    for cell in cells:
+        if not (cell.control and cell.status == "ok"):
+            continue
+        twin = next((ratio for ratio in cell.speedup if ratio.baseline == BASELINE), None)
+        if twin and _apart(twin):
+            brackets = "" if twin.ci_low is None else f" [{twin.ci_low:.3f}, {twin.ci_high:.3f}]"
+            reasons.append(
+                f"A/A control failed at {cell.problem.name} {cell.n_samples} x {cell.n_features} ({cell.dtype},"
+                f" {cell.threads} thread(s)): {BASELINE} measured against itself gives {twin.median:.3f}{brackets};"
+                " the machine is not quiet enough, run again"
+            )
+    return reasons
+
+
+def _apart(twin: Speedup) -> bool:
+    """Whether a control contradicts itself. Each sign alone gives false alarms: a narrow interval misses 1 by
+    nothing, and a wide one by chance. Without an interval only a gross difference counts."""
+    off = abs(math.log(twin.median))
+    if twin.ci_low is None or twin.ci_high is None:
+        return off > math.log1p(NOISY)
+    return not twin.ci_low <= 1 <= twin.ci_high and off > math.log1p(TWIN_TOLERANCE)
+
+
+def _rerun(plan: Plan, cell: CellPlan) -> str:
+    """The command that runs this cell alone (with the baseline, which always runs)."""
+    case = cell.case
+    words = [
+        "gdbench",
+        "run",
+        *({"quick": ["--quick"], "full": ["--full"]}.get(plan.mode, [])),
+        "-b",
+        cell.backend.given,
+    ]
+    if case.kind == "synthetic":
+        words += ["--size", f"{case.n_samples}x{case.n_features}"]
+    elif case.kind == "penguins":
+        words += ["--data", "penguins"]
+    else:
+        words += ["--data", case.given or "", "--target", case.target or ""]
+    words += [
+        "--dtype",
+        cell.dtype,
+        "--threads",
+        str(cell.threads),
+        "--max-iter",
+        str(case.max_iter),
+        "--seed",
+        str(plan.seed),
+    ]
+    return shlex.join(words)

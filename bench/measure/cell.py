@@ -1,0 +1,196 @@
+"""Measure one cell inside a worker: cold path, gate, warm-up, timed rounds, and the gate again.
+
+A wrong answer never keeps a time: it is judged before the timing, and the very result that was timed
+is judged after it.
+"""
+
+import contextlib
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.check.bound import Reference
+from bench.check.checks import Wrong, judge
+from bench.measure.stage import load_reference
+
+JAX_COMPILE = "/jax/core/compile/backend_compile_duration"
+
+
+def measure(backend, cell: dict[str, Any], orders: dict[str, Any], folder: Path, benchmark) -> dict[str, Any]:
+    """One process's figures for one cell, as the fields of a CellSample.
+
+    cell: {"case", "dtype", "max_iter", "rounds"}; orders: {"calls", "warmup_calls"}, null where this
+    worker is the first and fixes them. Whatever the backend raises becomes a status.
+    """
+    found: dict[str, Any] = {"status": "ok", "detail": None}
+    started = time.perf_counter()
+    try:
+        _measure(backend, cell, orders, folder, benchmark, found)
+    except Wrong as wrong:
+        found |= {"status": "wrong", "detail": wrong.detail, "rounds_s": []}
+        if wrong.error is not None and wrong.bound is not None and np.isfinite([wrong.error, wrong.bound]).all():
+            found["error"] = {"value": wrong.error, "bound": wrong.bound}
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: a backend must not end the worker
+        oom = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+        detail = f"{type(error).__name__}: {error}"[:500]
+        found |= {"status": "out_of_memory" if oom else "failed", "detail": detail, "rounds_s": []}
+    found["cost_s"] = time.perf_counter() - started
+    return found
+
+
+def _measure(backend, cell, orders, folder, benchmark, found) -> None:
+    name = f"{cell['case']}-{cell['dtype']}"
+    X, y = np.load(folder / f"{name}-X.npy"), np.load(folder / f"{name}-y.npy")
+    beta0 = np.zeros(X.shape[1], X.dtype)
+    kind = "-normwise" if getattr(backend, "ALGORITHM", None) else ""
+    with np.load(folder / f"{name}-reference{kind}.npz") as file:
+        expected, prefix = load_reference(file, "whole"), load_reference(file, "prefix")
+        rate, prefix_rate = float(file["learning_rate"]), float(file["prefix_learning_rate"])
+    K = cell["max_iter"]
+    compiler.start()
+    reset = reset_peak_memory()
+    before = memory("VmRSS")
+
+    # Cold path: prepare, then the first call.
+    start = time.perf_counter()
+    native = backend.prepare(X, y, beta0)
+    found["prepare_s"] = time.perf_counter() - start
+    compiler.start()
+    compiled = compiler.seconds
+    start = time.perf_counter()
+    result = backend.fit(*native, rate, K, 0.0)
+    first_call_s = time.perf_counter() - start
+    compiler.start()
+    found |= {"first_call_s": first_call_s, "compile_s": compiler.seconds - compiled}
+
+    # Gate.
+    def gate(result) -> None:
+        error, bound = judge(backend.to_numpy(result[0]), backend.to_numpy(result[1]), expected, cell["dtype"])
+        found["error"] = {"value": error, "bound": bound} if np.isfinite(bound) else None  # JSON has no infinity
+
+    gate(result)
+    if not expected.informative:
+        _judge_prefix(backend, X, y, beta0, prefix_rate, prefix, cell["dtype"], found)
+
+    # Warm-up, in which the first worker of a backend fixes the counts for all later ones.
+    # Two results, because pytest-benchmark makes one more call after the timed ones: the last timed is kept, too.
+    kept = deque([result], maxlen=2)
+
+    def call() -> None:
+        kept.append(backend.fit(*native, rate, K, 0.0))
+
+    shortest, warmups, start = np.inf, 1, time.perf_counter()
+    while _more_warmup(orders, warmups, time.perf_counter() - start, cell):
+        begin = time.perf_counter()
+        call()
+        shortest = min(shortest, time.perf_counter() - begin)
+        warmups += 1
+        if not shortest > 0:
+            raise RuntimeError(f"the clock stands still or runs back: a call took {shortest} s")
+    calls = orders["calls"] or max(1, int(np.ceil(cell["min_round_s"] / shortest)))
+    found |= {"calls": calls, "warmup_calls": warmups}
+
+    # Timed rounds.
+    compiled = compiler.events
+    cpu, wall = time.process_time(), time.perf_counter()
+    benchmark.pedantic(call, rounds=cell["rounds"], iterations=calls, warmup_rounds=0)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    rounds = [float(seconds) for seconds in benchmark.stats.stats.data]
+    if len(rounds) != cell["rounds"] or not all(seconds > 0 for seconds in rounds):
+        raise RuntimeError(f"the clock stands still or runs back: rounds took {rounds} s")
+    if compiler.events != compiled:
+        raise RuntimeError(f"{compiler.events - compiled} compilation(s) inside the timed region")
+
+    # The timed result itself, and what it may have done to its inputs.
+    for timed in kept:
+        gate(timed)
+    untouched = np.load(folder / f"{name}-X.npy", mmap_mode="r"), np.load(folder / f"{name}-y.npy", mmap_mode="r")
+    if not (np.array_equal(X, untouched[0]) and np.array_equal(y, untouched[1]) and not beta0.any()):
+        raise Wrong("X, y or beta was changed by prepare or fit; allowed: inputs stay as they are")
+    found |= {"rounds_s": rounds, "cpu_over_wall": cpu / wall}
+    if reset and before is not None and (peak := memory("VmHWM")) is not None:
+        found["peak_bytes"] = max(0, peak - before)
+
+
+def _more_warmup(orders, done: int, seconds: float, cell) -> bool:
+    if orders["warmup_calls"]:
+        return done < orders["warmup_calls"]
+    return done < cell["warmup_calls"] or seconds < cell["warmup_s"]
+
+
+def _judge_prefix(backend, X, y, beta0, rate, prefix: Reference, dtype, found) -> None:
+    """The bound is too wide here to show a missing step: the verdict rests on the first rows of the data."""
+    found["flags"] = ["bound not informative"]
+    rows, K = min(len(X), 16), len(prefix.losses) - 1
+    native = backend.prepare(X[:rows].copy(), y[:rows].copy(), beta0.copy())
+    beta, losses = backend.fit(*native, rate, K, 0.0)
+    try:
+        judge(backend.to_numpy(beta), backend.to_numpy(losses), prefix, dtype)
+    except Wrong as wrong:
+        raise Wrong(f"on the first {rows} rows: {wrong.detail}", wrong.error, wrong.bound) from None
+
+
+class CompileWatch:
+    """Counts compilations and their seconds as JAX and Numba report them, so that no backend needs a hook."""
+
+    def __init__(self) -> None:
+        self.seconds, self.events = 0.0, 0
+        self.watching: set[str] = set()
+        self._depth, self._since = 0, 0.0
+
+    def start(self) -> None:
+        """Listen to the compilers that are loaded by now; a backend may import its library late."""
+        if "jax" in sys.modules and "jax" not in self.watching:
+            from jax import monitoring
+
+            monitoring.register_event_duration_secs_listener(self._jax)
+            self.watching.add("jax")
+        if "numba" in sys.modules and "numba" not in self.watching:
+            from numba.core import event
+
+            listener = type("Listener", (event.Listener,), {"on_start": self._numba_start, "on_end": self._numba_end})
+            event.register("numba:compile", listener())
+            self.watching.add("numba")
+
+    def _jax(self, event: str, duration_secs: float, **_: Any) -> None:
+        if event == JAX_COMPILE:
+            self.seconds += duration_secs
+            self.events += 1
+
+    # Numba's compilations nest (a function and what it calls): only the outermost counts.
+    def _numba_start(self, event) -> None:
+        if self._depth == 0:
+            self._since = time.perf_counter()
+        self._depth += 1
+
+    def _numba_end(self, event) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self.seconds += time.perf_counter() - self._since
+            self.events += 1
+
+
+compiler = CompileWatch()  # one a process, like the compilers
+
+
+def reset_peak_memory() -> bool:
+    """Set the process's memory high-water mark to its present size; False where the system cannot."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+        return True
+    return False
+
+
+def memory(field: str) -> int | None:
+    """Bytes of a field of /proc/self/status, such as VmHWM; None where there is none."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith(f"{field}:"):
+                return int(line.split()[1]) * 1024
+    return None

@@ -1,0 +1,151 @@
+"""From the words of a command line to a plan and a folder, each error one clear sentence."""
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from bench import machine, process
+from bench.measure.plan import (
+    N_FEATURES,
+    PENGUINS,
+    SIZES,
+    Backend,
+    Case,
+    Plan,
+    iterations,
+    synthetic_cases,
+)  # fmt: skip
+from bench.measure.stage import build
+from bench.problem import Problem
+
+MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 180.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
+MAX_VALUES = 2**31  # n_samples x n_features of a synthetic problem: 16 GiB in float64
+
+
+def make_plan(
+    *,
+    mode: str,
+    backends: list[Backend],
+    sizes: list[str] | None,
+    dtypes: list[str] | None,
+    threads: list[str] | None,
+    data: str | None,
+    target: str | None,
+    max_iter: int | None,
+    time_budget: str | None,
+    seed: int,
+) -> tuple[Plan, list[str]]:
+    """The plan, and what the user should be told before it starts. Raises ValueError."""
+    blocks, rounds, budget = MODES[mode]
+    if max_iter is not None and not 1 <= max_iter < 2**31:
+        raise ValueError(f"--max-iter: found {max_iter}; allowed: an integer from 1 to {2**31 - 1}")
+    if seed < 0:
+        raise ValueError(f"--seed: found {seed}; allowed: an integer >= 0")
+    notes = list(machine.warnings())
+    cases = []
+    if sizes:
+        cases += synthetic_cases([_size(text) for text in dict.fromkeys(sizes)], seed, max_iter)
+    if data is not None:
+        case, told = _data_case(data, target, max_iter)
+        cases.append(case)
+        notes += told
+    elif target is not None:
+        raise ValueError(f"--target: found {target!r} without --data; allowed: together with --data FILE.csv")
+    if not cases:
+        sweep = [n for n in SIZES if mode != "quick" or n < 1_000_000]
+        cases = synthetic_cases([(n, N_FEATURES) for n in sweep], seed, max_iter)
+        cases.append(replace(PENGUINS, max_iter=max_iter or PENGUINS.max_iter))
+    plan = Plan(
+        backends=tuple(backends),
+        cases=tuple(sorted(cases, key=lambda case: (case.kind != "synthetic", case.n_samples * case.n_features))),
+        dtypes=tuple(dict.fromkeys(map(_dtype, dtypes or ["float64"]))),
+        threads=tuple(sorted({_threads(text) for text in threads or ["1"]})),
+        blocks=blocks,
+        rounds=rounds,
+        seed=seed,
+        budget_s=budget if time_budget is None else _seconds(time_budget),
+        mode=mode,
+    )
+    return plan, notes
+
+
+def new_folder(out: str | None) -> Path:
+    """A new folder for the run: `out`, or results/<date>-<time>. Raises ValueError where it holds something."""
+    if out is not None:
+        folder = Path(out)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError(f"--out: found {out!r}, which is not empty; allowed: a new or empty folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    stem = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        folder = Path("results") / f"{stem}{suffix}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # another run started in the same second
+            continue
+        return folder
+    raise ValueError(f"results/{stem}: found a hundred runs of this second; allowed: another --out")
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9_]+)[x×]([0-9_]+)", text.strip().lower())
+    try:
+        n, d = (int(part) for part in match.groups()) if match else (0, 0)
+    except ValueError:  # 1__0
+        n, d = 0, 0
+    if n < 1 or d < 1:
+        raise ValueError(f"--size: found {text!r}; allowed: n_samples x n_features, both at least 1, such as 1000x10")
+    if n * d > MAX_VALUES:
+        raise ValueError(
+            f"--size: found {text!r}, {n * d * 8 / 2**30:.0f} GiB; allowed: up to {MAX_VALUES * 8 >> 30} GiB"
+        )
+    return n, d
+
+
+def _data_case(data: str, target: str | None, max_iter: int | None) -> tuple[Case, list[str]]:
+    if data in ("penguins", "penguins_flipper") and not Path(data).exists():
+        if target is not None:
+            raise ValueError(
+                f"--target: found {target!r} for the built-in data set {data}; allowed: with a CSV file only"
+            )
+        problem = build(Case(data, data, 0, 0, 0))
+        case = Case(data, data, *_counts(problem, max_iter))
+    else:
+        if target is None:
+            raise ValueError(f"--data: found {data!r} without --target; allowed: --target with the column to predict")
+        path = Path(data).expanduser()
+        problem = build(Case("csv", data, 0, 0, 0, path=str(path), target=target))
+        case = Case(
+            "csv", problem.name, *_counts(problem, max_iter), path=str(path.resolve()), given=data, target=target
+        )
+    return case, list(problem.notes)
+
+
+def _counts(problem: Problem, max_iter: int | None) -> tuple[int, int, int]:
+    """n_samples, n_features and iterations per call."""
+    n_samples, n_features = problem.X.shape
+    return n_samples, n_features, max_iter or iterations(n_samples)
+
+
+def _dtype(text: str) -> str:
+    if text not in ("float64", "float32"):
+        raise ValueError(f"--dtype: found {text!r}; allowed: float64, float32")
+    return text
+
+
+def _threads(text: str) -> int:
+    available = process.available_threads()
+    count = available if text == "all" else int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= count <= available:
+        raise ValueError(f"--threads: found {text!r}; allowed: an integer from 1 to {available}, or all")
+    return count
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|min|h|)", text.strip())
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}[match[2]] if match else 0.0
+    if not 0 < seconds < 1e7:
+        raise ValueError(f"--time-budget: found {text!r}; allowed: a time such as 120s, 5m or 1h")
+    return seconds

@@ -1,0 +1,226 @@
+"""Start a child with its threads set, talk to it line by line, and end it by a deadline.
+
+Every backend runs in a child: it may crash, hang or print without end, and what it does to its own
+process must not reach the next. The child answers over a socket, so that nothing it prints can be
+mistaken for an answer.
+"""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHANNEL = "GDBENCH_CHANNEL"  # the child's end: a file descriptor number
+ROOT = Path(__file__).resolve().parent.parent
+TAIL_BYTES = 16_384
+GRACE_S = 2.0  # between asking a child to end and killing it
+
+THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+)  # fmt: skip
+# The user's pytest settings, caches that would make a cold start warm, and switches that turn a compiler off.
+REMOVED = (
+    "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DEBUG", "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT",
+    "JAX_COMPILATION_CACHE_DIR", "JAX_DISABLE_JIT", "NUMBA_DISABLE_JIT", "NUMBA_DEBUG", "GDBENCH_SPEC",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a child ended. output: the end of what it printed."""
+
+    returncode: int
+    timed_out: bool
+    output: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        return self.returncode == 0 and not self.timed_out
+
+    def describe(self) -> str:
+        """One line: the signal, exit code or deadline, and the most telling line printed."""
+        if self.timed_out:
+            how = "stopped at its deadline"
+        elif self.returncode < 0:
+            how = f"killed by {_signal_name(-self.returncode)}"
+        else:
+            how = f"ended with exit code {self.returncode}"
+        lines = [line.strip() for line in self.output.splitlines() if any(map(str.isalpha, line))]
+        telling = [line for line in lines if "error" in line.lower()] or lines
+        return f"{how}: {telling[-1][:300]}" if telling else how
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
+
+
+def cpus(threads: int) -> set[int]:
+    """The processors that a child with so many threads gets; empty where the system has no affinity.
+
+    The last ones, because the first serves most interrupts and the driver itself.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return set()
+    return set(sorted(os.sched_getaffinity(0))[-threads:])
+
+
+def available_threads() -> int:
+    """How many threads can run at once here."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(
+    arguments: list[str],
+    *,
+    threads: int,
+    deadline_s: float,
+    folder: Path,
+    on_message: Callable[[dict[str, Any]], Any] = lambda message: None,
+    environment: dict[str, str] | None = None,
+) -> Outcome:
+    """Run `python -P ARGUMENTS` in `folder` and return how it ended.
+
+    threads: processors and library threads that the child gets. on_message: called with each message;
+    what it returns, if not None, is sent back. deadline_s: wall seconds until the child is ended by
+    force, counted anew from each message that was answered: printing does not count. environment:
+    variables to add. Whatever the child started is gone when this returns.
+    """
+    ours, theirs = socket.socketpair()
+    env = {key: value for key, value in os.environ.items() if key not in REMOVED}
+    env |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+    # Our package first: a folder named bench on the user's path must not stand in for ours.
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
+    env.setdefault("JAX_PLATFORMS", "cpu")
+    env |= (environment or {}) | {CHANNEL: str(theirs.fileno())}
+    started = time.monotonic()
+    mine = os.sched_getaffinity(0) if (wanted := cpus(threads)) else set()
+    try:
+        if wanted:  # inherited by the child, and so set before its interpreter starts
+            os.sched_setaffinity(0, wanted)
+        child = subprocess.Popen(
+            [sys.executable, "-P", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=env,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,  # a group of its own, to be ended whole
+        )
+    finally:
+        theirs.close()
+        if mine:
+            os.sched_setaffinity(0, mine)
+    try:
+        output, timed_out = _listen(child, ours, deadline_s, on_message)
+    finally:
+        _end(child)
+        ours.close()
+        assert child.stdout is not None
+        child.stdout.close()
+    return Outcome(child.returncode, timed_out, output.decode(errors="replace"), time.monotonic() - started)
+
+
+def _listen(child, channel, deadline_s, on_message) -> tuple[bytes, bool]:
+    """Pass messages on and keep the end of the output until the child is gone or its time is up."""
+    output, pending = b"", b""
+    deadline = time.monotonic() + deadline_s
+    os.set_blocking(child.stdout.fileno(), False)
+    channel.setblocking(False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        selector.register(channel, selectors.EVENT_READ)
+        gone = False
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return output, not gone
+            for key, _ in (events := selector.select(0 if gone else min(left, 0.1 if selector.get_map() else 0.01))):
+                chunk = _read(key.fileobj)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is channel:
+                    *lines, pending = (pending + chunk).split(b"\n")
+                    for line in lines:
+                        if _answer(channel, line, on_message) and not gone:
+                            deadline = time.monotonic() + deadline_s
+                else:
+                    output = (output + chunk)[-TAIL_BYTES:]
+            if gone and not events:
+                return output, False
+            # Not the end of the pipes: a grandchild may hold them open for ever, or fill them.
+            if not gone and child.poll() is not None:
+                gone = True
+                _kill_group(child)
+                deadline = time.monotonic() + GRACE_S
+
+
+def _read(source) -> bytes:
+    try:
+        return source.recv(65536) if isinstance(source, socket.socket) else os.read(source.fileno(), 65536)
+    except (BlockingIOError, ConnectionResetError):
+        return b""
+
+
+def _answer(channel, line, on_message) -> bool:
+    """Hand a message over and send the reply; False where it needs none."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return False  # something else wrote into the socket; an answer that matters will be missed by name
+    if not isinstance(message, dict) or (reply := on_message(message)) is None:
+        return False
+    channel.setblocking(True)
+    channel.settimeout(GRACE_S)
+    with contextlib.suppress(OSError):  # the child may be gone already
+        channel.sendall(json.dumps(reply).encode() + b"\n")
+    channel.setblocking(False)
+    return True
+
+
+def _end(child) -> None:
+    """The child and all that it started."""
+    if child.poll() is None:
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(child.pid, signal.SIGTERM)
+            child.wait(GRACE_S)
+    _kill_group(child)
+    child.wait()
+
+
+def _kill_group(child) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+class Channel:
+    """The child's end of the conversation."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(fileno=int(os.environ.pop(CHANNEL)))
+        self._reader = self._socket.makefile("r", encoding="utf-8")
+
+    def send(self, **message: Any) -> None:
+        self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def ask(self, **message: Any) -> Any:
+        """Send, and wait for the reply. Raises EOFError when the other side is gone."""
+        self.send(**message)
+        line = self._reader.readline()
+        if not line:
+            raise EOFError("the driver is gone")
+        return json.loads(line)

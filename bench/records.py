@@ -1,0 +1,240 @@
+"""What a run is on disk: its schema, and saving and loading that cannot leave half a file.
+
+A run folder holds run.json (a Run), journal.jsonl (a CellSample per line, written the moment a cell
+ends), raw/ (pytest-benchmark's own JSON), the report and the figures. Statistics and pictures are
+derived from samples and can be made again at any time.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+SCHEMA = 1
+
+Status = Literal[
+    "ok", "wrong", "failed", "crashed", "timeout", "out_of_memory", "unavailable", "skipped", "interrupted"
+]
+# Worst first: a cell's status is the worst over its blocks.
+SEVERITY: tuple[Status, ...] = (
+    "wrong", "crashed", "out_of_memory", "timeout", "failed", "unavailable", "interrupted", "skipped", "ok",
+)  # fmt: skip
+
+# A flag is "kind" or "kind: figure"; what each kind means, with one line of advice.
+FLAGS = {
+    "noisy": "the middle half of the processes differs by over 10 % of the median; close other programs, or use --full",
+    "outliers": "some processes lie far outside the others; they are kept, and the median hardly feels them",
+    "more processors than declared": "its library does not obey the thread setting; compare it with care",
+    "bound not informative": "rounding could hide a missing step here, so the first rows of the data were judged, too",
+}
+
+
+class UnreadableRun(Exception):
+    """A run folder or file cannot be read; the message says why."""
+
+
+class ProblemId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """name: "synthetic", "penguins", or a file's stem; digest: of X, y in float64; seed: None for real data."""
+
+    name: str
+    digest: str
+    seed: int | None
+
+
+class Speedup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many times faster than `baseline`; the interval is null where too few processes define one."""
+
+    baseline: str
+    median: float
+    ci_low: float | None
+    ci_high: float | None
+
+
+class Error(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """value: ||beta - beta_ref||_2 of the timed result; bound: the largest that correct arithmetic can give."""
+
+    value: float
+    bound: float
+
+
+class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a backend costs besides the steady state, in seconds, medians over processes.
+
+    compile_s is a part of first_call_s, as the libraries report it: 0 where nothing was compiled, null where
+    no process ran this cell first, because only then it is cold.
+    pays_back_after_calls: calls after which import, prepare, compile and first call are repaid against
+    numpy_vectorized; "never" where its calls are not faster; null where it is not known.
+    """
+
+    import_s: float | None = None
+    prepare_s: float | None = None
+    compile_s: float | None = None
+    first_call_s: float | None = None
+    pays_back_after_calls: int | Literal["never"] | None = None
+
+
+class Cell(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A backend on a problem, in one dtype and with a number of threads: the row of every table.
+
+    Times are seconds per call of `fit` with n_iter iterations; per_iteration_s is median_s / n_iter.
+    """
+
+    backend: str
+    algorithm: str | None = None
+    control: bool = False
+    problem: ProblemId
+    n_samples: int
+    n_features: int
+    dtype: str
+    threads: int
+    n_iter: int
+    rounds: int
+    calls: int | None = None
+    flags: list[str] = []
+    predicted_s: float | None = None
+    error_curve: list[list[float]] | None = None
+    status: Status
+    detail: str | None = None
+    rerun: str
+    samples_s: list[float | None] = []
+    median_s: float | None = None
+    ci_low_s: float | None = None
+    ci_high_s: float | None = None
+    per_iteration_s: float | None = None
+    read_gb_per_s: float | None = None
+    speedup: list[Speedup] = []
+    error: Error | None = None
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    peak_bytes: int | None = None
+    cpu_over_wall: float | None = None
+
+
+class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One line of the journal: what one process found for one cell."""
+
+    cell: str
+    block: int
+    status: Status
+    detail: str | None = None
+    rounds_s: list[float] = []  # seconds per call, one per round
+    calls: int | None = None
+    predicted_s: float | None = None
+    error: Error | None = None
+    flags: list[str] = []
+    cold: bool = False  # the worker's first cell: only its compile and first call are cold ones
+    import_s: float | None = None
+    prepare_s: float | None = None
+    compile_s: float | None = None
+    first_call_s: float | None = None
+    warmup_calls: int | None = None
+    peak_bytes: int | None = None
+    cpu_over_wall: float | None = None
+    cost_s: float | None = None  # wall time of the whole cell in its worker
+
+
+class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One pass over all backends. order: worker names ("numpy_vectorized", "numpy_vectorized (control)", ...)."""
+
+    index: int
+    threads: int
+    order: list[str]
+    cells: dict[str, list[str]]  # worker -> its cells in the order of their running
+    hash_seed: int
+    padding_bytes: int  # of the environment: where memory lands shifts a figure, so it is varied
+    started: str
+    seconds: float | None = None
+
+
+class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A whole run, as run.json holds it."""
+
+    schema: int = SCHEMA
+    created: str
+    command: str
+    plan: dict[str, Any]
+    machine: dict[str, Any]
+    blocks: list[Block]
+    roofline: list[dict[str, Any]] = []
+    stable: bool
+    reasons: list[str]
+    cells: list[Cell]
+
+
+def worst(statuses: list[Status]) -> Status:
+    """The status that a cell shows for these of its blocks."""
+    return min(statuses, key=SEVERITY.index)
+
+
+def save(path: Path, text: str | bytes) -> None:
+    """Write a whole file or nothing: the old one stands until the new one is on disk."""
+    data = text.encode() if isinstance(text, str) else text
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)  # mkstemp makes files that only their owner can read
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
+
+
+def save_run(folder: Path, run: Run) -> None:
+    """Write folder/run.json. Raises ValueError for NaN or infinity, which JSON does not have."""
+    save(
+        folder / "run.json", json.dumps(msgspec.to_builtins(run), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    )
+
+
+def load_run(where: Path) -> Run:
+    """The run in a folder, or in the run.json itself. Raises UnreadableRun, saying why."""
+    path = where / "run.json" if where.is_dir() else where
+    try:
+        data = _strict_json(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UnreadableRun(f"{where}: found no run.json; allowed: the folder of a run, or its run.json") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnreadableRun(f"{path}: cannot be read as a run: {error}") from None
+    if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
+        raise UnreadableRun(f"{path}: is no run: it has no schema number")
+    if data["schema"] != SCHEMA:
+        raise UnreadableRun(f"{path}: found schema {data['schema']}; allowed: {SCHEMA} (a newer gdbench may read it)")
+    try:
+        return msgspec.convert(data, Run)
+    except msgspec.ValidationError as error:
+        raise UnreadableRun(f"{path}: is no valid run: {error}") from None
+
+
+class Journal:
+    """The samples of a run, one JSON line each, on disk before the next cell starts."""
+
+    def __init__(self, path: Path):
+        self._file = path.open("ab")
+
+    def append(self, sample: CellSample) -> None:
+        self._file.write(msgspec.json.encode(sample) + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _strict_json(text: str) -> Any:
+    """JSON without the extensions that Python's reader lets pass: NaN tokens and duplicate keys."""
+
+    def refuse(token: str) -> None:
+        raise ValueError(f"found the token {token}, which is not JSON")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("found a key twice in one object")
+        return found
+
+    return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)

@@ -1,0 +1,30 @@
+"""The report of a saved run: tables, figures, one Markdown file and one offline HTML page."""
+
+from pathlib import Path
+
+from bench.records import Run, save
+
+
+def write(run: Run, folder: Path) -> Path:
+    """Write report.md, report.html and figures/*.svg and *.png into a folder; the path of the page.
+
+    Everything is derived from the run, so it can be written again at any time. Raises OSError where the
+    folder cannot be written.
+    """
+    # Matplotlib and Jinja2 take half a second to import, which only a report should cost.
+    from bench.report import canvas, figures, page, tables
+    from bench.report.groups import groups
+
+    pictures = folder / "figures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    drawings = {}
+    for group in groups(run):
+        for stem, drawing in figures.draw_all(group).items():
+            svg, png = canvas.render(drawing.figure)
+            save(pictures / f"{stem}.svg", svg)
+            save(pictures / f"{stem}.png", png)
+            drawings[stem] = drawing, svg
+    named = [(drawing.alt, f"figures/{stem}.svg") for stem, (drawing, _) in drawings.items()]
+    save(folder / "report.md", tables.markdown(run, named))
+    save(folder / "report.html", page.html(run, drawings))
+    return folder / "report.html"

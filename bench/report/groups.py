@@ -1,0 +1,134 @@
+"""What of a run belongs together: only cells of one dtype and one number of threads are ever compared."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from bench import statistics
+from bench.records import Cell, Run, Speedup
+from bench.report import text
+
+CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
+LOOPS, BASELINE = CORE[:2]
+SYNTHETIC = "synthetic"
+
+
+class Group(NamedTuple):
+    """The cells of one dtype and number of threads.
+
+    ranked: step by step, compared with each other. others: another algorithm, never ranked. controls: the
+    second numpy_vectorized of each block.
+    """
+
+    dtype: str
+    threads: int
+    ranked: list[Cell]
+    others: list[Cell]
+    controls: list[Cell]
+
+    @property
+    def cells(self) -> list[Cell]:
+        return self.ranked + self.others + self.controls
+
+    @property
+    def title(self) -> str:
+        return f"{text.clean(self.dtype, 20)}, {text.number_of(self.threads, 'thread')}"
+
+
+class Key(NamedTuple):
+    """Which problem a cell is about, in the order of the tables."""
+
+    n_samples: int
+    n_features: int
+    name: str
+    digest: str
+
+
+def groups(run: Run) -> list[Group]:
+    """The groups of a run: float64 first, then by threads; cells by problem, then in reading order."""
+    keys = sorted({(c.dtype, c.threads) for c in run.cells}, key=lambda k: (k[0] != "float64", k))
+    cells = sorted(run.cells, key=lambda c: (key(c), _reading_order(c.backend)))
+    found = []
+    for dtype, threads in keys:
+        own = [c for c in cells if (c.dtype, c.threads) == (dtype, threads)]
+        ranked = [c for c in own if not c.control and c.algorithm is None]
+        others = [c for c in own if not c.control and c.algorithm is not None]
+        found.append(Group(dtype, threads, ranked, others, [c for c in own if c.control]))
+    return found
+
+
+def key(cell: Cell) -> Key:
+    return Key(cell.n_samples, cell.n_features, cell.problem.name, cell.problem.digest)
+
+
+def backends(cells: Iterable[Cell]) -> list[str]:
+    """Their names in reading order, the core ones first."""
+    return sorted({cell.backend for cell in cells}, key=_reading_order)
+
+
+def problem_label(problem: Key | Cell) -> str:
+    """n = 1 000, d = 10; or penguins, n = 342, d = 4."""
+    problem = key(problem) if isinstance(problem, Cell) else problem
+    size = f"n = {text.count(problem.n_samples)}, d = {text.count(problem.n_features)}"
+    return size if problem.name == SYNTHETIC else f"{text.clean(problem.name, 24)}, {size}"
+
+
+def time(cell: Cell) -> statistics.Interval | None:
+    """Seconds per iteration with their interval; None for a cell that is not ok, whatever figures it holds."""
+    if cell.status != "ok" or not cell.per_iteration_s or cell.n_iter < 1:
+        return None
+    if cell.ci_low_s is None or cell.ci_high_s is None:
+        return statistics.Interval(cell.per_iteration_s, None, None)
+    return statistics.Interval(cell.per_iteration_s, cell.ci_low_s / cell.n_iter, cell.ci_high_s / cell.n_iter)
+
+
+def predicted(cell: Cell) -> float | None:
+    """Seconds per iteration that a skipped cell would take, where that is known."""
+    known = cell.status == "skipped" and cell.predicted_s and cell.n_iter > 0
+    return cell.predicted_s / cell.n_iter if known and cell.predicted_s else None
+
+
+def speedup(cell: Cell, baseline: str) -> Speedup | None:
+    """How many times faster than another backend; None for a cell without a time, or for the baseline itself."""
+    if time(cell) is None or (cell.backend == baseline and not cell.control):
+        return None
+    return next((entry for entry in cell.speedup if entry.baseline == baseline and entry.median > 0), None)
+
+
+def gap(cell: Cell) -> str:
+    """The kind of a gap in words: wrong, out of memory, skipped, …"""
+    return "no time" if cell.status == "ok" else cell.status.replace("_", " ")
+
+
+def reason(cell: Cell) -> str:
+    """The status with why: "skipped (predicted 115 ms per iteration)", "wrong: …", "ok"."""
+    if time(cell) is not None:
+        return "ok, flagged" if cell.flags else "ok"
+    seconds = predicted(cell)
+    if seconds is not None:
+        return f"{gap(cell)} (predicted {text.duration(seconds)} per iteration)"
+    return f"{gap(cell)}: {text.clean(cell.detail, 80)}" if cell.detail else gap(cell)
+
+
+def headline(cells: list[Cell]) -> Key | None:
+    """The largest problem on which at least two backends have a time, or one where none has two."""
+    timed = Counter(key(cell) for cell in cells if time(cell))
+    return max(timed, key=lambda k: (min(timed[k], 2), k.n_samples * k.n_features, k), default=None)
+
+
+def cold_problem(cells: list[Cell]) -> Key | None:
+    """The largest problem on which the most backends have a time and a first call."""
+    timed = Counter(key(cell) for cell in cells if time(cell))
+    cold = Counter(key(cell) for cell in cells if time(cell) and cell.ledger.first_call_s is not None)
+    return max(timed, key=lambda k: (cold[k], timed[k], k.n_samples * k.n_features, k), default=None)
+
+
+def dig(data: Any, *path: str) -> Any:
+    """data[path[0]][path[1]]… of a nested dictionary; None where a step is missing."""
+    for step in path:
+        data = data.get(step) if isinstance(data, dict) else None
+    return data
+
+
+def _reading_order(backend: str) -> tuple[int, str]:
+    return (CORE.index(backend) if backend in CORE else len(CORE)), backend

@@ -1,0 +1,130 @@
+"""report.html: one file that needs no network, no JavaScript and no file beside it.
+
+Pictures are images with data addresses: their ids cannot clash, and on a dark page each keeps its own light card.
+"""
+
+import base64
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.records import Run
+from bench.report import tables, text
+from bench.report.answer import answer
+from bench.report.figures import Drawing
+from bench.report.figures import stem as stem_of
+from bench.report.groups import Group, groups
+
+# Of pictures in the page; the whole stays under 3 MB. Later ones are named as files beside it.
+BUDGET = 2_400_000
+LEADS = {
+    "time_per_iteration": "Time per iteration",
+    "speedup": "Speed-up",
+    "cold_cost": "Cold cost",
+}
+
+
+class Picture(NamedTuple):
+    """title: its heading; stem: of its file; source: a data address, None where it would make the page too large."""
+
+    title: str
+    stem: str
+    source: str | None
+    drawing: Drawing
+
+
+class Section(NamedTuple):
+    """What the page shows of one dtype and number of threads."""
+
+    group: Group
+    answer: str
+    plan: str
+    control: str | None
+    few: str | None
+    pictures: list[Picture]
+    times: tables.Table
+    others: tables.Table
+    cold: tables.Table
+    errors: tables.Table
+    flags: list[tuple[str, str]]
+    gaps: list[tuple[str, str, str, list[str]]]  # where, kind, detail, commands
+
+
+def html(run: Run, drawings: dict[str, tuple[Drawing, bytes]]) -> str:
+    """The page. drawings: file stem -> (drawing, its SVG), all groups in order."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    room = BUDGET
+    sections = []
+    for group in groups(run):
+        pictures = []
+        for stem, (drawing, svg) in drawings.items():
+            figure = next((figure for figure in LEADS if stem == stem_of(figure, group)), None)
+            if figure is not None:
+                source = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+                fits = len(source) <= room
+                room -= len(source) if fits else 0
+                pictures.append(Picture(LEADS[figure], stem, source if fits else None, drawing))
+        sections.append(_section(run, group, pictures))
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        answer=sections[0].answer if sections else "The run holds no cell.",
+        stable=run.stable,
+        trust=tables.trust(run),
+        sections=sections,
+        machine=flat(run.machine),
+        plan=flat(run.plan),
+        command=text.clean(run.command),
+        created=text.clean(run.created),
+    )
+
+
+def flat(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """A nested dictionary as (path, value) rows, whatever it holds: cpu · model, Example CPU."""
+    rows: list[tuple[str, str]] = []
+    for key, value in data.items():
+        label = text.clean(str(key), 60)
+        if isinstance(value, dict) and value:
+            rows += [(f"{label} · {inner}", words) for inner, words in flat(value)]
+        else:
+            rows.append((label, _words(value)))
+    return rows
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return text.count(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{text.clean(str(k), 60)} {_words(v)}" for k, v in value.items()) or "none"
+    if isinstance(value, list):
+        return ("; " if any(isinstance(v, dict) for v in value) else ", ").join(map(_words, value)) or "none"
+    return text.clean(str(value), 400)
+
+
+def _section(run: Run, group: Group, pictures: list[Picture]) -> Section:
+    return Section(
+        group,
+        answer(group),
+        tables.plan_line(run, group),
+        tables.control_line(group),
+        tables.FEW if tables.lacks_intervals(group.cells) else None,
+        pictures,
+        tables.times(group.ranked, "Time per iteration"),
+        tables.times(group.others, "Another algorithm"),
+        tables.cold_costs(group.ranked + group.others, "Cold cost"),
+        tables.errors(group.cells, "Error against its bound"),
+        tables.flags(group),
+        [
+            (where, kind, text.clean(cells[0].detail or "", lines=True), [text.clean(c.rerun) for c in cells])
+            for where, kind, cells in tables.gaps(group)
+        ],
+    )

@@ -1,0 +1,321 @@
+"""The tables of a run: rows as plain text made once, shown in a terminal or in Markdown."""
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.records import FLAGS, Cell, Run
+from bench.report import text
+from bench.report.answer import answer
+from bench.report.groups import (
+    BASELINE,
+    LOOPS,
+    Group,
+    Key,
+    backends,
+    cold_problem,
+    gap,
+    groups,
+    key,
+    predicted,
+    problem_label,
+    reason,
+    speedup,
+    time,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+NONE = "–"
+FEW = "A figure without brackets has no interval: too few processes (fewer than 6 define none)."
+COLD = {"import_s": "import", "prepare_s": "prepare", "compile_s": "compile", "first_call_s": "first call"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """title; columns: their heads; rows: one text per column, cleaned but not escaped."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+def times(cells: list[Cell], title: str) -> Table:
+    """One row per problem and backend: its time, its speed-ups, and its status with the reason."""
+    rows = [
+        (problem_label(c), name(c), time_text(c), speedup_text(c, BASELINE), speedup_text(c, LOOPS), reason(c))
+        for c in cells
+    ]
+    heads = ("problem", "backend", "time per iteration", f"speed-up over {BASELINE}", f"over {LOOPS}", "status")
+    return Table(title, heads, rows)
+
+
+def cold_costs(cells: list[Cell], title: str) -> Table:
+    """One row per problem and backend with a time: its costs besides the steady state, and when they pay back."""
+    rows = [
+        (problem_label(c), name(c), *(seconds_text(getattr(c.ledger, part)) for part in COLD), pays_back(c))
+        for c in cells
+        if time(c)
+    ]
+    return Table(title, ("problem", "backend", *COLD.values(), "pays back after"), rows)
+
+
+def errors(cells: list[Cell], title: str) -> Table:
+    """One row per judged cell, wrong ones too: its distance from the reference as a share of the bound."""
+    rows = [
+        (problem_label(c), name(c), text.significant(c.error.value), text.significant(c.error.bound), share_of_bound(c))
+        for c in cells
+        if c.error is not None
+    ]
+    return Table(title, ("problem", "backend", "error ‖β − β_ref‖", "bound", "error / bound"), rows)
+
+
+def matrix(cells: list[Cell], title: str) -> Table:
+    """A row per backend and a column per problem: the time per iteration, or the kind of the gap."""
+    problems = sorted({key(c) for c in cells})
+    found = {(c.backend, key(c)): short_time(c) for c in cells}
+    rows = [(text.clean(b, 40), *(found.get((b, problem), NONE) for problem in problems)) for b in backends(cells)]
+    return Table(title, ("backend", *map(problem_label, problems)), rows)
+
+
+def name(cell: Cell) -> str:
+    return text.clean(cell.backend, 40) + (" (A/A control)" if cell.control else "")
+
+
+def time_text(cell: Cell) -> str:
+    found = time(cell)
+    return NONE if found is None else text.duration_interval(*found)
+
+
+def short_time(cell: Cell) -> str:
+    found = time(cell)
+    return gap(cell) if found is None else text.duration(found.median)
+
+
+def speedup_text(cell: Cell, baseline: str) -> str:
+    found = speedup(cell, baseline)
+    return NONE if found is None else text.ratio_interval(found.median, found.ci_low, found.ci_high)
+
+
+def seconds_text(seconds: float | None) -> str:
+    return NONE if seconds is None else text.duration(seconds)
+
+
+def pays_back(cell: Cell) -> str:
+    calls = cell.ledger.pays_back_after_calls
+    if calls is None:
+        return "baseline" if cell.backend == BASELINE else "unknown"
+    return "never" if calls == "never" else text.number_of(calls, "call")
+
+
+def share_of_bound(cell: Cell) -> str:
+    assert cell.error is not None
+    if cell.error.bound > 0:
+        return text.percent(cell.error.value / cell.error.bound)
+    return "exact" if cell.error.value == 0 else "∞"
+
+
+def plan_line(run: Run, group: Group) -> str:
+    """How often and in what all of it was measured, as the cells and the plan say."""
+    blocks = run.plan.get("blocks")
+    parts = [group.title]
+    if isinstance(blocks, int):
+        parts.append(text.number_of(blocks, "process"))
+    parts.append(f"rounds a process: {text.span(c.rounds for c in group.cells)}")
+    calls = text.span(c.calls for c in group.cells if c.calls is not None)
+    parts += [f"calls a round: {calls}"] if calls else []
+    parts.append(f"iterations a call: {text.span(c.n_iter for c in group.cells)}")
+    return "; ".join(parts)
+
+
+def control_line(group: Group) -> str | None:
+    """What the A/A control found: the baseline against itself, which should be 1×."""
+    if not group.controls:
+        return None
+    found = [f"{problem_label(c)}: {speedup_text(c, BASELINE) if time(c) else gap(c)}" for c in group.controls]
+    return f"A/A control ({BASELINE} against itself, 1× if all is well): " + "; ".join(found)
+
+
+def lacks_intervals(cells: list[Cell]) -> bool:
+    """Whether a time is shown without its interval, which a note then has to explain."""
+    return any(found.low is None for found in map(time, cells) if found)
+
+
+def trust(run: Run) -> str:
+    """Whether the run's own doubts leave its figures usable."""
+    if run.stable and lacks_intervals(run.cells):
+        return "Nothing was found against these figures, but the run has too few processes to judge its stability."
+    if run.stable:
+        return "Stable: the run's own controls found nothing against these figures."
+    reasons = "; ".join(text.clean(reason) for reason in run.reasons) or "no reason recorded"
+    return f"Unstable, so no verdict should rest on this run: {reasons}"
+
+
+def flags(group: Group) -> list[tuple[str, str]]:
+    """(what is doubtful and what to do, where with its figure): each kind of doubt once, by backend."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for c in group.cells:
+        for flag in c.flags:
+            kind, _, figure = text.clean(flag).partition(": ")
+            where = problem_label(c) + (f" ({figure})" if figure else "")
+            found.setdefault(kind, {}).setdefault(name(c), []).append(where)
+    return [
+        (
+            f"{kind} ({FLAGS[kind]})" if kind in FLAGS else kind,
+            ". ".join(f"{backend} at {'; '.join(places)}" for backend, places in places_of.items()),
+        )
+        for kind, places_of in found.items()
+    ]
+
+
+def gaps(group: Group) -> list[tuple[str, str, list[Cell]]]:
+    """(where, the kind of gap, its cells); cells of one backend with one and the same reason are told once."""
+    found: dict[tuple[str, bool, str, str | None], list[Cell]] = {}
+    for c in group.cells:
+        if time(c) is None:
+            found.setdefault((c.backend, c.control, gap(c), c.detail), []).append(c)
+    return [
+        (f"{name(cells[0])} at {'; '.join(problem_label(c) for c in cells)}", kind, cells)
+        for (_, _, kind, _), cells in found.items()
+    ]
+
+
+def markdown(run: Run, pictures: list[tuple[str, str]]) -> str:
+    """report.md. pictures: (alternative text, path relative to the report)."""
+    parts = ["# gdbench report"]
+    found = groups(run)
+    parts += [text.markdown(answer(found[0])) if found else "The run holds no cell.", text.markdown(trust(run))]
+    for group in found:
+        parts += _markdown_group(run, group, first=group is found[0])
+    parts += ["## Figures"] if pictures else []
+    parts += [f"![{text.markdown(alt)}]({path})" for alt, path in pictures]
+    parts += [f"Made by {text.markdown_code(run.command)} on {text.markdown(run.created)}."]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_group(run: Run, group: Group, first: bool) -> list[str]:
+    parts = [f"## {text.markdown(group.title)}"]
+    parts += [] if first else [text.markdown(answer(group))]
+    parts += [text.markdown(plan_line(run, group))]
+    tables = [
+        times(group.ranked, "Time per iteration"),
+        times(group.others, "Another algorithm: same iterates, other arithmetic, not ranked"),
+        cold_costs(group.ranked + group.others, "Cold cost"),
+        errors(group.cells, "Error against its bound"),
+    ]
+    for table in tables:
+        if table.rows:
+            parts += [f"### {table.title}", markdown_table(table)]
+        if table is tables[0]:
+            parts += [FEW] if lacks_intervals(group.cells) else []
+            parts += [text.markdown(control_line(group) or "A/A control: none in this run")]
+    lines = [f"- {text.markdown(flag)}: {text.markdown(where)}" for flag, where in flags(group)]
+    parts += ["### Flags", "\n".join(lines)] if lines else []
+    lines = [
+        f"- {text.markdown(where)}: {kind}"
+        + (f": {text.markdown(cells[0].detail)}" if cells[0].detail else "")
+        + f". Again: {text.markdown_code(cells[0].rerun)}"
+        for where, kind, cells in gaps(group)
+    ]
+    return parts + (["### Gaps and why", "\n".join(lines)] if lines else [])
+
+
+def markdown_table(table: Table) -> str:
+    """A GitHub table; its texts are escaped here."""
+    lines = [table.columns, ("---",) * len(table.columns)]
+    escaped = [tuple(map(text.markdown, row)) for row in table.rows]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [*lines, *escaped])
+
+
+def print_run(run: Run, console: "Console") -> None:
+    """Print the answer and every table; nothing is wider than 80 columns unless the console is."""
+    from rich.text import Text
+
+    def say(words: str, style: str = "") -> None:
+        # Rich would break a line inside 1 000 000: to it a no-break space is a space.
+        console.print(Text(textwrap.fill(words, console.width), style=style), soft_wrap=True)
+
+    found = groups(run)
+    say(answer(found[0]) if found else "The run holds no cell.", "bold")
+    say(trust(run), "" if run.stable else "bold yellow")
+    for group in found:
+        say("")
+        say(plan_line(run, group), "dim")
+        if group is not found[0]:
+            say(answer(group))
+        _print_group(group, console, say)
+
+
+def _print_group(group: Group, console: "Console", say: Callable[..., None]) -> None:
+    if group.ranked:
+        console.print(_rich(_terminal_times(group.ranked)))
+    if lacks_intervals(group.cells):
+        say(FEW, "dim")
+    control = control_line(group)
+    if control:
+        say(control, "dim")
+    if group.others:
+        say("")
+        say("Another algorithm: same iterates, other arithmetic, not ranked")
+        console.print(_rich(_terminal_times(group.others)))
+    problem = cold_problem(group.ranked + group.others)
+    if problem is not None:
+        say("")
+        say(f"Cold cost at {problem_label(problem)}")
+        console.print(_rich(_terminal_cold(group, problem)))
+    worst = _terminal_errors(group)
+    if worst.rows:
+        say("")
+        say("Error against its bound, the worst of each backend")
+        console.print(_rich(worst))
+    for flag, where in flags(group):
+        say(f"Flag: {flag}: {where}")
+    for where, kind, cells in gaps(group):
+        say(f"Gap: {where}: {kind}" + (f": {text.clean(cells[0].detail, 300)}" if cells[0].detail else ""))
+
+
+def _terminal_times(cells: list[Cell]) -> Table:
+    """The problem heads its backends instead of taking a column; a gap takes the place of the time."""
+    rows: list[tuple[str, ...]] = []
+    for problem in sorted({key(c) for c in cells}):
+        rows.append((problem_label(problem), "", ""))
+        for c in (c for c in cells if key(c) == problem):
+            seconds = predicted(c)
+            shown = time_text(c) if time(c) else gap(c) + (f", predicted {text.duration(seconds)}" if seconds else "")
+            rows.append((f"  {text.clean(c.backend, 22)}", shown, speedup_text(c, BASELINE)))
+    return Table("", ("backend", "time per iteration", "over numpy"), rows)
+
+
+def _terminal_cold(group: Group, problem: Key) -> Table:
+    cells = [c for c in group.ranked + group.others if key(c) == problem]
+    full = cold_costs(cells, "")
+    return Table("", full.columns[1:], [(text.clean(row[1], 20), *row[2:]) for row in full.rows])
+
+
+def _terminal_errors(group: Group) -> Table:
+    def share(c: Cell) -> float:
+        assert c.error is not None
+        return c.error.value / c.error.bound if c.error.bound > 0 else float("inf") if c.error.value else 0.0
+
+    judged = [c for c in group.ranked + group.others if c.error is not None]
+    worst = [max((c for c in judged if c.backend == b), key=share) for b in backends(judged)]
+    rows = [(text.clean(c.backend, 22), share_of_bound(c), problem_label(c)) for c in worst]
+    return Table("", ("backend", "error / bound", "at"), rows)
+
+
+def _rich(table: Table) -> "RichTable":
+    """A row whose other columns are empty is a heading."""
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    shown = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    for column in table.columns:
+        shown.add_column(column, justify="right" if column in COLD.values() else "left", overflow="fold")
+    for row in table.rows:
+        heading = len(row) > 1 and not any(row[1:])
+        shown.add_row(*(Text(cell) for cell in row), style="bold" if heading else "")
+    return shown

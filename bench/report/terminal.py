@@ -1,0 +1,150 @@
+"""What the verbs print: on a terminal in colour, in a pipe as plain text. Standard output carries the
+answer, standard error the progress and the warnings."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+COLOURS = {"ok": "green", "wrong": "bold red", "failed": "red", "unavailable": "yellow"}
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that emits no colour codes where the output is no terminal or NO_COLOR is set."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else 100  # a pipe has no width of its own
+    return Console(stderr=stderr, highlight=False, soft_wrap=False, width=width)
+
+
+def print_list(backends: list[dict[str, Any]]) -> None:
+    table = Table("backend", "library", "available", "summary", box=None, pad_edge=False, header_style="bold")
+    for entry in backends:
+        state = Text("yes", "green") if entry["available"] else Text(f"no: {entry['reason']}", "yellow")
+        table.add_row(Text(entry["backend"]), Text(entry["version"] or "-"), state, Text(entry["summary"]))
+    console().print(table)
+
+
+def print_machine(found: dict[str, Any]) -> None:
+    cpu = found["cpu"]
+    caches = ", ".join(f"L{cache['level']} {cache['size']} (for {cache['shared_by']})" for cache in cpu["caches"])
+    blas = ", ".join(f"{entry['library']} {entry['version']}, kernel {entry['kernel']}" for entry in found["blas"])
+    rows = {
+        "processor": cpu["model"],
+        "vector units": ", ".join(cpu["vector_extensions"]),
+        "caches": caches or "unknown",
+        "frequency governor": cpu["governor"] or "not readable",
+        "threads available": f"{found['threads_available']} of {cpu['logical_cores']} processors",
+        "memory": f"{found['memory_bytes'] / 2**30:.1f} GiB",
+        "system": found["system"] + (", a virtual machine" if found["virtual_machine"] else ""),
+        "BLAS of NumPy": blas or "unknown",
+        "settings": ", ".join(f"{name}={value}" for name, value in found["environment"].items())
+        or "none that change figures",
+        "Python": found["python"],
+        **{name: version or "not installed" for name, version in found["versions"].items()},
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in rows.items():
+        table.add_row(Text(name, "bold"), Text(str(value)))
+    out = console()
+    out.print(table)
+    for warning in found["warnings"]:
+        out.print(Text(f"warning: {warning}", "yellow"))
+
+
+def print_check(found: dict[str, Any]) -> None:
+    out = console()
+    table = Table("backend", "result", "checks", "largest error", box=None, pad_edge=False, header_style="bold")
+    for report in found["backends"]:
+        passed = sum(result["passed"] for result in report["checks"])
+        shares = [result["error"] / result["bound"] for result in report["checks"] if result["bound"]]
+        worst = max(shares, default=0.0)
+        share = "-" if not shares else f"{worst:.2%} of its bound" if worst < 10 else f"{worst:.1g} times its bound"
+        state = Text(report["status"], COLOURS[report["status"]])
+        table.add_row(Text(report["backend"]), state, f"{passed} of {len(report['checks'])}", share)
+    out.print(table)
+    for report in found["backends"]:
+        for result in report["checks"]:
+            if not result["passed"]:
+                out.print(Text(f"{report['backend']}: {result['check']}: {result['detail']}"))
+                if result["hint"]:
+                    out.print(Text(f"    hint: {result['hint']}", "bold"))
+
+
+def print_warnings(warnings: list[str]) -> None:
+    for warning in warnings:
+        console(stderr=True).print(Text(f"note: {warning}", "yellow"))
+
+
+def print_run(record, folder: Path) -> None:
+    """The table, the one-sentence answer, and where the files are."""
+    from bench.report import tables
+
+    out = console()
+    tables.print_run(record, out)
+    out.print(Text(f"\nrun: {folder}"))
+    if (page := folder / "report.html").exists():
+        out.print(Text(f"report: {page}"))
+
+
+class CheckProgress:
+    """On a terminal, the check that is running; elsewhere nothing."""
+
+    def __init__(self, quiet: bool = False):
+        out = console(stderr=True)
+        self._live = None if quiet or not out.is_terminal else out.status("checking")
+
+    def __enter__(self):
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_):
+        if self._live:
+            self._live.stop()
+
+    def __call__(self, backend: str, check: str) -> None:
+        if self._live:
+            self._live.update(Text(f"{backend}: {check}"))
+
+
+class RunProgress:
+    """A bar with the time left on a terminal, a plain line at most every ten seconds elsewhere."""
+
+    def __init__(self):
+        self._console = console(stderr=True)
+        self._last = 0.0
+        self._bar = None
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[left]}"),
+            )
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._task = self._bar.add_task("starting", total=None, left="")
+
+    def __enter__(self):
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_):
+        if self._bar:
+            self._bar.stop()
+
+    def __call__(self, progress) -> None:
+        left = "" if progress.left_s is None else f"about {progress.left_s:.0f} s left"
+        if self._bar:
+            self._bar.update(
+                self._task, description=progress.what, total=progress.total or None, completed=progress.done, left=left
+            )
+        elif time.monotonic() - self._last > 10:
+            self._last = time.monotonic()
+            counted = f": {progress.done} of {progress.total} cells" if progress.total else ""
+            self._console.print(Text(progress.what + counted + (f", {left}" if left else "")))

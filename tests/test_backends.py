@@ -1,0 +1,69 @@
+"""One shared suite for every backend in the registry."""
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import backends
+from backends import solve
+from bench import problem
+from bench.check.bound import UNIT
+from bench.check.checks import CHECKS
+
+CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
+
+
+@pytest.mark.parametrize("dtype", UNIT)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_passes_the_cross_check(backend, check, dtype):
+    """Every backend passes every check that `gdbench check` and the gate of `run` use."""
+    if dtype in getattr(backend, "DTYPES", tuple(UNIT)):
+        check(backend, dtype)
+
+
+def test_is_plain_functions_of_the_contract(backend):
+    """A backend defines the three functions with the contract's argument names, and no class of its own."""
+    assert list(inspect.signature(backend.prepare).parameters) == ["X", "y", "beta"]
+    assert list(inspect.signature(backend.fit).parameters) == ["X", "y", "beta", "learning_rate", "max_iter", "tol"]
+    assert list(inspect.signature(backend.to_numpy).parameters) == ["array"]
+    assert not [
+        value for value in vars(backend).values() if inspect.isclass(value) and value.__module__ == backend.__name__
+    ]
+
+
+def test_says_what_it_is(backend):
+    """Its header's first line is the summary that `gdbench list` prints."""
+    assert backend.__doc__.split("\n")[0].endswith(".")
+
+
+def test_imports_nothing_of_ours(backend):
+    """A backend file stands alone: it can be copied out and started from."""
+    source = Path(backend.__file__).read_text()
+    assert "import bench" not in source
+    assert "from bench" not in source
+    assert "import backends" not in source
+    assert "from backends" not in source
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_the_dialects_share_their_sections(name):
+    """The four core files hold the same steps in the same order, so that their diff is the lesson."""
+    source = Path(backends.__file__).with_name(f"{name}.py").read_text()
+    steps = ["def prepare(", "def fit(", "# predict: y_pred = X beta", "loss: J = (1/n) sum (y - y_pred)^2", "# stop?",
+             "# gradient: -(2/n) X^T (y - y_pred)", "# update: beta := beta - learning_rate * gradient", "def to_numpy("]  # fmt: skip
+    places = [source.find(step) for step in steps]
+    if name == "jax_jit":  # compiled code stands below the function that calls it, as in numba_jit
+        assert -1 not in places
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_the_penguins_are_the_same_for_all(backend):
+    """On real data all backends stop at the same iteration, for the same reason, at the same coefficients."""
+    data = problem.penguins()
+    ours = solve(data.X, data.y, Path(backend.__file__).stem, tol=1e-8)
+    theirs = solve(data.X, data.y, "numpy_vectorized", tol=1e-8)
+    assert (ours.n_iter, ours.stop_reason) == (theirs.n_iter, theirs.stop_reason)
+    np.testing.assert_allclose(ours.beta, theirs.beta, rtol=1e-11)

@@ -1,0 +1,151 @@
+"""The verbs from outside: exit codes, JSON documents, and one clear line for bad input."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+def gdbench(*arguments, cwd, **environment):
+    """Run the command line as a user does. Returns (exit code, standard output, standard error)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | environment,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+BAD = [
+    (["run", "--size", "10"], "--size: found '10'; allowed: n_samples x n_features"),
+    (["run", "--size", "0x3"], "--size: found '0x3'"),
+    (["run", "--size", "9999999x9999999"], "--size: found '9999999x9999999'"),
+    (["run", "--dtype", "float16"], "--dtype: found 'float16'; allowed: float64, float32"),
+    (["run", "--threads", "0"], "--threads: found '0'; allowed: an integer from 1"),
+    (["run", "--threads", "9999"], "--threads: found '9999'"),
+    (["run", "--time-budget", "soon"], "--time-budget: found 'soon'; allowed: a time such as 120s"),
+    (["run", "--max-iter", "0"], "--max-iter: found 0; allowed: an integer from 1"),
+    (["run", "--max-iter", "many"], "many"),
+    (["run", "--seed", "-1"], "--seed"),
+    (["run", "--quick", "--full"], "--quick: found together with --full; allowed: one of the two"),
+    (["run", "--data", "none.csv", "--target", "y"], "--data: found no file 'none.csv'; allowed: a CSV file"),
+    (["run", "--data", "none.csv"], "without --target; allowed: --target with the column"),
+    (["run", "--target", "y"], "--target: found 'y' without --data"),
+    (["run", "-b", "nubma_jit"], "found 'nubma_jit' (did you mean numba_jit?)"),
+    (["run", "-b", "none.py"], "found no Python file 'none.py'"),
+    (["run", "--nonsense"], "--nonsense"),
+    (["run", "stray"], "stray"),
+    (["check", "nothing"], "found 'nothing'; allowed: the path of a .py file, or one of python_loops"),
+    (["check", "--loud"], "--loud"),
+    (["list", "stray"], "stray"),
+    (["machine", "--nonsense"], "--nonsense"),
+    (["report"], "RUN"),
+    (["measure"], "measure"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "text"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
+def test_bad_arguments_are_one_clear_line(tmp_path, arguments, text):
+    """Exit 2, one line on standard error with what was found, nothing written; with --json a document, too."""
+    code, out, err = gdbench(*arguments, cwd=tmp_path)
+    assert (code, out) == (2, "")
+    assert text in err
+    assert err.startswith("gdbench: ")
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+    code, out, _ = gdbench(*arguments, "--json", cwd=tmp_path)
+    assert code == 2
+    document = json.loads(out)
+    assert set(document) == {"error", "exit_code"}
+    assert document["exit_code"] == 2
+
+
+def test_two_files_with_one_stem(tmp_path, fresh):
+    """A stem is the name everywhere: two of them are refused, a file named like a backend of ours as well."""
+    one = fresh("mine")
+    (tmp_path / "sub").mkdir()
+    two = tmp_path / "sub" / "mine.py"
+    two.write_text(one.read_text())
+    code, _, err = gdbench("run", "-b", one, two, cwd=tmp_path / "sub")
+    assert code == 2
+    assert "found two named 'mine'" in err
+    code, _, err = gdbench("run", "-b", fresh("numpy_vectorized"), cwd=tmp_path)
+    assert code == 2
+    assert "found two named 'numpy_vectorized'" in err
+
+
+def test_list(tmp_path):
+    """Every backend with its summary and whether it can run; a pipe gets no colour codes."""
+    code, out, err = gdbench("list", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    for name in ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit"):
+        assert name in out
+    assert "\x1b" not in out
+    assert "\r" not in out
+    found = json.loads(gdbench("list", "--json", cwd=tmp_path)[1])["backends"]
+    assert [entry["backend"] for entry in found][:2] == ["python_loops", "numpy_vectorized"]
+    assert all(entry["summary"] for entry in found)
+
+
+def test_machine(tmp_path):
+    """It names the processor and the BLAS kernel, reports a forced kernel, and says nothing of host or user."""
+    code, out, _ = gdbench("machine", "--json", cwd=tmp_path)
+    assert code == 0
+    found = json.loads(out)
+    assert found["cpu"]["logical_cores"] >= 1
+    assert found["versions"]["numpy"]
+    assert not re.search(rf"\b{re.escape(os.uname().nodename)}\b", out)
+    forced = json.loads(gdbench("machine", "--json", cwd=tmp_path, OPENBLAS_CORETYPE="Haswell")[1])
+    assert forced["environment"]["OPENBLAS_CORETYPE"] == "Haswell"
+    assert any("OPENBLAS_CORETYPE" in warning for warning in forced["warnings"])
+    assert gdbench("machine", cwd=tmp_path)[0] == 0
+
+
+def test_check_exit_codes(tmp_path, fresh):
+    """0 for a right backend, 1 for a wrong one, 3 for one that fails or is asked for and unavailable; 1 goes first."""
+    good, bad = fresh("good"), fresh("bad", "(-2 / n)", "(2 / n)")
+    broken, absent = fresh("broken", text="1 / 0\n"), fresh("absent", text="import nothing_of_this_name\n")
+    assert gdbench("check", good, cwd=tmp_path)[0] == 0
+    assert gdbench("check", bad, good, cwd=tmp_path)[0] == 1
+    assert gdbench("check", broken, good, cwd=tmp_path)[0] == 3
+    code, out, _ = gdbench("check", absent, good, "--json", cwd=tmp_path)
+    assert code == 3
+    assert [report["status"] for report in json.loads(out)["backends"]] == ["ok", "unavailable"]
+    code, out, _ = gdbench("check", broken, bad, "--json", cwd=tmp_path)
+    assert code == 1
+    assert json.loads(out)["passed"] is False
+
+
+def test_reading_what_is_no_run(tmp_path):
+    """Exit 6 and a sentence for a folder without a run, a broken file, and a newer schema."""
+    assert gdbench("report", tmp_path, cwd=tmp_path)[0] == 6
+    for text in ("", "{", "[]", '{"schema": 99}', '{"schema": 1, "schema": 1}', '{"schema": NaN}'):
+        (tmp_path / "run.json").write_text(text)
+        code, out, err = gdbench("report", tmp_path, cwd=tmp_path)
+        assert (code, out) == (6, "")
+        assert "Traceback" not in err
+
+
+def test_an_occupied_folder_is_refused(tmp_path):
+    """--out never mixes two runs."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    code, _, err = gdbench("run", "--out", tmp_path / "run", cwd=tmp_path)
+    assert code == 2
+    assert "which is not empty; allowed: a new or empty folder" in err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_help_and_version(tmp_path):
+    """Both answer with 0 and name the verbs, and completion is offered."""
+    code, out, _ = gdbench("--help", cwd=tmp_path)
+    assert code == 0
+    for verb in ("list", "machine", "check", "run", "report"):
+        assert verb in out
+    assert gdbench("--version", cwd=tmp_path)[:2] == (0, "0.1.0\n")

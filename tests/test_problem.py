@@ -1,0 +1,300 @@
+"""The data: synthetic problems with known properties, the penguins, and what a user's CSV file may and may not hold."""
+
+import csv
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.problem import PENGUINS, ProblemError, from_csv, penguins, penguins_flipper, synthetic
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Write a file named table.csv and read it as a problem."""
+
+    def read(content, target="y"):
+        path = tmp_path / "table.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return from_csv(path, target)
+
+    return read
+
+
+def original(problem):
+    """The feature columns as they were before standardizing."""
+    return problem.X[:, 1:] * problem.scale + problem.mean
+
+
+# Synthetic problems
+
+
+def test_the_seed_decides():
+    """The same seed gives the same numbers and digest; another seed, or another size, gives others."""
+    first, again = synthetic(50, 4, seed=7), synthetic(50, 4, seed=7)
+    np.testing.assert_array_equal(first.X, again.X)
+    np.testing.assert_array_equal(first.y, again.y)
+    assert first.digest == again.digest
+    assert len({first.digest, synthetic(50, 4, seed=8).digest, synthetic(4, 50, seed=7).digest, synthetic(51, 4, seed=7).digest}) == 4
+    assert len(first.digest) == 16
+    assert int(first.digest, 16) >= 0
+
+
+def test_the_digest_stands_for_all_numbers():
+    """One changed number in X or in y, or the same numbers in another shape, change the digest; memory layout does not."""
+    problem = synthetic(6, 2)
+    X, y = problem.X.copy(), problem.y.copy()
+    X[3, 1] = np.nextafter(X[3, 1], 9)
+    y[0] = np.nextafter(y[0], 9)
+
+    def replace(**fields):
+        return type(problem)("other name", **{"X": problem.X, "y": problem.y} | fields).digest
+
+    assert len({problem.digest, replace(X=X), replace(y=y), replace(X=problem.X.reshape(2, 6))}) == 4
+    assert replace(X=np.asfortranarray(problem.X)) == problem.digest
+
+
+def test_synthetic_features_are_standardized_and_correlate():
+    """Every column has mean 0 and spread 1, and every pair of columns correlates at about 0.9."""
+    problem = synthetic(20_000, 10)
+    assert problem.X.shape == (20_000, 10)
+    assert problem.y.shape == (20_000,)
+    assert problem.X.dtype == problem.y.dtype == np.float64
+    np.testing.assert_allclose(problem.X.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(problem.X.std(axis=0), 1, rtol=1e-12)
+    pairs = np.corrcoef(problem.X.T)[np.triu_indices(10, 1)]
+    np.testing.assert_allclose(pairs, 0.9, atol=0.01)
+
+
+def test_synthetic_condition_number():
+    """With ten features the eigenvalues of H = (2/n) XᵀX are near 0.2 and 18.2: a condition number near 91."""
+    X = synthetic(20_000, 10).X
+    eigenvalues = np.linalg.eigvalsh(2 / len(X) * X.T @ X)
+    assert eigenvalues[-1] == pytest.approx(2 * (1 + 0.9 * 9), rel=0.05)
+    assert eigenvalues[-1] / eigenvalues[0] == pytest.approx(91, rel=0.1)
+
+
+def test_synthetic_target_comes_from_beta():
+    """y is X beta and noise of spread 0.1; no coefficient is near 0, so that a lost feature shows."""
+    problem = synthetic(20_000, 5, seed=3)
+    noise = problem.y - problem.X @ problem.beta
+    assert noise.std() == pytest.approx(0.1, rel=0.05)
+    assert np.all((np.abs(problem.beta) >= 0.5) & (np.abs(problem.beta) <= 2))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (2, 3), (3, 8)])
+def test_synthetic_with_few_rows(shape):
+    """A single row, and fewer rows than features, are valid problems of finite numbers."""
+    problem = synthetic(*shape)
+    assert problem.X.shape == shape
+    assert np.isfinite(problem.X).all()
+    assert np.isfinite(problem.y).all()
+    assert problem.X.any()
+
+
+# Penguins
+
+
+def published():
+    """The penguins' file, read without bench.problem: complete rows in published order."""
+    with PENGUINS.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 344
+    return [{name: float(value) for name, value in row.items()} for row in rows if all(row.values())]
+
+
+def test_penguins_drop_two_rows_aloud():
+    """342 of 344 rows are complete; the note counts the two that are dropped."""
+    problem = penguins()
+    assert problem.X.shape == (342, 4)
+    assert problem.notes == ("penguins: dropped 2 of 344 rows with a missing value, kept 342",)
+
+
+def test_penguins_columns_and_order():
+    """The intercept comes first, features are standardized, and rows stand in the published order."""
+    problem = penguins()
+    assert problem.columns == ("intercept", "bill_length_mm", "bill_depth_mm", "flipper_length_mm")
+    np.testing.assert_array_equal(problem.X[:, 0], 1)
+    np.testing.assert_allclose(problem.X[:, 1:].mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(problem.X[:, 1:].std(axis=0), 1, rtol=1e-12)
+    rows = published()
+    np.testing.assert_array_equal(problem.y, [row["body_mass_g"] for row in rows])
+    np.testing.assert_allclose(original(problem), [[row[name] for name in problem.columns[1:]] for row in rows], rtol=1e-12)
+
+
+def test_flipper_gives_the_published_line():
+    """Least squares on flipper length alone: 49.69 g per mm and -5780.83 g, in the original units."""
+    problem = penguins_flipper()
+    assert problem.columns == ("intercept", "flipper_length_mm")
+    beta = np.linalg.lstsq(problem.X, problem.y, rcond=None)[0]
+    slope = beta[1] / problem.scale[0]
+    assert slope == pytest.approx(49.69, abs=0.005)
+    assert beta[0] - slope * problem.mean[0] == pytest.approx(-5780.83, abs=0.005)
+
+
+def test_new_rows_are_mapped_like_the_training_rows():
+    """features() of the training rows is X, bit for bit; of a new row it uses the training mean and scale."""
+    problem = penguins()
+    rows = [[row[name] for name in problem.columns[1:]] for row in published()]
+    np.testing.assert_array_equal(problem.features(rows), problem.X)
+    np.testing.assert_allclose(problem.features([problem.mean + 2 * problem.scale]), [[1, 2, 2, 2]], rtol=1e-12)
+
+
+# CSV files that can be used
+
+
+TABLE = "a,y,b\n1,10,0.5\n2,20,-3e2\n4,40,7\n"
+FORMS = {
+    "comma": TABLE,
+    "semicolon": TABLE.replace(",", ";"),
+    "tab": TABLE.replace(",", "\t"),
+    "bar": TABLE.replace(",", "|"),
+    "BOM": "\ufeff" + TABLE,
+    "quoted": '"a","y","b"\n"1","10","0.5"\n2,"20",-3e2\n4,40,"7"\n',
+    "CRLF": TABLE.replace("\n", "\r\n"),
+    "old Macintosh": TABLE.replace("\n", "\r"),
+    "blank lines": TABLE.replace("\n", "\n\n") + "   \n\n",
+    "no last newline": TABLE.rstrip(),
+    "spaces around": TABLE.replace(",", " , "),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_the_same_table(read, form):
+    """Delimiter, byte order mark, quotes, line ends, blank lines and spaces do not change what is read."""
+    problem = read(FORMS[form])
+    assert (problem.name, problem.columns, problem.notes) == ("table", ("intercept", "a", "b"), ())
+    np.testing.assert_array_equal(problem.y, [10, 20, 40])
+    np.testing.assert_allclose(original(problem), [[1, 0.5], [2, -300], [4, 7]], rtol=1e-12)
+    assert problem.digest == read(TABLE).digest
+
+
+def test_a_delimiter_inside_a_quoted_name(read):
+    """A quoted column name may hold a comma, also where the columns are parted by semicolons."""
+    assert read('"length, mm",y\n1,2\n2,3\n').columns == ("intercept", "length, mm")
+    assert read('"length, mm";y\n1;2\n2;3\n').columns == ("intercept", "length, mm")
+
+
+def test_blank_lines_before_the_header(read):
+    """Blank lines at the top do not hide the delimiter."""
+    assert read("\n\n" + TABLE.replace(",", ";")).columns == ("intercept", "a", "b")
+
+
+def test_a_line_separator_inside_a_name(read):
+    """Only line ends end a line: a name with U+2028, a vertical tab or a form feed is one name."""
+    for mark in "\u2028", "\x0b", "\x0c":
+        assert read(f"a{mark}b,y\n1,2\n2,3\n").columns == ("intercept", f"a{mark}b")
+
+
+def test_a_quoted_field_over_two_lines(read):
+    """A line end inside quotes belongs to the name, and the line numbers in errors count it."""
+    assert read('"length\nin mm",y\n1,2\n2,3\n').columns == ("intercept", "length\nin mm")
+    with pytest.raises(ProblemError, match="line 4: found the text 'x'"):
+        read('"length\nin mm",y\n1,2\nx,3\n')
+
+
+@pytest.mark.parametrize("missing", ["", " ", "NA", "na", "N/A", "NaN", "nan", "NULL", "None", ".", '""'])
+def test_missing_values_are_dropped_and_counted(read, missing):
+    """A row with a missing value, in any usual spelling, is left out, and the note says how many were."""
+    problem = read(f"a,y\n1,10\n{missing},20\n3,30\n4,{missing}\n")
+    np.testing.assert_array_equal(problem.y, [10, 30])
+    assert problem.notes == ("table: dropped 2 of 4 rows with a missing value, kept 2",)
+
+
+@pytest.mark.parametrize("value", ["7", "0.1", "1e300"])
+def test_a_constant_column_is_noted(read, value):
+    """It becomes a column of zeros, without a warning and without NaN; its mean is the value."""
+    problem = read("a,same,y\n" + "".join(f"{i},{value},{i}\n" for i in range(7)))
+    np.testing.assert_array_equal(problem.X[:, 2], 0)
+    assert problem.notes == ("table: column 'same' is constant and becomes a column of zeros",)
+    assert (problem.mean[1], problem.scale[1]) == (float(value), 1)
+
+
+@pytest.mark.parametrize(("target", "columns"), [("p", ("q", "r")), ("q", ("p", "r")), ("r", ("p", "q"))])
+def test_the_target_may_be_any_column(read, target, columns):
+    """First, middle or last: the other columns keep their order."""
+    problem = read("p,q,r\n1,2,3\n4,6,9\n", target)
+    assert problem.columns == ("intercept", *columns)
+    np.testing.assert_array_equal(problem.y, {"p": [1, 4], "q": [2, 6], "r": [3, 9]}[target])
+
+
+numbers = st.floats(-1e6, 1e6).filter(lambda number: number == 0 or abs(number) > 1e-6)
+tables = st.integers(2, 5).flatmap(lambda width: st.lists(st.lists(numbers, min_size=width, max_size=width), min_size=2, max_size=8))
+
+
+@settings(max_examples=60, deadline=None, database=None, derandomize=True)
+@given(table=tables, delimiter=st.sampled_from(",;\t|"), quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), data=st.data())
+def test_any_table_reads_back(tmp_path_factory, table, delimiter, quoting, data):
+    """Whatever numbers the csv module writes, X * scale + mean and y are those numbers again."""
+    table = np.array(table)
+    path = tmp_path_factory.mktemp("table") / "table.csv"
+    names = [f"c{i}" for i in range(table.shape[1])]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter, quoting=quoting)
+        writer.writerow(names)
+        writer.writerows([repr(float(number)) for number in row] for row in table)
+    target = data.draw(st.integers(0, table.shape[1] - 1))
+    problem = from_csv(path, names[target])
+    np.testing.assert_array_equal(problem.y, table[:, target])
+    features = np.delete(table, target, axis=1)
+    largest = np.abs(features).max(axis=0)
+    assert np.all(np.abs(original(problem) - features) <= 1e-14 * len(table) * largest)
+    np.testing.assert_array_equal(problem.features(features), problem.X)
+
+
+# CSV files that cannot be used
+
+
+ERRORS = {
+    "text column": ("sex,y\n1,2\nmale,3\n", "column 'sex', line 3: found the text 'male'; allowed: numbers"),
+    "text beside a missing value": ("sex,a,y\n1,1,1\n1,1,2\nmale,,3\n", "column 'sex', line 4: found the text 'male'"),
+    "text in the target": ("a,y\n1,2\n2,three\n", "column 'y', line 3: found the text 'three'"),
+    "digits with a low line": ("a,y\n1_000,2\n2,3\n", "column 'a', line 2: found the text '1_000'"),
+    "decimal comma": ("a;y\n1,5;2\n2,5;3\n", "column 'a', line 2: found the text '1,5'"),
+    "missing target": ("a,b,c\n1,2,3\n4,5,6\n", "--target: found 'y'; allowed: a column of table.csv: a, b, c"),
+    "single row": ("a,y\n1,2\n", "has 1 complete rows of 1; allowed: at least 2"),
+    "empty file": ("", "table.csv is empty; allowed: a header line and at least two rows"),
+    "blank lines only": ("\n\n  \n", "table.csv is empty"),
+    "header only": ("a,y\n", "has 0 complete rows of 0; allowed: at least 2"),
+    "duplicate names": ("a,b,a,y\n1,2,3,4\n5,6,7,8\n", "table.csv has two columns named 'a'; allowed: different names"),
+    "short row": ("a,b,y\n1,2,3\n\n4,5\n", "table.csv, line 4: found 2 fields; allowed: 3, as in the header"),
+    "long row": ("a,y\n1,2\n3,4,5\n", "table.csv, line 3: found 3 fields; allowed: 2"),
+    "infinity": ("a,y\n1,2\ninf,3\n", "column 'a', line 3: found inf; allowed: finite numbers"),
+    "minus infinity": ("a,y\n1,2\n3,-Infinity\n", "column 'y', line 3: found -Infinity; allowed: finite numbers"),
+    "beyond the largest float": ("a,y\n1,2\n1e999,3\n", "column 'a', line 3: found 1e999; allowed: finite numbers"),
+    "UTF-16": ("a,y\n1,2\n3,4\n".encode("utf-16"), "table.csv cannot be read: 'utf-8' codec .*; allowed: a CSV file in UTF-8"),
+    "Latin 1": ("größe,y\n1,2\n3,4\n".encode("latin-1"), "table.csv cannot be read: .*; allowed: a CSV file in UTF-8"),
+    "only a target": ("y\n1\n2\n", "has no column besides the target 'y'; allowed: at least one feature"),
+    "all rows missing": ("a,y\n,2\n3,\nNA,NA\n", "has 0 complete rows of 3; allowed: at least 2"),
+    "open quote": ('a,y\n"1,2\n3,4\n', "table.csv is no CSV file: unexpected end of data"),
+    "squares overflow": ("a,y\n1e200,1\n-1e200,2\n3e200,3\n", "column 'a' holds numbers too large or too small to standardize"),
+    "sums overflow": ("a,y\n1e308,1\n1.1e308,2\n1.2e308,3\n", "column 'a' holds numbers too large or too small"),
+    "squares underflow": ("b,a,y\n1,1e-200,1\n2,2e-200,2\n", "column 'a' holds numbers too large or too small"),
+}
+
+
+@pytest.mark.parametrize("fault", ERRORS)
+def test_a_file_that_cannot_be_used(read, fault):
+    """One line that names the place, what was found and what is allowed; no warning on the way."""
+    content, message = ERRORS[fault]
+    with pytest.raises(ProblemError, match=message) as error:
+        read(content)
+    assert str(error.value).startswith(("--data: ", "--target: "))
+    assert "\n" not in str(error.value)
+
+
+def test_an_absurdly_long_field_keeps_the_message_short(read):
+    """What was found is quoted, but not all of a field of thousands of characters."""
+    for field in "x" * 100_000, "9" * 5_000:
+        with pytest.raises(ProblemError, match="column 'a', line 2: found") as error:
+            read(f"a,y\n{field},2\n3,4\n")
+        assert len(str(error.value)) < 1_000
+
+
+def test_no_such_file_and_a_directory(tmp_path):
+    """Both are told apart from a broken table."""
+    with pytest.raises(ProblemError, match=r"--data: found no file '.*none\.csv'; allowed: a CSV file"):
+        from_csv(tmp_path / "none.csv", "y")
+    with pytest.raises(ProblemError, match=r"cannot be read: .*directory.*; allowed: a CSV file"):
+        from_csv(tmp_path, "y")

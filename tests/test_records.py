@@ -1,0 +1,341 @@
+"""The run folder: what is saved is read back, half a file never appears, and what cannot be read is refused with a reason."""
+
+import contextlib
+import errno
+import json
+import math
+import os
+
+import msgspec
+import pytest
+
+from bench import records
+from bench.records import (
+    SEVERITY,
+    Block,
+    Cell,
+    CellSample,
+    Error,
+    Journal,
+    Ledger,
+    ProblemId,
+    Run,
+    Speedup,
+    UnreadableRun,
+    load_run,
+    save,
+    save_run,
+    worst,
+)
+
+
+def a_cell(**fields):
+    defaults = {
+        "backend": "mine × yours", "algorithm": "QR", "control": False, "problem": ProblemId("synthetic", "0123456789abcdef", 0),
+        "n_samples": 100, "n_features": 10, "dtype": "float64", "threads": 1, "n_iter": 1000, "rounds": 5, "calls": 3,
+        "flags": ["no steady state"], "predicted_s": None, "error_curve": [[0, 1e-16], [1, 2e-16]], "status": "ok", "detail": None,
+        "rerun": "gdbench run -b mine", "samples_s": [0.1, None, 0.3], "median_s": 0.2, "ci_low_s": 0.1, "ci_high_s": 0.3,
+        "per_iteration_s": 2e-4, "read_gb_per_s": 1.5, "speedup": [Speedup("numpy_vectorized", 2.0, None, None)],
+        "error": Error(1e-15, 1e-13), "ledger": Ledger(import_s=0.1, pays_back_after_calls="never"), "peak_bytes": 2**40,
+        "cpu_over_wall": 0.99,
+    }  # fmt: skip
+    return Cell(**defaults | fields)
+
+
+def a_run(**fields):
+    block = Block(
+        index=0, threads=1, order=["mine"], cells={"mine": ["mine-1"]}, hash_seed=2**32 - 1, padding_bytes=4095, started="now", seconds=1.5
+    )
+    defaults = {
+        "created": "2024-01-01T00:00:00+00:00", "command": "gdbench run", "plan": {"mode": "quick", "sizes": [1, 2]},
+        "machine": {"cpu": {"model": "é ü 中"}}, "blocks": [block], "roofline": [{"gb_per_s": 10.0}], "stable": False,
+        "reasons": ["it was noisy"], "cells": [a_cell(), a_cell(status="skipped", samples_s=[], median_s=None, predicted_s=12.5)],
+    }  # fmt: skip
+    return Run(**defaults | fields)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """The document of a saved run, to be changed, and a function that writes a changed one and reads it as a run."""
+    save_run(tmp_path, a_run())
+    path = tmp_path / "run.json"
+
+    def reread(content):
+        if not isinstance(content, str | bytes):
+            content = json.dumps(content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return load_run(tmp_path)
+
+    return json.loads(path.read_text()), reread
+
+
+# Saving and loading
+
+
+def test_a_run_reads_back(tmp_path):
+    """What save_run writes, load_run returns, from the folder and from the file; the folder holds nothing else."""
+    run = a_run()
+    save_run(tmp_path, run)
+    assert load_run(tmp_path) == run
+    assert load_run(tmp_path / "run.json") == run
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_saving_again_replaces(tmp_path):
+    """The second run stands in the place of the first."""
+    save_run(tmp_path, a_run())
+    save_run(tmp_path, a_run(stable=True))
+    assert load_run(tmp_path).stable
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_run_json_is_plain_json_that_others_may_read(tmp_path):
+    """UTF-8 without escapes, ends with a line end, readable by the group, and numbers are stored exactly."""
+    save_run(tmp_path, a_run(cells=[a_cell(median_s=0.1 + 0.2)]))
+    text = (tmp_path / "run.json").read_text("utf-8")
+    assert "é ü 中" in text
+    assert text.endswith("}\n")
+    assert json.loads(text)["cells"][0]["median_s"] == 0.1 + 0.2
+    assert json.loads(text)["schema"] == 1
+    assert (tmp_path / "run.json").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", ["median_s", "plan", "samples_s"])
+def test_what_json_does_not_have_is_refused(tmp_path, place, value):
+    """NaN and infinity anywhere in a run are a ValueError, and the run saved before is whole."""
+    save_run(tmp_path, a_run())
+    if place == "plan":
+        run = a_run(plan={"deep": [{"inside": value}]})
+    else:
+        run = a_run(cells=[a_cell(**{place: [value] if place == "samples_s" else value})])
+    with pytest.raises(ValueError, match="JSON"):
+        save_run(tmp_path, run)
+    assert load_run(tmp_path) == a_run()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_name_that_is_no_utf_8_is_saved(tmp_path):
+    """A file name with stray bytes, as Linux allows in the command line, does not lose the run at its end."""
+    run = a_run(command="gdbench run -b " + os.fsdecode(b"caf\xe9.py"))
+    save_run(tmp_path, run)
+    assert load_run(tmp_path).command.startswith("gdbench run -b caf")
+
+
+@pytest.mark.parametrize("step", ["replace", "fsync", "chmod"])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=["full", "Ctrl-C"])
+def test_a_save_that_fails_changes_nothing(tmp_path, monkeypatch, step, error):
+    """Disk full or interrupted at any step: the old file is whole, the error passes on, no temporary file stays."""
+    path = tmp_path / "file.txt"
+    save(path, "old")
+
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(records.os, step, fail)
+    with pytest.raises(type(error)):
+        save(path, "new" * 10_000)
+    monkeypatch.undo()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_new_file_is_on_disk_before_it_replaces_the_old(tmp_path, monkeypatch):
+    """fsync comes before replace, and at replace the temporary file holds all bytes."""
+    steps = []
+    fsync, replace = os.fsync, os.replace
+
+    def watched_fsync(handle):
+        steps.append("fsync")
+        fsync(handle)
+
+    def watched_replace(source, target):
+        with open(source, "rb") as file:  # noqa: PTH123
+            steps.append(("replace", len(file.read())))
+        replace(source, target)
+
+    monkeypatch.setattr(records.os, "fsync", watched_fsync)
+    monkeypatch.setattr(records.os, "replace", watched_replace)
+    save(tmp_path / "file.txt", b"x" * 100_000)
+    assert steps == ["fsync", ("replace", 100_000)]
+
+
+# What is no run
+
+
+def test_nothing_there(tmp_path):
+    """No file, no folder, and a folder without run.json: the message says what is allowed."""
+    for where in tmp_path, tmp_path / "none", tmp_path / "none" / "run.json":
+        with pytest.raises(UnreadableRun, match=r"found no run\.json; allowed: the folder of a run"):
+            load_run(where)
+
+
+def test_other_things_in_its_place(tmp_path):
+    """A directory named run.json, a path through a file, a name too long for the system."""
+    (tmp_path / "run.json").mkdir()
+    (tmp_path / "file").write_text("")
+    for where in tmp_path, tmp_path / "file" / "run.json":
+        with pytest.raises(UnreadableRun, match="cannot be read as a run"):
+            load_run(where)
+    with pytest.raises(UnreadableRun):
+        load_run(tmp_path / ("x" * 5000))
+
+
+def test_truncated_anywhere(saved):
+    """A file cut off at any byte, in the middle of a letter as well, is unreadable and says so."""
+    document, reread = saved
+    content = json.dumps(document, ensure_ascii=False).encode()
+    assert "é".encode() in content
+    for length in range(len(content)):
+        with pytest.raises(UnreadableRun, match=r"run\.json: "):
+            reread(content[:length])
+    assert reread(content) == a_run()
+
+
+def test_any_byte_damaged(saved):
+    """With one byte changed it is either still a run or UnreadableRun, never another exception."""
+    document, reread = saved
+    content = json.dumps(document, ensure_ascii=False).encode()
+    refused = 0
+    for place in range(len(content)):
+        for byte in b'"9\xff':
+            try:
+                reread(content[:place] + bytes([byte]) + content[place + 1 :])
+            except UnreadableRun:
+                refused += 1
+    assert refused > len(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "cannot be read as a run"),
+        ("[]", "is no run: it has no schema number"),
+        ("null", "is no run"),
+        ("42", "is no run"),
+        ('"run"', "is no run"),
+        ("{}", "is no run: it has no schema number"),
+        ('{"schema": "1"}', "is no run: it has no schema number"),
+        ('{"schema": 1.0}', "is no run: it has no schema number"),
+        ('{"schema": 2}', r"found schema 2; allowed: 1 \(a newer gdbench may read it\)"),
+        ('{"schema": 99, "anything": [1]}', "found schema 99; allowed: 1"),
+        ('{"schema": 1}', "is no valid run: Object missing required field"),
+        ('{"schema": true}', "is no"),
+        ('{"schema": 1, "schema": 1}', "found a key twice"),
+        ('{"schema": 1, "plan": {"a": [{"b": 1, "b": 2}]}}', "found a key twice"),
+        ('{"schema": 1, "x": NaN}', "found the token NaN, which is not JSON"),
+        ('{"schema": 1, "x": [Infinity]}', "found the token Infinity"),
+        ('{"schema": 1, "x": {"y": -Infinity}}', "found the token -Infinity"),
+        ('{"schema": 1, "x": ' + "9" * 5000 + "}", "cannot be read as a run"),
+        ("[" * 100_000, "cannot be read as a run"),
+        ('{"schema": 1, "plan": ' + '{"a":' * 100_000 + "1" + "}" * 100_001, "cannot be read as a run"),
+        (b"\x80\x04K\x01.", "cannot be read as a run"),
+        (b"\xff\xfe{\x00}\x00", "cannot be read as a run"),
+        ("{} {}", "cannot be read as a run"),
+    ],
+    ids=range(23),
+)
+def test_what_is_no_run_is_refused(saved, content, message):
+    """Not JSON, not an object, no or another schema, NaN tokens, keys twice, deep nesting: refused with the reason."""
+    with pytest.raises(UnreadableRun, match=message):
+        saved[1](content)
+
+
+@pytest.mark.parametrize("depth", [10, 500, 900, 950, 960, 970, 980, 990, 1000, 10_000])
+def test_nesting_of_any_depth(saved, depth):
+    """A plan nested this deep is either read or refused; the limit of the interpreter is no crash."""
+    document, reread = saved
+    text = json.dumps(document | {"plan": {"deep": "HERE"}}).replace('"HERE"', "[" * depth + "]" * depth)
+    if depth <= 500:
+        reread(text)
+    elif depth <= 1000:
+        with contextlib.suppress(UnreadableRun):
+            reread(text)
+    else:
+        with pytest.raises(UnreadableRun):
+            reread(text)
+
+
+def test_a_number_too_large_for_a_float_is_refused(saved):
+    """1e999 reads as infinity, which no run can hold: refused like the token Infinity."""
+    document, reread = saved
+    document["cells"][0]["median_s"] = "HERE"
+    with pytest.raises(UnreadableRun):
+        reread(json.dumps(document).replace('"HERE"', "1e999"))
+
+
+CHANGES = {
+    "cells is an object": lambda d: d.update(cells={}),
+    "a cell is a list": lambda d: d["cells"].append([]),
+    "stable is a number": lambda d: d.update(stable=1),
+    "stable is null": lambda d: d.update(stable=None),
+    "reasons hold a number": lambda d: d.update(reasons=[1]),
+    "created is missing": lambda d: d.pop("created"),
+    "an unknown key": lambda d: d.update(extra=1),
+    "an unknown key in a cell": lambda d: d["cells"][0].update(extra=1),
+    "an unknown key in an error": lambda d: d["cells"][0]["error"].update(extra=1),
+    "an unknown status": lambda d: d["cells"][0].update(status="fine"),
+    "n_samples is a text": lambda d: d["cells"][0].update(n_samples="100"),
+    "n_samples is a fraction": lambda d: d["cells"][0].update(n_samples=100.5),
+    "samples hold a text": lambda d: d["cells"][0].update(samples_s=["fast"]),
+    "problem is null": lambda d: d["cells"][0].update(problem=None),
+    "problem without digest": lambda d: d["cells"][0]["problem"].pop("digest"),
+    "pays back sometimes": lambda d: d["cells"][0]["ledger"].update(pays_back_after_calls="sometimes"),
+    "a block without order": lambda d: d["blocks"][0].pop("order"),
+    "plan is a list": lambda d: d.update(plan=[]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_wrong_types_and_unknown_keys_are_refused(saved, change):
+    """The message names the place in the document."""
+    document, reread = saved
+    CHANGES[change](document)
+    with pytest.raises(UnreadableRun, match=r"is no valid run: .*(at `\$|field `)"):
+        reread(document)
+
+
+# The status of a cell
+
+
+def test_the_worst_status_is_shown():
+    """One wrong block and the cell is wrong; ok only where every block is."""
+    assert worst(["ok", "wrong", "crashed", "ok"]) == "wrong"
+    assert worst(["ok", "timeout", "failed"]) == "timeout"
+    assert worst(["skipped", "ok"]) == "skipped"
+    assert worst(["ok", "ok"]) == "ok"
+
+
+def test_every_status_has_its_severity():
+    """The list from worst to ok names each status once."""
+    assert sorted(SEVERITY) == sorted(records.Status.__args__)
+    assert (SEVERITY[0], SEVERITY[-1]) == ("wrong", "ok")
+
+
+# The journal
+
+
+def test_each_sample_is_on_disk_at_once(tmp_path, monkeypatch):
+    """After every append, another reader finds one more whole line, and fsync has been called."""
+    synced = []
+    fsync = os.fsync
+    monkeypatch.setattr(records.os, "fsync", lambda handle: (synced.append(handle), fsync(handle)))
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    samples = [CellSample(cell=f"é\n{i}", block=i, status="ok", rounds_s=[0.1 + 0.2, 1e-9], cold=i == 0) for i in range(3)]
+    for count, sample in enumerate(samples, 1):
+        journal.append(sample)
+        content = path.read_bytes()
+        assert content.endswith(b"\n")
+        assert [msgspec.json.decode(line, type=CellSample) for line in content.splitlines()] == samples[:count]
+        assert len(synced) == count
+    journal.close()
+
+
+def test_a_journal_opened_again_goes_on(tmp_path):
+    """What stands in it already is kept."""
+    for block in range(2):
+        journal = Journal(tmp_path / "journal.jsonl")
+        journal.append(CellSample(cell="a", block=block, status="ok"))
+        journal.close()
+    assert [json.loads(line)["block"] for line in (tmp_path / "journal.jsonl").read_text().splitlines()] == [0, 1]

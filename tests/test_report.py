@@ -1,0 +1,615 @@
+"""The report says what the run holds, and nothing that it does not hold."""
+
+import io
+import math
+import re
+import sys
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import sample_run
+from rich.console import Console
+
+from bench import report
+from bench.records import Cell, ProblemId, Run, load_run, save_run
+from bench.report import canvas, figures, page, readme, tables, text
+from bench.report.answer import answer
+from bench.report.groups import Group, groups, predicted, time
+
+RUNS = ["full", "quick", "broken", "hostile", "groups", "empty"]
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> dict[str, Path]:
+    """Every sample run, reported once: name -> its folder."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in RUNS}
+    for name, folder in folders.items():
+        report.write(getattr(sample_run, name)(), folder)
+    return folders
+
+
+def printed(run: Run, width: int = 80) -> str:
+    out = Console(file=io.StringIO(), width=width)
+    tables.print_run(run, out)
+    return out.file.getvalue()  # type: ignore[attr-defined]
+
+
+def first(run: Run) -> Group:
+    return groups(run)[0]
+
+
+def lines_of(figure, panel: int = 0) -> dict[str, list[tuple[float, float]]]:
+    """label -> points of each line in one of the axes of a figure."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for line in figure.axes[panel].lines:
+        points = zip(line.get_xdata(), line.get_ydata(), strict=True)
+        found.setdefault(str(line.get_label()), []).extend((float(x), float(y)) for x, y in points)
+    return found
+
+
+class Page(HTMLParser):
+    """The tags, addresses and text of a page, as a browser reads them."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+        self.alts: list[str] = []
+        self.handlers: list[str] = []
+        self.words = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "srcset", "action", "data", "poster", "xlink:href"):
+                self.loads.append(value or "")
+            if name.startswith("on"):
+                self.handlers.append(name)
+            if tag == "img" and name == "alt":
+                self.alts.append(value or "")
+
+    def handle_data(self, data):
+        self.words += data
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (7.1e-6, "7.10 µs"), (725e-6, "725 µs"), (0.9996e-3, "1.00 ms"), (0.77e-6, "770 ns"), (7.7e-10, "0.770 ns"),
+        (12.3, "12.3 s"), (12_345, "12\u00a0300 s"), (0.0, "0 s"), (1e-15, "1.00e-06 ns"), (999.4e-6, "999 µs"),
+    ],
+)  # fmt: skip
+def test_duration(seconds, shown):
+    """A duration has three significant digits and the largest unit in which it is at least 1."""
+    assert text.duration(seconds) == shown
+
+
+@pytest.mark.parametrize("exponent", range(-12, 13))
+def test_no_figure_is_rounded_to_zero(exponent):
+    """Whatever its size, a figure that is not zero is not shown as zero."""
+    for mantissa in (1.0, 1.234, 9.996):
+        value = mantissa * 10.0**exponent
+        for shown in (text.significant(value), text.duration(value), text.percent(value), text.scientific(value)):
+            assert "0.000" not in shown
+            assert re.search("[1-9]", shown)
+        parsed = float(text.significant(value).replace(text.NO_BREAK, ""))
+        assert parsed == pytest.approx(value, rel=6e-3)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_zero_is_never_printed_for_a_figure(name, written):
+    """No output of any run, terminal, Markdown or page, shows 0.000."""
+    run = getattr(sample_run, name)()
+    words = Page((written[name] / "report.html").read_text("utf-8")).words
+    for shown in (printed(run), (written[name] / "report.md").read_text("utf-8"), words, readme.block(run)):
+        assert not re.search(r"(?<![\d.])0\.000", shown)
+
+
+def test_interval_is_in_the_unit_of_its_median():
+    """The bounds stand in the same unit as the median, even where they alone would have another."""
+    assert text.duration_interval(1.02e-3, 0.981e-3, 1.05e-3) == "1.02 ms [0.981, 1.05]"
+
+
+def test_too_few_processes_are_said():
+    """A time without an interval says so, and why, instead of showing a made-up one."""
+    for shown in (printed(sample_run.quick()), tables.markdown(sample_run.quick(), [])):
+        assert "has no interval: too few processes" in shown
+        assert "too few processes to judge its stability" in shown.replace("\n", " ")
+        assert "[" not in shown.replace("\\[", "[").split("Cold cost")[0].split("backend", 1)[1]
+    assert "too few processes" not in printed(sample_run.full())
+
+
+# Groups and tables
+
+
+def test_groups_are_never_mixed():
+    """Each group holds the cells of one dtype and one number of threads, and together they hold every cell."""
+    run = sample_run.groups()
+    found = groups(run)
+    assert [(g.dtype, g.threads) for g in found] == [("float64", 1), ("float64", 2), ("float32", 1), ("float32", 2)]
+    for group in found:
+        assert {(c.dtype, c.threads) for c in group.cells} == {(group.dtype, group.threads)}
+    assert sum(len(g.cells) for g in found) == len(run.cells)
+    assert tables.markdown(run, []).count("### Time per iteration") == 4
+
+
+def test_table_shows_each_time_beside_its_speedups():
+    """A row holds the time per iteration of its cell in order of n_samples, and both speed-ups."""
+    group = first(sample_run.full())
+    table = tables.times(group.ranked, "")
+    assert len(table.rows) == 24
+    sizes = [c.n_samples for c in group.ranked]
+    assert sizes == sorted(sizes)
+    row = next(r for r in table.rows if r[0] == "n = 1\u00a0000, d = 10" and r[1] == "numba_jit")
+    assert re.fullmatch(r"7\.\d\d µs \[7\.\d\d, 7\.\d\d\]", row[2])
+    assert re.fullmatch(r"[12]\.\d\d× \[[12]\.\d\d, [12]\.\d\d\]", row[3])
+    assert re.fullmatch(r"1\d\d× \[1\d\d, 1\d\d\]", row[4])
+    assert row[5] == "ok"
+
+
+def test_gaps_are_typed_with_their_reason():
+    """A cell without a time names its kind of gap: predicted, wrong, crashed, timed out, missing."""
+    table = tables.times(first(sample_run.broken()).ranked, "")
+    status = {(row[1], row[0]): (row[2], row[5]) for row in table.rows}
+    at = "n = {}, d = 10".format
+    assert status["python_loops", at("100\u00a0000")] == ("–", "skipped (predicted 115 ms per iteration)")
+    assert status["my_backend", at("1\u00a0000")] == ("–", "wrong: beta is off by a factor of 2")
+    assert status["segfaulter", at("10\u00a0000")][1].startswith("crashed: signal SIGSEGV")
+    assert status["segfaulter", at("100\u00a0000")][1].startswith("timeout: ")
+    assert status["segfaulter", at("1\u00a0000\u00a0000")] == ("–", "out of memory")
+    assert status["torch_eager", at("100")][1].startswith("unavailable: needs torch")
+
+
+def test_wrong_cell_has_no_time_anywhere():
+    """A wrong cell has no time in tables, figures or cold costs although the record holds its samples."""
+    run = sample_run.broken()
+    wrong = next(c for c in run.cells if c.status == "wrong")
+    assert wrong.per_iteration_s
+    assert time(wrong) is None
+    group = first(run)
+    assert all(
+        row[1] != "my_backend" or "1\u00a0000," not in row[0] for row in tables.cold_costs(group.ranked, "").rows
+    )
+    points = lines_of(figures.time_per_iteration(group).figure)["my_backend"]
+    assert all(math.isnan(y) for x, y in points if x == wrong.n_samples)
+
+
+def test_control_is_a_line_and_no_row():
+    """The A/A control is told in one line with its ratio per size, and is no backend of any table or figure."""
+    group = first(sample_run.full())
+    assert len(tables.times(group.ranked, "").rows) == len([c for c in sample_run.full().cells if not c.control])
+    line = tables.control_line(group)
+    assert line
+    assert line.startswith("A/A control")
+    assert len(re.findall(r"(?:1\.0\d|0\.9\d\d)× \[", line)) == 5
+    assert tables.control_line(first(sample_run.hostile())) is None
+
+
+def test_another_algorithm_is_not_ranked():
+    """A backend with another algorithm stands in its own table, in no answer and in no figure."""
+    run = sample_run.broken()
+    group = first(run)
+    assert {c.backend for c in group.others} == {"qr_reduced"}
+    assert "qr_reduced" not in answer(group)
+    assert all("qr_reduced" not in drawing.alt for drawing in figures.draw_all(group).values())
+    shown = tables.markdown(run, [])
+    assert "not ranked" in shown
+    assert shown.index("Another algorithm") < shown.index("| qr_reduced")
+
+
+def test_errors_are_a_share_of_the_bound():
+    """The error table shows error / bound in percent, for a wrong cell too."""
+    rows = tables.errors(first(sample_run.broken()).cells, "").rows
+    wrong = next(r for r in rows if r[1] == "my_backend" and r[0].startswith("n = 1\u00a0000,"))
+    assert wrong[2:] == ("0.00340", "1.00e-12", "3.40e+11 %")
+    assert all(0 < float(r[4].split()[0]) < 10 for r in rows if r is not wrong)
+
+
+def test_cold_costs_say_when_they_pay_back():
+    """The ledger shows its four costs and after how many calls they are repaid, never, or that it is not known."""
+    rows = tables.cold_costs(first(sample_run.full()).ranked, "").rows
+    of = {row[1]: row[2:] for row in rows}
+    assert of["numba_jit"] == ("620 ms", "38.0 µs", "1.34 s", "1.41 s", "16\u00a0000 calls")
+    assert of["jax_jit"][-1] == "never"
+    assert of["numpy_vectorized"][-1] == "baseline"
+    assert tables.pays_back(sample_run.cell("x", 100, 1e-6)) == "unknown"
+
+
+def test_flags_are_told_with_their_text():
+    """Each flag of a cell is printed with the cell that it belongs to."""
+    for shown in (printed(sample_run.broken()), tables.markdown(sample_run.broken(), [])):
+        assert "no steady state: jax_jit at n = 100, d = 10 (4 of 6 processes drift)" in shown.replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_terminal_output_fits_80_columns(name):
+    """Nothing printed on a terminal of 80 columns is wider, no number is cut, and no control code passes."""
+    shown = printed(getattr(sample_run, name)())
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    assert "\x1b" not in shown
+    if name == "full":
+        for cell in first(sample_run.full()).ranked:
+            assert tables.time_text(cell) in shown
+            assert tables.speedup_text(cell, "numpy_vectorized") in shown
+        assert "skipped, predicted 115 ms" in shown
+
+
+# The answer
+
+
+def test_answer_names_the_fastest_with_its_figures():
+    """The sentence holds the backend with the lowest median at the largest size, its interval and its speed-up."""
+    told = answer(first(sample_run.full()))
+    assert told.startswith(
+        "On this machine, at n = 1\u00a0000\u00a0000, d = 10 (float64, 1 thread), numba_jit is the fastest of 3"
+    )
+    assert re.search(
+        r"10\.8 ms \[10\.\d, 10\.\d\] per iteration, 1\.\d\d× \[1\.\d\d, 1\.\d\d\] the speed of numpy", told
+    )
+
+
+def test_answer_says_tied_where_the_ratio_may_be_one():
+    """Two backends whose ratio has an interval around 1 are tied, whichever has the lower median."""
+    cells = [sample_run.cell("a", 100, 1e-6), sample_run.cell("b", 100, 1.0005e-6), sample_run.cell("c", 100, 2e-6)]
+    told = answer(first(sample_run.run(cells)))
+    assert re.search(r"(a and b|b and a) are tied as the fastest of 3 backends", told)
+
+
+def test_answer_of_an_incomplete_run():
+    """No time, one time, and too few processes are said as such."""
+    skipped = sample_run.cell("a", 100, status="skipped")
+    assert "No backend has a time (float64, 1 thread)" in answer(first(sample_run.run([skipped])))
+    alone = sample_run.run([sample_run.cell("a", 100, 1e-6), sample_run.cell("b", 100, status="crashed")])
+    assert "a is the only backend with a time: " in answer(first(alone))
+    assert "numpy_vectorized" not in answer(first(alone))
+    assert "too few processes to call it the fastest" in answer(first(sample_run.quick()))
+
+
+def test_answer_prefers_a_size_where_there_is_something_to_compare():
+    """A size at which one backend alone has a time does not make it the fastest."""
+    cells = [sample_run.cell("a", 100, 1e-6), sample_run.cell("b", 100, 2e-6), sample_run.cell("b", 1000, 2e-6)]
+    assert "a is the fastest of 2 backends" in answer(first(sample_run.run(cells)))
+
+
+# Figures
+
+
+def test_every_time_is_drawn_where_it_belongs():
+    """Each measured synthetic cell is a point at (n, seconds per iteration) of its backend's line, and no other is."""
+    group = first(sample_run.full())
+    drawn = lines_of(figures.time_per_iteration(group).figure)
+    for backend in sample_run.SECONDS:
+        cells = [c for c in group.ranked if c.backend == backend and time(c)]
+        np.testing.assert_allclose(sorted(drawn[backend]), sorted((c.n_samples, c.per_iteration_s) for c in cells))
+
+
+def test_real_problems_are_not_joined_to_the_sizes():
+    """The penguins, another d, are single markers: no line leads to them."""
+    axes = figures.time_per_iteration(first(sample_run.full())).figure.axes[0]
+    for line in axes.lines:
+        if 342 in line.get_xdata() and not str(line.get_label()).startswith("_"):
+            assert line.get_linestyle() == "None"
+    assert any("penguins" in words.get_text() for words in axes.texts)
+
+
+def test_sizes_of_different_d_are_not_joined():
+    """Two numbers of features make two panels, in the figures of times and of speed-ups."""
+    cells = [
+        sample_run.cell(b, n, s * n * d, n_features=d, problem=ProblemId("synthetic", f"{n}x{d}", 0))
+        for b, s in (("numpy_vectorized", 1e-8), ("numba_jit", 2e-8), ("python_loops", 1e-6))
+        for n in (100, 1000)
+        for d in (5, 50)
+    ]
+    group = first(sample_run.run(cells))
+    made = figures.time_per_iteration(group).figure
+    assert len(made.axes) == 2
+    for panel, d in enumerate((5, 50)):
+        np.testing.assert_allclose(lines_of(made, panel)["numba_jit"], [(n, 2e-8 * n * d) for n in (100, 1000)], 0.02)
+    assert len(figures.speedups(group).figure.axes) == 4
+
+
+def test_gaps_are_marked_with_their_kind():
+    """Each cell without a time is a cross at its n in a row of its backend, and the kind stands beside it."""
+    made = figures.time_per_iteration(first(sample_run.broken())).figure
+    assert all(line.get_marker() == "x" for line in made.axes[1].lines)
+    crosses = {name: [x for x, _ in points] for name, points in lines_of(made, 1).items()}
+    assert crosses["python_loops"] == [100_000, 1_000_000]
+    assert crosses["my_backend"] == [1_000]
+    assert crosses["segfaulter"] == [10_000, 100_000, 1_000_000]
+    words = {t.get_text() for t in made.axes[1].texts}
+    assert {"skipped", "wrong", "crashed", "timeout", "out of memory", "unavailable"} <= words
+
+
+def test_line_breaks_at_a_gap():
+    """No line leads over a size at which the backend was wrong."""
+    points = lines_of(figures.time_per_iteration(first(sample_run.broken())).figure)["my_backend"]
+    assert [x for x, y in points if math.isnan(y)] == [1_000]
+    assert [x for x, y in points if not math.isnan(y)] == [100, 10_000, 100_000, 1_000_000]
+
+
+def test_prediction_is_dashed_and_hollow():
+    """A skipped cell is drawn at its predicted time with a hollow marker at the end of a dashed line."""
+    axes = figures.time_per_iteration(first(sample_run.full())).figure.axes[0]
+    hollow = next(line for line in axes.lines if line.get_label() == "python_loops (predicted)")
+    assert list(hollow.get_ydata()) == pytest.approx([0.115, 1.16])
+    assert hollow.get_markerfacecolor() == "white"
+    dashed = next(line for line in axes.lines if line.get_label() == "_to python_loops")
+    assert dashed.get_linestyle() == "--"
+    assert list(dashed.get_xdata()) == [10_000, 100_000, 1_000_000]
+    assert any(t.get_text() == "predicted" for t in axes.texts)
+
+
+def test_what_was_measured_is_never_drawn_hollow():
+    """Without intervals, too, the last measured point stays a full marker: hollow is for predictions alone."""
+    group = groups(sample_run.quick())[0]
+    guessed = [c.n_samples for c in group.ranked if predicted(c)]
+    axes = figures.time_per_iteration(group).figure.axes[0]
+    for line in axes.lines:
+        if str(line.get_label()).endswith("(predicted)"):
+            assert set(line.get_xdata()) <= set(guessed)
+
+
+def test_intervals_are_drawn_where_they_exist():
+    """Every time with an interval has an error bar; without intervals there is none."""
+    full = figures.time_per_iteration(first(sample_run.full())).figure.axes[0]
+    quick = figures.time_per_iteration(first(sample_run.quick())).figure.axes[0]
+    assert len(full.collections) == 8  # four lines, and four single markers
+    assert len(quick.collections) == 0
+
+
+def test_speedups_are_drawn_over_both_baselines():
+    """Each panel shows the recorded ratios to its baseline; a panel without any says so in words."""
+    group = first(sample_run.full())
+    made = figures.speedups(group).figure
+    for panel, baseline in enumerate(("python_loops", "numpy_vectorized")):
+        drawn = lines_of(made, panel)
+        expected = [
+            (c.n_samples, s.median)
+            for c in group.ranked
+            if c.backend == "numba_jit"
+            for s in c.speedup
+            if s.baseline == baseline
+        ]
+        np.testing.assert_allclose(sorted(drawn["numba_jit"]), sorted(expected))
+        assert baseline not in drawn
+        assert drawn["_level"][0][1] == 1.0
+    bare = figures.speedups(first(sample_run.hostile())).figure
+    for axes in bare.axes:
+        assert any("no figures" in t.get_text() for t in axes.texts)
+
+
+def test_cold_costs_are_dots_at_their_seconds():
+    """Import, prepare, compile, the rest of the first call and a steady call are dots; what is zero has words."""
+    made = figures.cold_cost(first(sample_run.full())).figure
+    seconds = sorted(x for x, _ in lines_of(made)["numba_jit"])
+    assert seconds == pytest.approx([38e-6, 71e-6 * 50, 1.41 - 1.34, 0.62, 1.34], rel=0.02)
+    words = [t.get_text() for t in made.axes[0].texts]
+    assert words.count("none") == 2
+    assert {"import", "prepare", "compile", "first call, without compile"} <= set(words)
+
+
+def test_ticks_read_like_figures():
+    """Axes are labelled 1 µs, 1 ms, 100, 1 000, 10×, never with powers."""
+    group = first(sample_run.full())
+    axes = figures.time_per_iteration(group).figure.axes
+    assert {"1 µs", "1 ms", "1 s"} <= {t.get_text() for t in axes[0].get_yticklabels()}
+    assert {"100", "1\u00a0000", "1\u00a0000\u00a0000"} <= {t.get_text() for t in axes[1].get_xticklabels()}
+    assert {"1×", "10×"} <= {t.get_text() for t in figures.speedups(group).figure.axes[1].get_yticklabels()}
+
+
+@pytest.mark.parametrize("name", ["full", "broken", "hostile"])
+def test_line_labels_do_not_overlap(name):
+    """The names at the line ends, as they are rendered, keep clear of each other and inside the figure."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
+
+    made = figures.time_per_iteration(first(getattr(sample_run, name)())).figure
+    renderer = FigureCanvasAgg(made).get_renderer()
+    made.draw(renderer)
+    labels = {canvas.short(c.backend) for c in first(getattr(sample_run, name)()).ranked}
+    for axes in made.axes:
+        # Of the words alone: the extent of an annotation holds its arrow too.
+        boxes = [Text.get_window_extent(t, renderer) for t in axes.texts if t.get_text() in labels]
+        boxes = sorted((b.y0, b.y1, b.x1) for b in boxes)
+        assert boxes
+        assert all(upper[0] >= lower[1] - 3 for lower, upper in pairwise(boxes))
+        assert all(box[2] <= made.bbox.x1 for box in boxes)
+
+
+def test_labels_move_as_little_as_they_must():
+    """Nudging keeps the order and the distance, moves clusters around their mean, and stays inside the axes."""
+    assert canvas.spread_out([0.1, 0.5, 0.9], 0.1) == pytest.approx([0.1, 0.5, 0.9])
+    assert canvas.spread_out([0.5, 0.5], 0.1) == pytest.approx([0.45, 0.55])
+    placed = canvas.spread_out([0.9, 0.95, 0.97, 0.98], 0.1)
+    assert placed[-1] <= 1
+    assert all(b - a >= 0.1 - 1e-9 for a, b in pairwise(placed))
+    assert canvas.spread_out([], 0.1) == []
+
+
+def test_looks_are_fixed_for_the_core_and_distinct():
+    """A core backend looks the same in every run, no two backends look alike, and colour never says it alone."""
+    many = canvas.looks([*canvas.CORE, *(f"backend_{i}" for i in range(20))])
+    assert len(set(many.values())) == 24
+    assert all(canvas.looks([name, "z"])[name] == many[name] for name in canvas.CORE)
+    assert len({many[name].marker for name in canvas.CORE}) == 4
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_alternative_text_tells_the_figures(name):
+    """Every picture has an alternative text of its own; that of the times names each backend and each gap."""
+    for group in groups(getattr(sample_run, name)()):
+        drawings = figures.draw_all(group)
+        assert len({d.alt for d in drawings.values()}) == 3
+        told = figures.time_per_iteration(group).alt
+        for cell in group.ranked:
+            assert text.clean(cell.backend, 40) in told
+    if name == "full":
+        assert "numba_jit: 775 ns at n = 100, d = 10 to 10.8 ms at n = 1\u00a0000\u00a0000, d = 10" in told
+        assert "python_loops skipped at n = 100\u00a0000, d = 10 (predicted 115 ms)" in told
+
+
+def test_figures_are_the_same_bytes_twice():
+    """The same run gives the same SVG: no date, no random id."""
+    one, two = (canvas.render(figures.time_per_iteration(first(sample_run.full())).figure)[0] for _ in range(2))
+    assert one == two
+
+
+def test_user_settings_do_not_show():
+    """A matplotlibrc that asks for TeX, another font size or other limits changes nothing, and stays as it was."""
+    import matplotlib
+
+    plain = canvas.render(figures.cold_cost(first(sample_run.full())).figure)[0]
+    with matplotlib.rc_context({"text.usetex": True, "font.size": 30, "xtick.labelsize": 25, "savefig.bbox": "tight"}):
+        assert canvas.render(figures.cold_cost(first(sample_run.full())).figure)[0] == plain
+        assert matplotlib.rcParams["font.size"] == 30
+
+
+# The page and the Markdown
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_page_is_one_offline_file(name, written):
+    """The page loads nothing: every address is inside the page; no script, no handler; under 3 MB."""
+    path = written[name] / "report.html"
+    found = Page(path.read_text("utf-8"))
+    assert all(address.startswith(("#", "data:image/svg+xml;base64,")) for address in found.loads)
+    assert "script" not in found.tags
+    assert not found.handlers
+    assert not re.search(r"url\(|@import", path.read_text("utf-8"))
+    assert path.stat().st_size < 3_000_000
+    assert found.tags.count("img") == 3 * len(groups(getattr(sample_run, name)())) == len(found.alts)
+    assert all(found.alts)
+
+
+def test_page_shows_hostile_text_as_text(written):
+    """Names, details and settings that are markup reach the reader as text, and make no element."""
+    source = (written["hostile"] / "report.html").read_text("utf-8")
+    found = Page(source)
+    assert "<script>alert(1)</script>" in found.words
+    assert "onerror=alert(1)" in found.words
+    assert not {"script", "i", "u", "b"} & set(found.tags)
+    assert "\x1b" not in source
+
+
+def test_page_says_what_is_in_doubt(written):
+    """An unstable run, a gap with its detail, the command to run it again, and the machine are all on the page."""
+    words = Page((written["broken"] / "report.html").read_text("utf-8")).words
+    facts = [
+        "sentinel drift of 7 %",
+        "signal SIGSEGV\nFatal Python error: line 12",
+        "gdbench run -b segfaulter --size 10000x10",
+        "Example CPU @ 2.50GHz",
+        "A/A control",
+        "never ranked",
+        "4 of 6 processes drift",
+    ]
+    for fact in facts:
+        assert fact in words, fact
+    assert "Unstable" not in Page((written["full"] / "report.html").read_text("utf-8")).words
+
+
+def test_page_stays_small_with_many_pictures(monkeypatch):
+    """Where the pictures would make the page too large, it names their files instead and keeps their words."""
+    monkeypatch.setattr(page, "BUDGET", 150_000)
+    run = sample_run.full()
+    drawn = {stem: (d, canvas.render(d.figure)[0]) for stem, d in figures.draw_all(first(run)).items()}
+    found = Page(page.html(run, drawn))
+    assert found.tags.count("img") == 1
+    assert "figures/speedup-float64-1.svg" in found.words
+
+
+def test_markdown_shows_hostile_text_as_text(written):
+    """In Markdown no name ends a cell, opens a code span, a formula, a link or a tag."""
+    source = (written["hostile"] / "report.md").read_text("utf-8")
+    bare = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", source)
+    bare = re.sub(r"\\.", "", bare)
+    assert not set("`$<") & set(bare)
+    for line in source.splitlines():
+        if line.startswith("|"):
+            assert len(re.findall(r"(?<!\\)\|", line)) in (6, 7, 8)
+    assert text.markdown("numpy_vectorized _x") == r"numpy_vectorized \_x"
+
+
+def test_files_keep_to_the_folder(written):
+    """A dtype that is a path makes a file name like any other: nothing is written outside the folder."""
+    names = sorted(p.name for p in (written["hostile"] / "figures").iterdir())
+    assert "speedup-_float_-1.svg" in names
+    assert len(names) == 12
+    assert sorted(p.name for p in written["hostile"].iterdir()) == ["figures", "report.html", "report.md"]
+
+
+def test_report_survives_the_disk(tmp_path):
+    """A run that was saved and loaded gives the same report as the one in memory."""
+    save_run(tmp_path, sample_run.broken())
+    assert tables.markdown(load_run(tmp_path), []) == tables.markdown(sample_run.broken(), [])
+
+
+def test_report_of_cells_without_iterations():
+    """max_iter = 0 leaves no time per iteration, and breaks nothing."""
+    cell: Cell = sample_run.cell("a", 100, status="ok", n_iter=0)
+    run = sample_run.run([cell])
+    assert "no time" in printed(run)
+    assert figures.draw_all(first(run))
+
+
+# The README
+
+
+def test_block_is_deterministic_and_whole():
+    """The block holds picture, answer, one row per backend and the machine, and is the same every time."""
+    one = readme.block(sample_run.full())
+    assert one == readme.block(sample_run.full())
+    assert "](results/reference/figures/time_per_iteration-float64-1.svg)" in one
+    assert "numba_jit is the fastest of 3 backends" in one
+    row = next(line for line in one.splitlines() if line.startswith("| python_loops"))
+    assert row.count("|") == 8
+    assert row.endswith("| skipped | skipped |")
+    assert "Example CPU @ 2.50GHz, 2025-11-24, float64, 1 thread, 6 processes" in one
+
+
+def test_block_replaces_only_what_is_between_the_markers(tmp_path):
+    """The command rewrites the block from the run beside the README, and nothing else of it."""
+    (tmp_path / readme.REFERENCE).mkdir(parents=True)
+    save_run(tmp_path / readme.REFERENCE, sample_run.full())
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n", "utf-8")
+    readme.main([str(path)])
+    assert path.read_text("utf-8") == (
+        f"before\n{readme.BEGIN}\n{readme.block(sample_run.full())}\n{readme.END}\nafter\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "words", ["", readme.BEGIN, f"{readme.END} {readme.BEGIN}", f"{readme.BEGIN}{readme.BEGIN}{readme.END}"]
+)
+def test_missing_markers_are_an_error(words):
+    """A README without the two markers, each once and in order, is refused with what was found and what is allowed."""
+    with pytest.raises(readme.MarkerError, match=r"found . times .*allowed: each once"):
+        readme.replaced(words, "new")
+
+
+@pytest.mark.skipif(not (README.parent / readme.REFERENCE / "run.json").exists(), reason="no reference run yet")
+def test_readme_is_fresh():
+    """What README says of the reference run is what the reference run says."""
+    current = README.read_text("utf-8")
+    assert readme.replaced(current, readme.block(load_run(README.parent / readme.REFERENCE))) == current
+
+
+def test_importing_the_wing_is_cheap():
+    """`import bench.report` loads neither Matplotlib nor Jinja2: a run without a report does not pay for them."""
+    import subprocess
+
+    code = "import sys, bench.report, bench.report.tables; print({'matplotlib', 'jinja2', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=README.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

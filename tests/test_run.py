@@ -1,0 +1,362 @@
+"""A run from end to end: workers, journal, record, report, and what stands in them."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from test_cli import gdbench
+
+from bench.records import load_run
+
+CORE = ["python_loops", "numpy_vectorized", "numba_jit", "jax_jit"]
+SMALL = ["--quick", "--no-report", "--size", "60x3", "--time-budget", "40s"]
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """One `gdbench run --quick` as it stands, in an empty folder."""
+    folder = tmp_path_factory.mktemp("quick")
+    # Settings that must not reach a worker: pytest options, a folder named bench, and a compiler switched off.
+    (folder / "bench").mkdir()
+    (folder / "bench" / "__init__.py").write_text("raise RuntimeError('the wrong bench')")
+    (folder / "conftest.py").write_text("raise RuntimeError('the wrong conftest')")
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = --nonsense\n")
+    code, out, err = gdbench_installed(
+        "run", "--quick", "--json", cwd=folder, PYTEST_ADDOPTS="--nonsense", NUMBA_DISABLE_JIT="1", JAX_DISABLE_JIT="1"
+    )
+    assert code == 0, err
+    document = json.loads(out)
+    assert document["exit_code"] == 0
+    return folder / document["run"]
+
+
+def gdbench_installed(*arguments, cwd, **environment):
+    """The console script: `python -m bench` would find the folder named bench in `cwd`."""
+    script = shutil.which("gdbench", path=str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"])
+    done = subprocess.run(
+        [script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | environment,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_a_quick_run_measures_every_backend_at_every_size(quick):
+    """Four sizes and the penguins for the three fast backends; loops measured, or skipped with a prediction."""
+    run = load_run(quick)
+    shapes = {(100, 10), (1000, 10), (10_000, 10), (100_000, 10), (342, 4)}
+    for name in CORE:
+        cells = [cell for cell in run.cells if cell.backend == name and not cell.control]
+        assert {(cell.n_samples, cell.n_features) for cell in cells} == shapes
+        for cell in cells:
+            if cell.status == "ok":
+                assert len(cell.samples_s) == 3
+                assert cell.per_iteration_s == pytest.approx(cell.median_s / cell.n_iter)
+                assert cell.ci_low_s is None  # three processes define no interval
+                assert cell.error.value <= cell.error.bound
+                assert cell.ledger.import_s > 0
+                assert 0.5 < cell.cpu_over_wall < 1.15
+            else:
+                assert (name, cell.status) == ("python_loops", "skipped")
+                assert cell.predicted_s > 0
+                assert cell.samples_s == []
+                assert cell.median_s is None
+    assert {cell.backend for cell in run.cells if cell.control} == {"numpy_vectorized"}
+    assert run.plan["mode"] == "quick"
+
+
+@pytest.mark.slow
+def test_compile_time_is_apart(quick):
+    """Only the compiled backends compile, and only in the cold figures."""
+    cells = [cell for cell in load_run(quick).cells if cell.ledger.compile_s is not None]
+    assert all(cell.ledger.compile_s > 0.05 for cell in cells if cell.backend in ("numba_jit", "jax_jit"))
+    assert all(cell.ledger.compile_s == 0 for cell in cells if cell.backend in ("python_loops", "numpy_vectorized"))
+    assert {cell.backend for cell in cells} == set(CORE)
+
+
+@pytest.mark.slow
+def test_blocks_are_complete_and_fresh(quick):
+    """Every block holds every worker once, the control too, and each has its own hash seed and environment size."""
+    run = load_run(quick)
+    assert [block.index for block in run.blocks] == [0, 1, 2]
+    for block in run.blocks:
+        assert sorted(block.order) == sorted([*CORE, "numpy_vectorized (control)"])
+    assert len({block.hash_seed for block in run.blocks}) == 3
+
+
+@pytest.mark.slow
+def test_the_journal_holds_one_line_per_cell_and_block(quick):
+    """Every figure of the record can be traced to a line that was on disk before the next cell started."""
+    lines = [json.loads(line) for line in (quick / "journal.jsonl").read_text().splitlines()]
+    keys = [(line["cell"], line["block"]) for line in lines]
+    assert len(keys) == len(set(keys))
+    measured = sum(sum(s is not None for s in cell.samples_s) for cell in load_run(quick).cells)
+    assert sum(line["status"] == "ok" for line in lines) == measured
+    counts = {}
+    for line in lines:
+        if line["status"] == "ok":
+            counts.setdefault(line["cell"].replace(" (control)", ""), set()).add((line["calls"], line["warmup_calls"]))
+    assert all(len(found) == 1 for found in counts.values()), "calls are frozen by the first worker, for the twin too"
+
+
+@pytest.mark.slow
+def test_the_raw_samples_are_pytest_benchmarks(quick):
+    """`pytest-benchmark compare` reads them, they hold no host name, and the record's medians are theirs."""
+    files = sorted((quick / "raw").glob("*.json"))
+    assert len(files) == 15
+    done = subprocess.run(
+        ["pytest-benchmark", "compare", *map(str, files[:2])],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=quick.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "test_speed" in done.stdout
+    assert not any(re.search(rf"\b{re.escape(os.uname().nodename)}\b", file.read_text()) for file in files)
+    document = json.loads((quick / "raw" / "block00-1t-numba_jit.json").read_text())
+    cell = next(cell for cell in load_run(quick).cells if cell.backend == "numba_jit" and cell.n_samples == 10_000)
+    raw = next(entry for entry in document["benchmarks"] if "-10000x10-" in entry["name"])
+    assert raw["stats"]["median"] == pytest.approx(cell.samples_s[0])
+
+
+@pytest.mark.slow
+def test_the_report_is_written_and_offline(quick):
+    """Markdown, one HTML page that loads nothing, and every figure as SVG and PNG."""
+    page = (quick / "report.html").read_text()
+    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", page)
+    assert "numba_jit" in (quick / "report.md").read_text()
+    pictures = sorted((quick / "figures").iterdir())
+    assert {path.suffix for path in pictures} == {".svg", ".png"}
+    (quick / "report.html").unlink()
+    code, out, err = gdbench("report", quick, cwd=quick.parents[2])
+    assert code == 0, err
+    assert (quick / "report.html").exists()
+    assert "numpy_vectorized" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_a_wrong_backend_has_no_time(tmp_path, fresh):
+    """A wrong sign is `wrong`: no time, no rank, exit 1, and the others keep theirs."""
+    path = fresh("wrong_sign", "(-2 / n)", "(2 / n)")
+    code, out, err = gdbench("run", *SMALL, "-b", path, "--json", "--out", tmp_path / "run", cwd=tmp_path)
+    assert code == 1, err
+    assert json.loads(out)["exit_code"] == 1
+    for cell in load_run(tmp_path / "run").cells:
+        if cell.backend == "wrong_sign":
+            assert (cell.status, cell.median_s, cell.samples_s, cell.speedup) == ("wrong", None, [], [])
+            assert "losses has" in cell.detail
+            assert "where J is 0.0" in cell.detail
+            assert cell.rerun.startswith("gdbench run --quick -b")
+        else:
+            assert cell.status == "ok"
+
+
+@pytest.mark.slow
+def test_a_result_spoiled_during_timing_is_wrong(tmp_path, fresh):
+    """An answer that goes wrong after the gate, here at the sixth call, takes its time with it, also from pytest-benchmark's JSON."""
+    path = fresh(
+        "late", "    n = len(X)\n", "    n = len(X)\n    CALLS.append(1)\n    learning_rate *= 1 + (len(CALLS) > 6)\n"
+    )
+    path.write_text(path.read_text().replace("import math\n", "import math\nCALLS = []\n"))
+    code, _, err = gdbench("run", *SMALL, "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
+    assert code == 1, err
+    cell = next(cell for cell in load_run(tmp_path / "run").cells if cell.backend == "late")
+    assert (cell.status, cell.median_s) == ("wrong", None)
+    # It had one cell: with that taken out, pytest-benchmark has nothing to write.
+    assert not list((tmp_path / "run" / "raw").glob("*late*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "status", "detail"),
+    [
+        ("import ctypes; ctypes.string_at(0)", "crashed", "SIGSEGV"),
+        ("import os; os._exit(0)", "crashed", "without a result"),
+        ("raise RuntimeError('it broke')", "failed", "it broke"),
+        ("raise SystemExit(0)", "failed", "SystemExit"),
+        ("raise MemoryError", "out_of_memory", "MemoryError"),
+    ],
+)
+def test_a_failing_backend_spoils_nothing_else(tmp_path, fresh, text, status, detail):
+    """Its cell says what happened, its smaller cell and the others keep their figures, exit 3."""
+    path = fresh("failing", "    n = len(X)\n", f"    n = len(X)\n    if n > 100:\n        {text}\n")
+    code, _, err = gdbench("run", *SMALL, "--size", "200x3", "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
+    assert code == 3, err
+    for cell in load_run(tmp_path / "run").cells:
+        if (cell.backend, cell.n_samples) == ("failing", 200):
+            assert (cell.status, cell.median_s) == (status, None)
+            assert detail in cell.detail
+        else:
+            assert cell.status == "ok"
+            assert None not in cell.samples_s
+
+
+@pytest.mark.slow
+def test_a_hanging_backend_is_ended(tmp_path, fresh):
+    """A cell that hangs while printing is a timeout, and the run goes on."""
+    path = fresh("hanging", "    n = len(X)\n", "    n = len(X)\n    while True:\n        print('still here')\n")
+    code, _, err = gdbench(
+        "run", *SMALL[:-2], "--time-budget", "4s", "-b", path, "--out", tmp_path / "run", cwd=tmp_path
+    )
+    assert code == 3, err
+    statuses = {cell.backend: cell.status for cell in load_run(tmp_path / "run").cells}
+    assert statuses == {"hanging": "timeout", "numpy_vectorized": "ok"}
+
+
+@pytest.mark.slow
+def test_a_compile_in_the_timed_region_fails(tmp_path, fresh):
+    """A file that compiles anew at a late call is caught by the compiler's own events."""
+    path = fresh(
+        "late_compile",
+        "    n = len(X)\n",
+        "    n = len(X)\n    CALLS.append(1)\n    if len(CALLS) > 6:\n        numba.njit(lambda x: x + 1)(1)\n",
+    )
+    path.write_text(path.read_text().replace("import math\n", "import math\nimport numba\nCALLS = []\n"))
+    code, _, err = gdbench("run", *SMALL, "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
+    assert code == 3, err
+    cell = next(cell for cell in load_run(tmp_path / "run").cells if cell.backend == "late_compile")
+    assert cell.status == "failed"
+    assert "inside the timed region" in cell.detail
+
+
+@pytest.mark.slow
+def test_your_own_csv(tmp_path):
+    """A CSV that was not made for it: semicolons, a quoted header, missing values counted aloud."""
+    rows = "\n".join(f"{i};{i % 7};{'' if i == 5 else i * 0.25};{3 * i + i % 7 - 4}" for i in range(40))
+    (tmp_path / "my data.csv").write_text(f'"a";"b b";c;"the target"\n{rows}\n')
+    code, _, err = gdbench(
+        "run",
+        "--quick",
+        "--no-report",
+        "--data",
+        "my data.csv",
+        "--target",
+        "the target",
+        "-b",
+        "numba_jit",
+        "--out",
+        "run",
+        cwd=tmp_path,
+    )
+    assert code == 0, err
+    assert "dropped 1 of 40 rows with a missing value, kept 39" in err
+    cell = next(cell for cell in load_run(tmp_path / "run").cells if cell.backend == "numba_jit")
+    assert (cell.problem.name, cell.n_samples, cell.n_features, cell.problem.seed) == ("my data", 39, 4, None)
+    assert "--data 'my data.csv' --target 'the target'" in cell.rerun
+    code, _, err = gdbench("run", "--data", "my data.csv", "--target", "nothing", cwd=tmp_path)
+    assert code == 2
+    assert "--target: found 'nothing'; allowed: a column of my data.csv: a, b b, c, the target" in err
+
+
+@pytest.mark.slow
+def test_dtypes_and_threads_are_never_mixed(tmp_path):
+    """Each dtype and each number of threads has its own cells; a cell that cannot be is skipped with the reason."""
+    code, _, err = gdbench(
+        "run",
+        *SMALL,
+        "-b",
+        "python_loops",
+        "--dtype",
+        "float64",
+        "float32",
+        "--threads",
+        "1",
+        "--threads",
+        "all",
+        "--out",
+        "run",
+        cwd=tmp_path,
+    )
+    assert code == 0, err
+    run = load_run(tmp_path / "run")
+    assert {(cell.dtype, cell.status) for cell in run.cells if cell.backend == "python_loops"} == {
+        ("float64", "ok"),
+        ("float32", "skipped"),
+    }
+    assert all(cell.detail == "computes in float64 only" for cell in run.cells if cell.status == "skipped")
+    assert {cell.threads for cell in run.cells} == set(run.plan["threads"])
+    for cell in run.cells:
+        if cell.dtype == "float32" and cell.status == "ok":
+            assert cell.error.bound > 1e-7
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_is_finished(tmp_path):
+    """SIGINT ends it with 130, the record holds the finished cells, and no child is left."""
+    import psutil
+
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "bench",
+            "run",
+            "--full",
+            "--no-report",
+            "-b",
+            "numpy_vectorized",
+            "--size",
+            "60x3",
+            "500x4",
+            "--out",
+            "run",
+        ],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+    )
+    journal = tmp_path / "run" / "journal.jsonl"
+    give_up = time.monotonic() + 60
+    while not (journal.exists() and journal.read_text().count("\n") >= 3):
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    run = load_run(tmp_path / "run")
+    assert any(cell.status == "interrupted" for cell in run.cells)
+    assert any(sample for cell in run.cells for sample in cell.samples_s)
+    assert not run.stable
+    assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.slow
+def test_an_ordinary_pytest_benchmark_session(tmp_path):
+    """`pytest bench` runs the same cells for people who live in pytest."""
+    import bench
+
+    root = bench.__path__[0]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            root,
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            "numpy_vectorized or numba_jit",
+            "--benchmark-json",
+            tmp_path / "raw.json",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    names = [entry["name"] for entry in json.loads((tmp_path / "raw.json").read_text())["benchmarks"]]
+    assert len(names) == 10
