@@ -326,7 +326,7 @@ def _open(page: Path, wanted: bool) -> None:
 
 
 def _print_json(document: Any) -> None:
-    print(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+    print(json.dumps(document, indent=1, allow_nan=False))
 
 
 def _fail(message: str, code: int, as_json: bool) -> int:

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,11 +105,12 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise ProblemError(f"--data: found no file {str(path)!r}; allowed: a CSV file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ProblemError(f"--data: {path.name} cannot be read: {error}; allowed: a CSV file in UTF-8") from None
-    head = text.partition("\n")[0]
+    head = next(filter(str.strip, text.split("\n")), "")
     try:
         # The one that parts the header most, quoted names in mind; where there is one column, a comma does no harm.
         delimiter = max(",;\t|", key=lambda candidate: len(next(csv.reader([head], delimiter=candidate), [])))
-        reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True, strict=True)
+        # newline="": csv knows line ends inside quotes; splitlines would also split at form feeds and the like.
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
         lines = [(reader.line_num, [field.strip() for field in row]) for row in reader if row not in ([], [""])]
     except csv.Error as error:
         raise ProblemError(f"--data: {path.name} is no CSV file: {error}") from None
@@ -166,9 +168,9 @@ def _number(field: str, column: str, line: int) -> float:
         number = float(field)
     except ValueError:
         raise ProblemError(
-            f"--data: column {column!r}, line {line}: found the text {field!r}; allowed: numbers, or an empty field for"
-            " a missing value (remove or encode text columns first)"
+            f"--data: column {column!r}, line {line}: found the text {field[:60]!r}; allowed: numbers, or an empty"
+            " field for a missing value (remove or encode text columns first)"
         ) from None
     if not math.isfinite(number):
-        raise ProblemError(f"--data: column {column!r}, line {line}: found {field}; allowed: finite numbers")
+        raise ProblemError(f"--data: column {column!r}, line {line}: found {field[:60]}; allowed: finite numbers")
     return number

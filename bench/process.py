@@ -6,6 +6,7 @@ mistaken for an answer.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import selectors
@@ -19,9 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 CHANNEL = "GDBENCH_CHANNEL"  # the child's end: a file descriptor number
 ROOT = Path(__file__).resolve().parent.parent
 TAIL_BYTES = 16_384
+LINE_BYTES = 1 << 20
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 GRACE_S = 2.0  # between asking a child to end and killing it
 
 THREAD_VARIABLES = (
@@ -31,7 +36,7 @@ THREAD_VARIABLES = (
 # The user's pytest settings, caches that would make a cold start warm, and switches that turn a compiler off.
 REMOVED = (
     "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DEBUG", "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT",
-    "JAX_COMPILATION_CACHE_DIR", "JAX_DISABLE_JIT", "NUMBA_DISABLE_JIT", "NUMBA_DEBUG", "GDBENCH_SPEC",
+    "JAX_COMPILATION_CACHE_DIR", "JAX_DISABLE_JIT", "NUMBA_DISABLE_JIT", "NUMBA_DEBUG", "JAX_DEBUG_NANS", "JAX_DEBUG_INFS", "GDBENCH_SPEC",
 )  # fmt: skip
 
 
@@ -107,6 +112,7 @@ def run(
     env.setdefault("JAX_PLATFORMS", "cpu")
     env |= (environment or {}) | {CHANNEL: str(theirs.fileno())}
     started = time.monotonic()
+    before = _adopt_orphans()
     mine = os.sched_getaffinity(0) if (wanted := cpus(threads)) else set()
     try:
         if wanted:  # inherited by the child, and so set before its interpreter starts
@@ -121,17 +127,19 @@ def run(
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # a group of its own, to be ended whole
         )
+    except BaseException:
+        ours.close()
+        raise
     finally:
         theirs.close()
         if mine:
             os.sched_setaffinity(0, mine)
-    try:
-        output, timed_out = _listen(child, ours, deadline_s, on_message)
-    finally:
-        _end(child)
-        ours.close()
-        assert child.stdout is not None
-        child.stdout.close()
+    assert child.stdout is not None
+    with ours, child.stdout:
+        try:
+            output, timed_out = _listen(child, ours, deadline_s, on_message)
+        finally:
+            _end(child, before)
     return Outcome(child.returncode, timed_out, output.decode(errors="replace"), time.monotonic() - started)
 
 
@@ -151,10 +159,13 @@ def _listen(child, channel, deadline_s, on_message) -> tuple[bytes, bool]:
                 return output, not gone
             for key, _ in (events := selector.select(0 if gone else min(left, 0.1 if selector.get_map() else 0.01))):
                 chunk = _read(key.fileobj)
+                if chunk is None:
+                    continue  # woken for nothing
                 if not chunk:
                     selector.unregister(key.fileobj)
                 elif key.fileobj is channel:
                     *lines, pending = (pending + chunk).split(b"\n")
+                    pending = pending[-LINE_BYTES:]  # no line of ours is longer
                     for line in lines:
                         if _answer(channel, line, on_message) and not gone:
                             deadline = time.monotonic() + deadline_s
@@ -169,10 +180,13 @@ def _listen(child, channel, deadline_s, on_message) -> tuple[bytes, bool]:
                 deadline = time.monotonic() + GRACE_S
 
 
-def _read(source) -> bytes:
+def _read(source) -> bytes | None:
+    """What is there; nothing at the end; None where there is nothing yet."""
     try:
         return source.recv(65536) if isinstance(source, socket.socket) else os.read(source.fileno(), 65536)
-    except (BlockingIOError, ConnectionResetError):
+    except BlockingIOError:
+        return None
+    except ConnectionResetError:
         return b""
 
 
@@ -180,7 +194,7 @@ def _answer(channel, line, on_message) -> bool:
     """Hand a message over and send the reply; False where it needs none."""
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False  # something else wrote into the socket; an answer that matters will be missed by name
     if not isinstance(message, dict) or (reply := on_message(message)) is None:
         return False
@@ -192,14 +206,31 @@ def _answer(channel, line, on_message) -> bool:
     return True
 
 
-def _end(child) -> None:
-    """The child and all that it started."""
-    if child.poll() is None:
-        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-            os.killpg(child.pid, signal.SIGTERM)
-            child.wait(GRACE_S)
-    _kill_group(child)
-    child.wait()
+def _adopt_orphans() -> set[int]:
+    """Make this process the parent of what its children leave behind, and return the children it has now.
+
+    On Linux only: elsewhere a grandchild that opened a session of its own cannot be found again.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    return {process.pid for process in psutil.Process().children(recursive=True)}
+
+
+def _end(child, before: set[int]) -> None:
+    """The child and all that it started, although a second Ctrl-C may come in between."""
+    try:
+        if child.poll() is None:
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(child.pid, signal.SIGTERM)
+                child.wait(GRACE_S)
+    finally:
+        _kill_group(child)
+        child.wait()
+        left = [process for process in psutil.Process().children(recursive=True) if process.pid not in before]
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, GRACE_S)
 
 
 def _kill_group(child) -> None:

@@ -6,10 +6,11 @@ derived from samples and can be made again at any time.
 """
 
 import json
+import math
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import msgspec
 
@@ -186,15 +187,14 @@ def save(path: Path, text: str | bytes) -> None:
 
 def save_run(folder: Path, run: Run) -> None:
     """Write folder/run.json. Raises ValueError for NaN or infinity, which JSON does not have."""
-    save(
-        folder / "run.json", json.dumps(msgspec.to_builtins(run), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    )
+    save(folder / "run.json", _json(run, indent=1))
 
 
 def load_run(where: Path) -> Run:
     """The run in a folder, or in the run.json itself. Raises UnreadableRun, saying why."""
-    path = where / "run.json" if where.is_dir() else where
+    path = where
     try:
+        path = where / "run.json" if where.is_dir() else where
         data = _strict_json(path.read_text("utf-8"))
     except FileNotFoundError:
         raise UnreadableRun(f"{where}: found no run.json; allowed: the folder of a run, or its run.json") from None
@@ -217,7 +217,7 @@ class Journal:
         self._file = path.open("ab")
 
     def append(self, sample: CellSample) -> None:
-        self._file.write(msgspec.json.encode(sample) + b"\n")
+        self._file.write(_json(sample))
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -225,11 +225,17 @@ class Journal:
         self._file.close()
 
 
+def _json(record: Run | CellSample, indent: int | None = None) -> bytes:
+    text = json.dumps(msgspec.to_builtins(record), allow_nan=False, ensure_ascii=False, indent=indent)
+    # A file's name need not be UTF-8; what is not comes out as JSON's own escape.
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
 def _strict_json(text: str) -> Any:
     """JSON without the extensions that Python's reader lets pass: NaN tokens and duplicate keys."""
 
-    def refuse(token: str) -> None:
-        raise ValueError(f"found the token {token}, which is not JSON")
+    def refuse(token: str) -> NoReturn:
+        raise ValueError(f"found {token[:40]}, which is no number of JSON")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -237,4 +243,7 @@ def _strict_json(text: str) -> Any:
             raise ValueError("found a key twice in one object")
         return found
 
-    return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+    def finite(token: str) -> float:
+        return float(token) if math.isfinite(float(token)) else refuse(token)
+
+    return json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)

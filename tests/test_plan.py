@@ -103,7 +103,9 @@ def test_the_first_size_rotates():
     """Over six blocks each of six cells is first in its worker exactly once, so that each is measured cold."""
     plan = planned()
     for worker in "python_loops", BASELINE, CONTROL, "mine":
-        assert sorted(cell.id for cell in firsts(plan, worker)) == sorted(cell.id for cell in plan.cells if cell.worker == worker)
+        assert sorted(cell.id for cell in firsts(plan, worker)) == sorted(
+            cell.id for cell in plan.cells if cell.worker == worker
+        )
 
 
 @pytest.mark.parametrize("count", range(1, 8))
@@ -132,8 +134,12 @@ def test_the_first_block_ascends_and_later_ones_do_not():
 
 def test_behind_the_first_the_sizes_are_shuffled():
     """What follows a worker's first cell comes in many orders, not always upwards."""
-    later = [cells[1:] for seed in range(5) for block in block_plans(planned(seed=seed))[1:] for _, cells in block.order]
-    upwards = sum(list(cells) == sorted(cells, key=lambda cell: cell.case.n_samples * cell.case.n_features) for cells in later)
+    later = [
+        cells[1:] for seed in range(5) for block in block_plans(planned(seed=seed))[1:] for _, cells in block.order
+    ]
+    upwards = sum(
+        list(cells) == sorted(cells, key=lambda cell: cell.case.n_samples * cell.case.n_features) for cells in later
+    )
     assert upwards < len(later) / 10
 
 
@@ -242,8 +248,14 @@ def test_modes():
 
 def test_good_options():
     """Sizes in several spellings, dtypes and threads once each, times in every unit, iterations for all cases."""
-    plan = planned(sizes=["200x3", "10X2", "1_000×4"], dtypes=["float32", "float64", "float32"], threads=["all", "1"], max_iter=7)
-    assert [(case.n_samples, case.n_features, case.max_iter) for case in plan.cases] == [(10, 2, 7), (200, 3, 7), (1000, 4, 7)]
+    plan = planned(
+        sizes=["200x3", "10X2", "1_000×4"], dtypes=["float32", "float64", "float32"], threads=["all", "1"], max_iter=7
+    )
+    assert [(case.n_samples, case.n_features, case.max_iter) for case in plan.cases] == [
+        (10, 2, 7),
+        (200, 3, 7),
+        (1000, 4, 7),
+    ]
     assert plan.dtypes == ("float32", "float64")
     assert plan.threads == tuple(sorted({1, available_threads()}))
     assert planned(max_iter=3).cases[-1].max_iter == 3
@@ -280,7 +292,9 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("option", "options", "found"), BAD, ids=[f"{option} {found[:20]}" for option, _, found in BAD])
+@pytest.mark.parametrize(
+    ("option", "options", "found"), BAD, ids=[f"{option} {found[:20]}" for option, _, found in BAD]
+)
 def test_a_bad_option_is_one_clear_sentence(tmp_path, monkeypatch, option, options, found):
     """It names the option, what was found and what is allowed, in one line that fits a screen."""
     monkeypatch.chdir(tmp_path)
@@ -307,7 +321,15 @@ def table(tmp_path, monkeypatch):
 
 def test_a_csv_case(table, tmp_path):
     """It is named by its stem, keeps the path as given and absolute, and its notes are handed on."""
-    options = {"backends": [NUMPY], "sizes": None, "dtypes": None, "threads": None, "max_iter": None, "time_budget": None, "seed": 0}
+    options = {
+        "backends": [NUMPY],
+        "sizes": None,
+        "dtypes": None,
+        "threads": None,
+        "max_iter": None,
+        "time_budget": None,
+        "seed": 0,
+    }
     plan, notes = make_plan(mode="quick", data=table, target="y", **options)
     (case,) = plan.cases
     assert (case.kind, case.name, case.n_samples, case.n_features, case.max_iter) == ("csv", "my table", 3, 3, 1000)
@@ -368,7 +390,9 @@ def test_a_new_folder(tmp_path, monkeypatch):
     Path("deep/er/.hidden").write_text("mine")
     Path("file").write_text("mine")
     for out in "deep/er", "deep", "file":
-        with pytest.raises(ValueError, match=f"--out: found '{out}', which is not empty; allowed: a new or empty folder"):
+        with pytest.raises(
+            ValueError, match=f"--out: found '{out}', which is not empty; allowed: a new or empty folder"
+        ):
             new_folder(out)
     assert Path("file").read_text() == "mine"
 
@@ -384,7 +408,9 @@ def test_two_runs_of_one_second(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(setup, "datetime", Stopped)
     found = [new_folder(None) for _ in range(99)]
-    assert found[:3] == [Path("results") / name for name in ("20240229-123456", "20240229-123456-2", "20240229-123456-3")]
+    assert found[:3] == [
+        Path("results") / name for name in ("20240229-123456", "20240229-123456-2", "20240229-123456-3")
+    ]
     assert len(set(found)) == 99
     assert all(folder.is_dir() and not list(folder.iterdir()) for folder in found)
     with pytest.raises(ValueError, match=r"allowed: another --out"):

@@ -36,7 +36,17 @@ def test_the_seed_decides():
     np.testing.assert_array_equal(first.X, again.X)
     np.testing.assert_array_equal(first.y, again.y)
     assert first.digest == again.digest
-    assert len({first.digest, synthetic(50, 4, seed=8).digest, synthetic(4, 50, seed=7).digest, synthetic(51, 4, seed=7).digest}) == 4
+    assert (
+        len(
+            {
+                first.digest,
+                synthetic(50, 4, seed=8).digest,
+                synthetic(4, 50, seed=7).digest,
+                synthetic(51, 4, seed=7).digest,
+            }
+        )
+        == 4
+    )
     assert len(first.digest) == 16
     assert int(first.digest, 16) >= 0
 
@@ -120,7 +130,9 @@ def test_penguins_columns_and_order():
     np.testing.assert_allclose(problem.X[:, 1:].std(axis=0), 1, rtol=1e-12)
     rows = published()
     np.testing.assert_array_equal(problem.y, [row["body_mass_g"] for row in rows])
-    np.testing.assert_allclose(original(problem), [[row[name] for name in problem.columns[1:]] for row in rows], rtol=1e-12)
+    np.testing.assert_allclose(
+        original(problem), [[row[name] for name in problem.columns[1:]] for row in rows], rtol=1e-12
+    )
 
 
 def test_flipper_gives_the_published_line():
@@ -220,11 +232,18 @@ def test_the_target_may_be_any_column(read, target, columns):
 
 
 numbers = st.floats(-1e6, 1e6).filter(lambda number: number == 0 or abs(number) > 1e-6)
-tables = st.integers(2, 5).flatmap(lambda width: st.lists(st.lists(numbers, min_size=width, max_size=width), min_size=2, max_size=8))
+tables = st.integers(2, 5).flatmap(
+    lambda width: st.lists(st.lists(numbers, min_size=width, max_size=width), min_size=2, max_size=8)
+)
 
 
 @settings(max_examples=60, deadline=None, database=None, derandomize=True)
-@given(table=tables, delimiter=st.sampled_from(",;\t|"), quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), data=st.data())
+@given(
+    table=tables,
+    delimiter=st.sampled_from(",;\t|"),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    data=st.data(),
+)
 def test_any_table_reads_back(tmp_path_factory, table, delimiter, quoting, data):
     """Whatever numbers the csv module writes, X * scale + mean and y are those numbers again."""
     table = np.array(table)
@@ -263,12 +282,18 @@ ERRORS = {
     "infinity": ("a,y\n1,2\ninf,3\n", "column 'a', line 3: found inf; allowed: finite numbers"),
     "minus infinity": ("a,y\n1,2\n3,-Infinity\n", "column 'y', line 3: found -Infinity; allowed: finite numbers"),
     "beyond the largest float": ("a,y\n1,2\n1e999,3\n", "column 'a', line 3: found 1e999; allowed: finite numbers"),
-    "UTF-16": ("a,y\n1,2\n3,4\n".encode("utf-16"), "table.csv cannot be read: 'utf-8' codec .*; allowed: a CSV file in UTF-8"),
+    "UTF-16": (
+        "a,y\n1,2\n3,4\n".encode("utf-16"),
+        "table.csv cannot be read: 'utf-8' codec .*; allowed: a CSV file in UTF-8",
+    ),
     "Latin 1": ("größe,y\n1,2\n3,4\n".encode("latin-1"), "table.csv cannot be read: .*; allowed: a CSV file in UTF-8"),
     "only a target": ("y\n1\n2\n", "has no column besides the target 'y'; allowed: at least one feature"),
     "all rows missing": ("a,y\n,2\n3,\nNA,NA\n", "has 0 complete rows of 3; allowed: at least 2"),
     "open quote": ('a,y\n"1,2\n3,4\n', "table.csv is no CSV file: unexpected end of data"),
-    "squares overflow": ("a,y\n1e200,1\n-1e200,2\n3e200,3\n", "column 'a' holds numbers too large or too small to standardize"),
+    "squares overflow": (
+        "a,y\n1e200,1\n-1e200,2\n3e200,3\n",
+        "column 'a' holds numbers too large or too small to standardize",
+    ),
     "sums overflow": ("a,y\n1e308,1\n1.1e308,2\n1.2e308,3\n", "column 'a' holds numbers too large or too small"),
     "squares underflow": ("b,a,y\n1,1e-200,1\n2,2e-200,2\n", "column 'a' holds numbers too large or too small"),
 }

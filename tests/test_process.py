@@ -13,7 +13,9 @@ from bench import process
 
 FOREVER_S = 600  # how long these children would live: nothing waits for it
 HANG = f"import time; time.sleep({FOREVER_S})"
-needs_affinity = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no processor affinity")
+needs_affinity = pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity"), reason="this system has no processor affinity"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +179,11 @@ def test_a_child_has_no_keyboard(child):
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", -signal.SIGSEGV, "killed by SIGSEGV"),
         ("import os; os.abort()", -signal.SIGABRT, "killed by SIGABRT"),
-        ("import os, signal; print('no memory left', flush=True); os.kill(os.getpid(), 9)", -9, "killed by SIGKILL: no memory left"),
+        (
+            "import os, signal; print('no memory left', flush=True); os.kill(os.getpid(), 9)",
+            -9,
+            "killed by SIGKILL: no memory left",
+        ),
         ("import os; os._exit(0)", 0, "ended with exit code 0"),
         ("import sys; sys.exit(3)", 3, "ended with exit code 3"),
         ("import sys; sys.exit('gave up\\n----')", 1, "ended with exit code 1: gave up"),
@@ -203,7 +209,9 @@ def test_a_signal_without_a_name(child):
 
 def test_output_is_bounded_to_its_end(child):
     """Of a megabyte the last TAIL_BYTES are kept; bytes that are no UTF-8 do no harm."""
-    outcome = child("import sys; sys.stdout.buffer.write(b'\\xff' + b'x' * 1_000_000 + b' the end'); sys.stderr.write('.')")
+    outcome = child(
+        "import sys; sys.stdout.buffer.write(b'\\xff' + b'x' * 1_000_000 + b' the end'); sys.stderr.write('.')"
+    )
     assert outcome.ok
     assert len(outcome.output) == process.TAIL_BYTES
     assert outcome.output.endswith(" the end") or outcome.output.endswith(" the end.")
@@ -267,8 +275,10 @@ def test_a_message_in_pieces(child):
 def test_rubbish_in_the_socket_is_ignored(child, rubbish):
     """A line that is no JSON object reaches no one, and the message after it does."""
     told = []
-    code = f"channel._socket.sendall({rubbish[:1]!r} * {len(rubbish)} + b'\\n')" if len(rubbish) > 1000 else (
-        f"channel._socket.sendall({rubbish!r} + b'\\n')"
+    code = (
+        f"channel._socket.sendall({rubbish[:1]!r} * {len(rubbish)} + b'\\n')"
+        if len(rubbish) > 1000
+        else (f"channel._socket.sendall({rubbish!r} + b'\\n')")
     )
     outcome = child(talk(f"{code}\nchannel.send(real=1)"), on_message=told.append)
     assert outcome.ok, outcome.describe()
@@ -278,7 +288,7 @@ def test_rubbish_in_the_socket_is_ignored(child, rubbish):
 def test_printing_is_no_message(child):
     """What a backend prints cannot be mistaken for an answer."""
     told = []
-    assert child(talk("print('{\"status\": \"ok\"}')"), on_message=told.append).ok
+    assert child(talk('print(\'{"status": "ok"}\')'), on_message=told.append).ok
     assert told == []
 
 
@@ -368,7 +378,9 @@ ENDLESS = {
     "ignores SIGTERM and chats": talk(STUBBORN + ME + "while True: print('x' * 1000)"),
     "stopped": talk(ME + "import signal; os.kill(os.getpid(), signal.SIGSTOP)"),
     "hangs at exit": talk(f"import atexit, time; atexit.register(time.sleep, {FOREVER_S})\n" + ME),
-    "closes its pipes": talk(ME + "channel._reader.close(); channel._socket.close(); os.close(1); os.close(2); " + HANG),
+    "closes its pipes": talk(
+        ME + "channel._reader.close(); channel._socket.close(); os.close(1); os.close(2); " + HANG
+    ),
     "silent grandchild": with_grandchild(HANG, HANG),
     "stubborn grandchild": with_grandchild(STUBBORN + "print('ready', flush=True); " + HANG, HANG, stdout=-1),
 }
@@ -402,7 +414,9 @@ def test_what_never_ends_is_ended(child, clock, monkeypatch, pids, kind):
 )
 def test_a_grandchild_left_behind_is_ended(child, pids, code, options):
     """A child that ends well while something it started goes on: its own end is told, at once, and the rest is killed."""
-    outcome = child(with_grandchild(code, "print('done')", **options), on_message=lambda message: pids.extend(message["pids"]))
+    outcome = child(
+        with_grandchild(code, "print('done')", **options), on_message=lambda message: pids.extend(message["pids"])
+    )
     assert outcome.ok, outcome.describe()
     assert outcome.seconds < 30.0  # it would go on for ever
     assert len(pids) == 2

@@ -44,7 +44,14 @@ def a_cell(**fields):
 
 def a_run(**fields):
     block = Block(
-        index=0, threads=1, order=["mine"], cells={"mine": ["mine-1"]}, hash_seed=2**32 - 1, padding_bytes=4095, started="now", seconds=1.5
+        index=0,
+        threads=1,
+        order=["mine"],
+        cells={"mine": ["mine-1"]},
+        hash_seed=2**32 - 1,
+        padding_bytes=4095,
+        started="now",
+        seconds=1.5,
     )
     defaults = {
         "created": "2024-01-01T00:00:00+00:00", "command": "gdbench run", "plan": {"mode": "quick", "sizes": [1, 2]},
@@ -90,10 +97,10 @@ def test_saving_again_replaces(tmp_path):
 
 
 def test_run_json_is_plain_json_that_others_may_read(tmp_path):
-    """UTF-8 without escapes, ends with a line end, readable by the group, and numbers are stored exactly."""
+    """It ends with a line end, others may read it, letters come back, and numbers are stored exactly."""
     save_run(tmp_path, a_run(cells=[a_cell(median_s=0.1 + 0.2)]))
     text = (tmp_path / "run.json").read_text("utf-8")
-    assert "é ü 中" in text
+    assert json.loads(text)["machine"]["cpu"]["model"] == "é ü 中"
     assert text.endswith("}\n")
     assert json.loads(text)["cells"][0]["median_s"] == 0.1 + 0.2
     assert json.loads(text)["schema"] == 1
@@ -123,7 +130,9 @@ def test_a_name_that_is_no_utf_8_is_saved(tmp_path):
 
 
 @pytest.mark.parametrize("step", ["replace", "fsync", "chmod"])
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=["full", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=["full", "Ctrl-C"]
+)
 def test_a_save_that_fails_changes_nothing(tmp_path, monkeypatch, step, error):
     """Disk full or interrupted at any step: the old file is whole, the error passes on, no temporary file stays."""
     path = tmp_path / "file.txt"
@@ -223,9 +232,9 @@ def test_any_byte_damaged(saved):
         ('{"schema": true}', "is no"),
         ('{"schema": 1, "schema": 1}', "found a key twice"),
         ('{"schema": 1, "plan": {"a": [{"b": 1, "b": 2}]}}', "found a key twice"),
-        ('{"schema": 1, "x": NaN}', "found the token NaN, which is not JSON"),
-        ('{"schema": 1, "x": [Infinity]}', "found the token Infinity"),
-        ('{"schema": 1, "x": {"y": -Infinity}}', "found the token -Infinity"),
+        ('{"schema": 1, "x": NaN}', "found .*NaN, which is no"),
+        ('{"schema": 1, "x": [Infinity]}', "found .*Infinity"),
+        ('{"schema": 1, "x": {"y": -Infinity}}', "found .*-Infinity"),
         ('{"schema": 1, "x": ' + "9" * 5000 + "}", "cannot be read as a run"),
         ("[" * 100_000, "cannot be read as a run"),
         ('{"schema": 1, "plan": ' + '{"a":' * 100_000 + "1" + "}" * 100_001, "cannot be read as a run"),
@@ -260,7 +269,7 @@ def test_a_number_too_large_for_a_float_is_refused(saved):
     """1e999 reads as infinity, which no run can hold: refused like the token Infinity."""
     document, reread = saved
     document["cells"][0]["median_s"] = "HERE"
-    with pytest.raises(UnreadableRun):
+    with pytest.raises(UnreadableRun, match=r"found .*1e999"):
         reread(json.dumps(document).replace('"HERE"', "1e999"))
 
 
@@ -322,7 +331,9 @@ def test_each_sample_is_on_disk_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(records.os, "fsync", lambda handle: (synced.append(handle), fsync(handle)))
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
-    samples = [CellSample(cell=f"é\n{i}", block=i, status="ok", rounds_s=[0.1 + 0.2, 1e-9], cold=i == 0) for i in range(3)]
+    samples = [
+        CellSample(cell=f"é\n{i}", block=i, status="ok", rounds_s=[0.1 + 0.2, 1e-9], cold=i == 0) for i in range(3)
+    ]
     for count, sample in enumerate(samples, 1):
         journal.append(sample)
         content = path.read_bytes()
@@ -339,3 +350,13 @@ def test_a_journal_opened_again_goes_on(tmp_path):
         journal.append(CellSample(cell="a", block=block, status="ok"))
         journal.close()
     assert [json.loads(line)["block"] for line in (tmp_path / "journal.jsonl").read_text().splitlines()] == [0, 1]
+
+
+def test_a_detail_with_stray_characters_is_written(tmp_path):
+    """What a backend says may hold half a surrogate pair, or bytes that are no UTF-8: the journal takes it as a line all the same."""
+    journal = Journal(tmp_path / "journal.jsonl")
+    try:
+        journal.append(CellSample(cell="a", block=0, status="failed", detail="raised ValueError: \udcff\ud800"))
+    finally:
+        journal.close()
+    assert json.loads((tmp_path / "journal.jsonl").read_text("utf-8"))["status"] == "failed"

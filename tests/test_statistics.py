@@ -9,7 +9,9 @@ import pytest
 from bench.statistics import median_interval, outliers, speedup, spread, straight_line
 
 
-@pytest.mark.parametrize(("count", "low", "high"), [(6, 1, 6), (7, 1, 7), (8, 1, 8), (9, 2, 8), (10, 2, 9), (20, 6, 15), (50, 18, 33)])
+@pytest.mark.parametrize(
+    ("count", "low", "high"), [(6, 1, 6), (7, 1, 7), (8, 1, 8), (9, 2, 8), (10, 2, 9), (20, 6, 15), (50, 18, 33)]
+)
 def test_known_ranks(count, low, high):
     """The order statistics of published tables: [min, max] of 6, [x2, x9] of 10, [x6, x15] of 20; order does not matter."""
     samples = list(range(1, count + 1))

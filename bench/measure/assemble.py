@@ -221,10 +221,8 @@ def _rerun(plan: Plan, cell: CellPlan) -> str:
     ]
     if case.kind == "synthetic":
         words += ["--size", f"{case.n_samples}x{case.n_features}"]
-    elif case.kind == "penguins":
-        words += ["--data", "penguins"]
     else:
-        words += ["--data", case.given or "", "--target", case.target or ""]
+        words += ["--data", case.given or case.name, *(["--target", case.target] if case.target else [])]
     words += [
         "--dtype",
         cell.dtype,

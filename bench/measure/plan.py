@@ -18,7 +18,7 @@ CELL_SHARE = 0.25  # of the time budget that one cell may take over all blocks
 
 @dataclass(frozen=True)
 class Case:
-    """A problem at one size. kind: "synthetic", "penguins" or "csv"; max_iter: iterations per call of fit."""
+    """A problem at one size. kind: "synthetic", "csv" or a built-in name; max_iter: iterations per call of fit."""
 
     kind: str
     name: str

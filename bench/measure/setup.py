@@ -16,7 +16,7 @@ from bench.measure.plan import (
     iterations,
     synthetic_cases,
 )  # fmt: skip
-from bench.measure.stage import build
+from bench.measure.stage import BUILT_IN, build
 from bench.problem import Problem
 
 MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 180.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
@@ -45,7 +45,7 @@ def make_plan(
     notes = list(machine.warnings())
     cases = []
     if sizes:
-        cases += synthetic_cases([_size(text) for text in dict.fromkeys(sizes)], seed, max_iter)
+        cases += synthetic_cases(list(dict.fromkeys(map(_size, sizes))), seed, max_iter)
     if data is not None:
         case, told = _data_case(data, target, max_iter)
         cases.append(case)
@@ -105,7 +105,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _data_case(data: str, target: str | None, max_iter: int | None) -> tuple[Case, list[str]]:
-    if data in ("penguins", "penguins_flipper") and not Path(data).exists():
+    if data in BUILT_IN and not Path(data).exists():
         if target is not None:
             raise ValueError(
                 f"--target: found {target!r} for the built-in data set {data}; allowed: with a CSV file only"

@@ -16,6 +16,7 @@ from bench import problem
 from bench.check.bound import Reference, reference
 from bench.measure.plan import Case
 
+BUILT_IN = {"penguins": problem.penguins, "penguins_flipper": problem.penguins_flipper}
 PREFIX_ROWS, PREFIX_ITER = 16, 3
 
 
@@ -23,8 +24,8 @@ def build(case: Case) -> problem.Problem:
     """The data of a case. Raises ProblemError for a file that cannot be used."""
     if case.kind == "synthetic":
         return problem.synthetic(case.n_samples, case.n_features, case.seed or 0)
-    if case.kind == "penguins":
-        return problem.penguins()
+    if case.kind in BUILT_IN:
+        return BUILT_IN[case.kind]()
     return problem.from_csv(Path(case.path or ""), case.target or "")
 
 
