@@ -25,7 +25,7 @@ import psutil
 CHANNEL = "GDBENCH_CHANNEL"  # the child's end: a file descriptor number
 ROOT = Path(__file__).resolve().parent.parent
 TAIL_BYTES = 16_384
-LINE_BYTES = 1 << 20
+LINE_BYTES = 1 << 24
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 GRACE_S = 2.0  # between asking a child to end and killing it
 
@@ -36,7 +36,8 @@ THREAD_VARIABLES = (
 # The user's pytest settings, caches that would make a cold start warm, and switches that turn a compiler off.
 REMOVED = (
     "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DEBUG", "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT",
-    "JAX_COMPILATION_CACHE_DIR", "JAX_DISABLE_JIT", "NUMBA_DISABLE_JIT", "NUMBA_DEBUG", "JAX_DEBUG_NANS", "JAX_DEBUG_INFS", "GDBENCH_SPEC",
+    "JAX_COMPILATION_CACHE_DIR", "JAX_DISABLE_JIT", "NUMBA_DISABLE_JIT", "NUMBA_DEBUG", "JAX_DEBUG_NANS",
+    "JAX_DEBUG_INFS", "GDBENCH_SPEC",
 )  # fmt: skip
 
 
