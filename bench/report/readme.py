@@ -27,7 +27,7 @@ def block(run: Run) -> str:
     picture = (REFERENCE / "figures" / f"{stem('time_per_iteration', first)}.svg").as_posix()
     parts = [
         f"![{text.markdown(time_per_iteration(first).alt)}]({picture})",
-        f"**{text.markdown(answer(first))}**",
+        f"**{text.markdown(answer(first).replace('On this machine', 'On the machine named below', 1))}**",
         tables.markdown_table(tables.matrix(first.ranked, "Time per iteration")),
         text.markdown(_origin(run, first.title)),
     ]
