@@ -66,7 +66,7 @@ def test_a_quick_run_measures_every_backend_at_every_size(quick):
                 assert cell.ci_low_s is None  # three processes define no interval
                 assert cell.error.value <= cell.error.bound
                 assert cell.ledger.import_s > 0
-                assert 0.5 < cell.cpu_over_wall < 1.15
+                assert 0 < cell.cpu_over_wall < 1.15  # one thread on one processor, less where others want it too
             else:
                 assert (name, cell.status) == ("python_loops", "skipped")
                 assert cell.predicted_s > 0
@@ -111,7 +111,7 @@ def test_the_journal_holds_one_line_per_cell_and_block(quick):
 
 
 @pytest.mark.slow
-def test_the_raw_samples_are_pytest_benchmarks(quick):
+def test_the_raw_samples_are_pytest_benchmarks(quick, tmp_path):
     """`pytest-benchmark compare` reads them, they hold no host name, and the record's medians are theirs."""
     files = sorted((quick / "raw").glob("*.json"))
     assert len(files) == 15
@@ -120,7 +120,7 @@ def test_the_raw_samples_are_pytest_benchmarks(quick):
         capture_output=True,
         text=True,
         check=False,
-        cwd=quick.parent,
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     assert "test_speed" in done.stdout
