@@ -1,0 +1,182 @@
+"""From samples to the record: what a cell's status, times, speed-ups and flags are made of."""
+
+import pytest
+
+from bench.measure.assemble import assemble
+from bench.measure.plan import CONTROL, Backend, Case, Plan, block_plans
+from bench.records import CellSample, Error
+
+CASES = (Case("synthetic", "synthetic", 100, 10, 1000, 0), Case("synthetic", "synthetic", 1000, 10, 200, 0))
+NAMES = ("python_loops", "numpy_vectorized", "mine")
+SECONDS = {"python_loops": 0.1, "numpy_vectorized": 0.01, CONTROL: 0.01, "mine": 0.002}
+
+
+def a_plan(blocks=6, **changes):
+    backends = tuple(Backend(name, name, name, None, ("float64", "float32"), None) for name in NAMES)
+    given = {"backends": backends, "cases": CASES, "dtypes": ("float64",), "threads": (1,), "blocks": blocks}
+    return Plan(**given | {"rounds": 3, "seed": 0, "budget_s": 60.0, "mode": "default"} | changes)
+
+
+def samples_of(plan, seconds=SECONDS, jitter=(1.0, 1.01, 0.99, 1.005, 0.995, 1.0, 1.0, 1.0, 1.0, 1.0)):
+    """What a quiet machine would give: one sample per cell and block, all cold in the block where they come first."""
+    found = {}
+    for block in block_plans(plan):
+        for _, cells in block.order:
+            for position, cell in enumerate(cells):
+                time = seconds[cell.worker] * jitter[block.index]
+                found.setdefault(cell.id, []).append(
+                    CellSample(
+                        cell=cell.id, block=block.index, status="ok", rounds_s=[time, time * 1.5, time * 0.9], calls=1,
+                        error=Error(1e-16 * (block.index + 1), 1e-12), cold=position == 0, import_s=0.1, prepare_s=0.01,
+                        compile_s=0.2, first_call_s=time + 0.3, peak_bytes=100 + block.index, cpu_over_wall=1.0,
+                    )
+                )  # fmt: skip
+    return found
+
+
+def run_of(plan, samples, interrupted=False):
+    return assemble(plan, samples, [], {case.key: "d" for case in plan.cases}, {}, "now", "gdbench run", interrupted)
+
+
+def cell_of(run, backend, n=100, control=False):
+    return next(c for c in run.cells if (c.backend, c.n_samples, c.control) == (backend, n, control))
+
+
+def key_of(plan, worker, n=100):
+    return next(c.id for c in plan.cells if (c.worker, c.case.n_samples) == (worker, n))
+
+
+def test_a_process_is_one_sample():
+    """The rounds of a process become their median, and the interval is over the processes, here their range."""
+    plan = a_plan()
+    found = cell_of(run_of(plan, samples_of(plan)), "mine")
+    assert found.samples_s == pytest.approx([0.002, 0.00202, 0.00198, 0.00201, 0.00199, 0.002])
+    assert (found.median_s, found.ci_low_s, found.ci_high_s) == pytest.approx((0.002, 0.00198, 0.00202))
+    assert found.per_iteration_s == pytest.approx(0.002 / 1000)
+    assert found.read_gb_per_s == pytest.approx(8 * (100 * 10 + 100) / (0.002 / 1000) / 1e9)
+    assert (found.peak_bytes, found.error) == (105, Error(6e-16, 1e-12))
+
+
+def test_speedups_are_paired_and_name_their_baseline():
+    """A drift that all backends share leaves no trace in a speed-up; the baseline has none over itself."""
+    plan = a_plan()
+    drift = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)
+    run = run_of(plan, samples_of(plan, jitter=drift))
+    ratios = {ratio.baseline: ratio for ratio in cell_of(run, "mine").speedup}
+    assert ratios["numpy_vectorized"].median == pytest.approx(5)
+    assert ratios["numpy_vectorized"].ci_high == pytest.approx(5)
+    assert ratios["python_loops"].median == pytest.approx(50)
+    assert [ratio.baseline for ratio in cell_of(run, "numpy_vectorized").speedup] == ["python_loops"]
+    assert run.stable
+
+
+def test_fewer_than_six_processes_have_no_interval():
+    """Null where it is not defined, in times and in ratios."""
+    plan = a_plan(blocks=3)
+    run = run_of(plan, samples_of(plan))
+    found = cell_of(run, "mine")
+    assert found.median_s == pytest.approx(0.002)
+    assert (found.ci_low_s, found.ci_high_s) == (None, None)
+    assert all(ratio.ci_low is None for ratio in found.speedup)
+
+
+def test_one_bad_block_and_the_cell_has_no_time():
+    """A wrong block makes the cell wrong; it has no figure, and is no baseline for others."""
+    plan = a_plan()
+    samples = samples_of(plan)
+    key = key_of(plan, "python_loops")
+    samples[key][3] = CellSample(cell=key, block=3, status="wrong", detail="beta is off", error=Error(1.0, 1e-12))
+    samples[key][4] = CellSample(cell=key, block=4, status="failed", detail="it broke")
+    run = run_of(plan, samples)
+    found = cell_of(run, "python_loops")
+    assert (found.status, found.detail, found.error) == ("wrong", "beta is off", Error(1.0, 1e-12))
+    assert (found.median_s, found.samples_s, found.speedup, found.ledger.import_s) == (None, [], [], None)
+    assert [ratio.baseline for ratio in cell_of(run, "mine").speedup] == ["numpy_vectorized"]
+    assert cell_of(run, "python_loops", 1000).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("factor", "blocks", "stable"), [(1.1, 6, False), (1.01, 6, True), (1.5, 3, False), (1.05, 3, True)]
+)
+def test_the_control_decides_whether_the_run_is_stable(factor, blocks, stable):
+    """NumPy against itself: off by over 2 % with an interval beyond 1, or grossly where there is no interval."""
+    plan = a_plan(blocks=blocks)
+    run = run_of(plan, samples_of(plan, SECONDS | {CONTROL: 0.01 * factor}))
+    assert run.stable is stable
+    assert ("A/A control failed" in " ".join(run.reasons)) is not stable
+
+
+def test_cold_costs_come_from_cold_processes():
+    """Compile and first call are those of the processes in which the cell came first, and never of others."""
+    plan = a_plan()
+    samples = samples_of(plan)
+    key = key_of(plan, "mine")
+    for sample in samples[key]:
+        if not sample.cold:
+            sample.first_call_s, sample.compile_s = 99.0, 99.0
+    found = cell_of(run_of(plan, samples), "mine").ledger
+    assert found.compile_s == pytest.approx(0.2)
+    assert found.first_call_s < 1
+    for sample in samples[key]:
+        sample.cold = False
+    assert cell_of(run_of(plan, samples), "mine").ledger.first_call_s is None
+
+
+def test_when_it_pays_back():
+    """Calls until import, prepare and first call are repaid: never where calls are slower, null where they are tied."""
+    plan = a_plan()
+    samples = samples_of(plan)
+    for sample in samples[key_of(plan, "mine")]:
+        sample.import_s, sample.first_call_s = 1.1, 0.302
+    found = {name: cell_of(run_of(plan, samples), name).ledger.pays_back_after_calls for name in NAMES}
+    # 1.1 + 0.302 seconds cold against 0.1 + 0.30995, and 8 ms gained with each call after the first: 124.006 calls.
+    assert found == {"python_loops": "never", "numpy_vectorized": None, "mine": 1 + 125}
+    tied = samples_of(plan, SECONDS | {"mine": 0.01})
+    assert cell_of(run_of(plan, tied), "mine").ledger.pays_back_after_calls is None
+
+
+def test_what_is_flagged():
+    """Noise, outliers and a library that takes more processors than it was given."""
+    plan = a_plan()
+    samples = samples_of(plan, jitter=(1.0, 1.3, 1.0, 1.3, 1.6, 1.0))
+    for sample in samples[key_of(plan, "mine")]:
+        sample.cpu_over_wall = 1.9
+    flags = cell_of(run_of(plan, samples), "mine").flags
+    assert [flag.partition(":")[0] for flag in flags] == ["noisy", "more processors than declared"]
+    one_off = samples_of(plan, jitter=(1.0, 1.001, 1.002, 1.001, 1.0, 1.9))
+    assert cell_of(run_of(plan, one_off), "mine").flags == ["outliers: 1 of 6"]
+    assert cell_of(run_of(plan, samples_of(plan)), "mine").flags == []
+
+
+def test_what_never_ran():
+    """Unavailable, skipped for its dtype, skipped with a prediction, interrupted: each with its reason."""
+    missing = Backend("gone", "gone", "gone", None, ("float64",), "gone is not installed; try: pip install gone")
+    double = Backend("double", "double", "double", None, ("float64",), None)
+    plan = a_plan()
+    plan = a_plan(backends=(*plan.backends, missing, double), dtypes=("float64", "float32"))
+    samples = samples_of(plan, SECONDS | {"double": 1.0})
+    key = key_of(plan, "mine")
+    samples[key] = [CellSample(cell=key, block=0, status="skipped", detail="too long", predicted_s=12.5)]
+    del samples[key_of(plan, "double")]
+    run = run_of(plan, samples, interrupted=True)
+    assert cell_of(run, "gone").status == "unavailable"
+    assert "pip install gone" in cell_of(run, "gone").detail
+    assert (cell_of(run, "mine").status, cell_of(run, "mine").predicted_s) == ("skipped", 12.5)
+    assert cell_of(run, "double").status == "interrupted"
+    single = [c for c in run.cells if c.backend == "double" and c.dtype == "float32"]
+    assert {(c.status, c.detail) for c in single} == {("skipped", "computes in float64 only")}
+    assert not run.stable
+    assert run.reasons[0].startswith("interrupted")
+
+
+def test_the_command_that_runs_a_cell_alone():
+    """It names backend, problem, dtype, threads, iterations and seed as a shell needs them."""
+    own = Backend("my own", "/abs/my own.py", "my own.py", None, ("float64",), None)
+    data = Case("csv", "table", 50, 3, 1000, path="/abs/a table.csv", given="a table.csv", target="the y")
+    plan = a_plan(backends=(*a_plan().backends, own), cases=(*CASES, data), mode="full")
+    commands = [c.rerun for c in run_of(plan, {}).cells if c.backend == "my own"]
+    assert commands[0] == (
+        "gdbench run --full -b 'my own.py' --size 100x10 --dtype float64 --threads 1 --max-iter 1000 --seed 0"
+    )
+    assert "--data 'a table.csv' --target 'the y'" in commands[2]
+    assert not any("/abs" in command for command in commands)
