@@ -106,6 +106,15 @@ def test_the_control_decides_whether_the_run_is_stable(factor, blocks, stable):
     assert ("A/A control failed" in " ".join(run.reasons)) is not stable
 
 
+def test_a_wide_control_is_no_contradiction():
+    """A control that is off by 5 % with an interval that holds 1 says only that the run is noisy."""
+    plan = a_plan()
+    samples = samples_of(plan)
+    for sample, factor in zip(samples[key_of(plan, CONTROL)], (0.9, 1.05, 1.05, 1.06, 1.04, 1.2), strict=True):
+        sample.rounds_s = [0.01 * factor]
+    assert run_of(plan, samples).stable
+
+
 def test_cold_costs_come_from_cold_processes():
     """Compile and first call are those of the processes in which the cell came first, and never of others."""
     plan = a_plan()

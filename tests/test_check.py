@@ -69,6 +69,34 @@ def test_the_integer_fixture_rounds_nowhere(dtype):
             assert sum(group) * finest < 2**bits
 
 
+@pytest.mark.parametrize("dtype", UNIT)
+def test_the_bound_is_the_one_derived(dtype):
+    """The recursion of bound.py's head, written out again term by term, with the reference's own float64 bound on top."""
+    case = fixtures.sharp(dtype)[0]
+    X, y = case.X.astype(np.float64), case.y.astype(np.float64)
+    n, d = X.shape
+    found = reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype)
+    rho = np.abs(1 - case.learning_rate * np.linalg.eigvalsh(2 / n * X.T @ X)).max()
+    expected, expected_loss = np.zeros(case.max_iter + 1), np.zeros(case.max_iter + 1)
+    for u in (UNIT["float64"], UNIT[dtype]):
+        bound = 0.0
+        for k in range(case.max_iter + 1):
+            expected[k] += bound
+            loss = 0.0
+            for i in range(n):
+                r = abs(y[i] - X[i] @ found.betas[k])
+                delta = gamma(d + 1, u) * (abs(X[i]) @ abs(found.betas[k]) + abs(y[i])) + np.linalg.norm(X[i]) * bound
+                loss += ((1 + gamma(n + 3, u)) * (2 * r * delta + delta**2) + gamma(n + 3, u) * r**2) / n
+            expected_loss[k] += loss
+            if k < case.max_iter:
+                spread = abs(X).T @ (abs(X) @ (abs(found.betas[k]) + bound) + abs(y))
+                step = case.learning_rate * (2 / n) * gamma(n + d + 8, u) * spread
+                step += u * (abs(found.betas[k + 1]) + bound)
+                bound = rho * bound + np.linalg.norm(step) / (1 - u)
+    np.testing.assert_allclose(found.beta_bound, expected, rtol=1e-9)
+    np.testing.assert_allclose(found.loss_bound, expected_loss, rtol=1e-9)
+
+
 def test_gamma():
     """Higham's gamma, infinite where it is not defined."""
     assert gamma(10, 2.0**-53) == pytest.approx(10 * 2.0**-53)

@@ -156,6 +156,7 @@ def test_a_wrong_backend_has_no_time(tmp_path, fresh):
     for cell in load_run(tmp_path / "run").cells:
         if cell.backend == "wrong_sign":
             assert (cell.status, cell.median_s, cell.samples_s, cell.speedup) == ("wrong", None, [], [])
+            assert cell.calls is None  # judged by its first call: nothing was timed
             assert "losses has" in cell.detail
             assert "where J is 0.0" in cell.detail
             assert cell.rerun.startswith("gdbench run --quick -b")
