@@ -71,6 +71,7 @@ def execute(
         on_progress(Progress(0, 0, None, "preparing data and references"))
         digests = _stage(plan, scratch)
         planned = block_plans(plan)
+        begun = time.monotonic()
         total = sum(len(cells) for block in planned for _, cells in block.order)
         for block in planned:
             record = Block(
@@ -85,7 +86,9 @@ def execute(
             blocks.append(record)
             started = time.monotonic()
             for worker, cells in block.order:
-                left = _seconds_left(len(planned), blocks, time.monotonic() - started)
+                # All blocks hold the same cells, so this is exact at their ends and fair in between.
+                elapsed = time.monotonic() - begun
+                left = elapsed / state.done * (total - state.done) if state.done else None
                 on_progress(Progress(state.done, total, left, f"block {block.index + 1} of {plan.blocks}: {worker}"))
                 _run_worker(plan, block, worker, cells, state, journal, scratch, folder)
                 state.done += len(cells)
@@ -245,11 +248,3 @@ def _known_calls(plan: Plan, cell: CellPlan, state: _State) -> list[tuple[Case, 
             if times:
                 known.append((other.case, median(times)))
     return known
-
-
-def _seconds_left(total: int, blocks: list[Block], elapsed: float) -> float | None:
-    """From what the finished blocks took; None until the first one is through."""
-    finished = [block.seconds for block in blocks if block.seconds is not None]
-    if not finished:
-        return None
-    return max(0.0, median(finished) * (total - len(finished)) - elapsed)
