@@ -63,6 +63,7 @@ def load(name_or_path: str | Path) -> ModuleType:
     name = str(name_or_path)
     if _is_path(name_or_path):
         path = _existing_file(name)
+        name = path.stem  # in messages: a record must not hold the paths of a user's machine
         module = _guarded(name, lambda: _load_file(path))
     elif name not in names():
         raise ValueError(_unknown(name))

@@ -71,7 +71,10 @@ def solve(
         raise ValueError(f"X: found dtype {X.dtype.name}; allowed with backend {backend}: {', '.join(dtypes)}")
 
     def run(beta, max_iter, tol):
-        beta, losses = module.fit(*module.prepare(X, y, beta), learning_rate, max_iter, tol)
+        result = module.fit(*module.prepare(X, y, beta), learning_rate, max_iter, tol)
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            raise BackendError(f"backend {backend}: fit returned {type(result).__name__}; allowed: (beta, losses)")
+        beta, losses = result
         # Copies: a careless backend may hand out a buffer that it uses again.
         return np.array(module.to_numpy(beta)), np.array(module.to_numpy(losses))
 
@@ -216,8 +219,8 @@ def _number(name, value) -> float:
         raise TypeError(f"{name}: found {value!r} of type {type(value).__name__}; allowed: a real number")
     try:
         return float(value)
-    except OverflowError:
-        return math.copysign(math.inf, value)
+    except OverflowError:  # an integer beyond every float
+        return -math.inf if str(value).startswith("-") else math.inf
 
 
 def _integer(name, value) -> int:

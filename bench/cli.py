@@ -7,9 +7,12 @@ Exit codes, the same for every verb: 0 ok, 1 a backend computes something wrong,
 Imports stand inside the verbs: `--help` and `list` must answer at once and load no array library.
 """
 
+import io
 import json
+import os
 import shlex
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +21,8 @@ from cyclopts import App, CycloptsError, Parameter
 
 from bench import __version__
 
-Several = Parameter(consume_multiple=True, negative_iterable=())
-Flag = Parameter(negative="")
+Several = Parameter(consume_multiple=(1, None), negative_iterable=())
+Flag = Parameter(negative="", show_default=False)
 
 app = App(
     name="gdbench",
@@ -270,6 +273,10 @@ def main() -> None:
     as_json = "--json" in sys.argv[1:]
     if sys.platform == "win32":
         sys.exit(_fail("found Windows; allowed: Linux, macOS, or Windows through WSL", 2, as_json))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: as with Ctrl-C, nothing is lost
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an old locale has no µ
     try:
         code = app(sys.argv[1:])
     except (CycloptsError, UsageError) as error:
@@ -326,7 +333,11 @@ def _open(page: Path, wanted: bool) -> None:
 
 
 def _print_json(document: Any) -> None:
-    print(json.dumps(document, indent=1, allow_nan=False))
+    """In ASCII, so that every pipe can carry it; a reader that has left changes no exit code."""
+    try:
+        print(json.dumps(document, indent=1, allow_nan=False), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int, as_json: bool) -> int:

@@ -10,11 +10,16 @@ import math
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import msgspec
 
 SCHEMA = 1
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Size = Annotated[float, msgspec.Meta(ge=0)]
+Above0 = Annotated[float, msgspec.Meta(gt=0)]  # what is divided by, or drawn on a logarithmic axis
 
 Status = Literal[
     "ok", "wrong", "failed", "crashed", "timeout", "out_of_memory", "unavailable", "skipped", "interrupted"
@@ -29,6 +34,7 @@ FLAGS = {
     "noisy": "the middle half of the processes differs by over 10 % of the median; close other programs, or use --full",
     "outliers": "some processes lie far outside the others; they are kept, and the median hardly feels them",
     "more processors than declared": "its library does not obey the thread setting; compare it with care",
+    "waited for its processor": "it got less of the processor than it asked for; something else ran there, run again",
     "bound not informative": "rounding could hide a missing step here, so the first rows of the data were judged, too",
 }
 
@@ -49,16 +55,16 @@ class Speedup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many times faster than `baseline`; the interval is null where too few processes define one."""
 
     baseline: str
-    median: float
-    ci_low: float | None
-    ci_high: float | None
+    median: Above0
+    ci_low: Above0 | None
+    ci_high: Above0 | None
 
 
 class Error(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """value: ||beta - beta_ref||_2 of the timed result; bound: the largest that correct arithmetic can give."""
 
-    value: float
-    bound: float
+    value: Size
+    bound: Size
 
 
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,11 +76,11 @@ class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     numpy_vectorized; "never" where its calls are not faster; null where it is not known.
     """
 
-    import_s: float | None = None
-    prepare_s: float | None = None
-    compile_s: float | None = None
-    first_call_s: float | None = None
-    pays_back_after_calls: int | Literal["never"] | None = None
+    import_s: Size | None = None
+    prepare_s: Size | None = None
+    compile_s: Size | None = None
+    first_call_s: Size | None = None
+    pays_back_after_calls: Count | Literal["never"] | None = None
 
 
 class Cell(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -87,30 +93,30 @@ class Cell(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     algorithm: str | None = None
     control: bool = False
     problem: ProblemId
-    n_samples: int
-    n_features: int
+    n_samples: Positive
+    n_features: Positive
     dtype: str
-    threads: int
-    n_iter: int
-    rounds: int
-    calls: int | None = None
+    threads: Positive
+    n_iter: Count
+    rounds: Positive
+    calls: Positive | None = None
     flags: list[str] = []
-    predicted_s: float | None = None
+    predicted_s: Size | None = None
     error_curve: list[list[float]] | None = None
     status: Status
     detail: str | None = None
     rerun: str
-    samples_s: list[float | None] = []
-    median_s: float | None = None
-    ci_low_s: float | None = None
-    ci_high_s: float | None = None
-    per_iteration_s: float | None = None
-    read_gb_per_s: float | None = None
+    samples_s: list[Above0 | None] = []
+    median_s: Above0 | None = None
+    ci_low_s: Above0 | None = None
+    ci_high_s: Above0 | None = None
+    per_iteration_s: Above0 | None = None
+    read_gb_per_s: Above0 | None = None
     speedup: list[Speedup] = []
     error: Error | None = None
     ledger: Ledger = msgspec.field(default_factory=Ledger)
-    peak_bytes: int | None = None
-    cpu_over_wall: float | None = None
+    peak_bytes: Count | None = None
+    cpu_over_wall: Size | None = None
 
 
 class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -67,7 +67,7 @@ def test_speedups_are_paired_and_name_their_baseline():
     assert ratios["numpy_vectorized"].ci_high == pytest.approx(5)
     assert ratios["python_loops"].median == pytest.approx(50)
     assert [ratio.baseline for ratio in cell_of(run, "numpy_vectorized").speedup] == ["python_loops"]
-    assert run.stable
+    assert run.reasons == ["8 of 8 cells are noisy or waited for their processor; close other programs"]
 
 
 def test_fewer_than_six_processes_have_no_interval():
@@ -104,6 +104,28 @@ def test_the_control_decides_whether_the_run_is_stable(factor, blocks, stable):
     run = run_of(plan, samples_of(plan, SECONDS | {CONTROL: 0.01 * factor}))
     assert run.stable is stable
     assert ("A/A control failed" in " ".join(run.reasons)) is not stable
+
+
+def test_a_run_that_did_not_get_its_processor_is_unstable():
+    """One thread that used half of its wall time was waiting: with many such cells no figure is to be trusted."""
+    plan = a_plan()
+    samples = samples_of(plan)
+    for worker in ("mine", "python_loops"):
+        for n in (100, 1000):
+            for sample in samples[key_of(plan, worker, n)]:
+                sample.cpu_over_wall = 0.5
+    run = run_of(plan, samples)
+    assert "4 of 8 cells are noisy or waited" in run.reasons[0]
+    assert "waited for its processor: 0.50" in cell_of(run, "mine").flags
+
+
+def test_a_control_that_could_see_nothing():
+    """An interval of half to double its median would pass any difference: it is no good sign."""
+    plan = a_plan()
+    samples = samples_of(plan)
+    for sample, factor in zip(samples[key_of(plan, CONTROL)], (0.7, 1.0, 1.0, 1.0, 1.0, 1.5), strict=True):
+        sample.rounds_s = [0.01 * factor]
+    assert "A/A control too wide to see anything" in run_of(plan, samples).reasons[0]
 
 
 def test_a_wide_control_is_no_contradiction():

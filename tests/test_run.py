@@ -179,6 +179,51 @@ def test_a_result_spoiled_during_timing_is_wrong(tmp_path, fresh):
     assert not list((tmp_path / "run" / "raw").glob("*late*"))
 
 
+CACHE = "    key = {key}\n    if key in SEEN:\n        return SEEN[key]\n    n = len(X)\n"
+LATE = "    SEEN[len(SEEN)] = 1\n    if {when}:\n        max_iter //= 2\n    n = len(X)\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cached_on_shape", CACHE.format(key="X.shape, max_iter")),
+        ("cached_on_bytes", CACHE.format(key="X.tobytes(), y.tobytes(), beta.tobytes(), learning_rate, max_iter")),
+        ("lazy_now_and_then", LATE.format(when="len(SEEN) > 5 and len(SEEN) % 4 == 0")),
+    ],
+)
+def test_a_cheat_has_no_time(tmp_path, fresh, name, text):
+    """A stored answer, or less work in some of the timed calls only, is wrong, however fast."""
+    path = fresh(name, "    n = len(X)\n", text)
+    source = path.read_text().replace("import math\n", "import math\nSEEN = {}\n")
+    if "cached" in name:
+        source = source.replace(
+            "    return beta, np.array(losses, dtype=X.dtype)",
+            "    SEEN[key] = beta, np.array(losses, dtype=X.dtype)\n    return SEEN[key]",
+        )
+    path.write_text(source)
+    code, _, err = gdbench("run", *SMALL, "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
+    assert code == 1, err
+    cell = next(cell for cell in load_run(tmp_path / "run").cells if cell.backend == name)
+    assert (cell.status, cell.median_s) == ("wrong", None)
+
+
+@pytest.mark.slow
+def test_a_slow_backend_is_skipped_with_its_own_time(tmp_path, fresh):
+    """One that has no smaller size to be predicted from is called off after its first calls, and is no timeout."""
+    path = fresh("slow", "    n = len(X)\n", "    n = len(X)\n    time.sleep(1.5)\n")
+    path.write_text(path.read_text().replace("import math\n", "import math\nimport time\n"))
+    code, _, err = gdbench(
+        "run", *SMALL[:-2], "--time-budget", "20s", "-b", path, "--out", tmp_path / "run", cwd=tmp_path
+    )
+    assert code == 0, err
+    cell = next(cell for cell in load_run(tmp_path / "run").cells if cell.backend == "slow")
+    assert cell.status == "skipped"
+    assert 1.5 < cell.predicted_s < 15
+    assert "over 3 blocks" in cell.detail
+    assert "--time-budget" in cell.rerun
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "status", "detail"),

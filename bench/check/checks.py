@@ -32,8 +32,16 @@ class Wrong(Exception):
 def answer(backend: ModuleType, case: Fixture) -> tuple[np.ndarray, np.ndarray]:
     """beta and losses of one call from the NumPy arrays of `case` to NumPy arrays."""
     native = backend.prepare(case.X, case.y, case.beta0)
-    beta, losses = backend.fit(*native, case.learning_rate, case.max_iter, case.tol)
+    beta, losses = unpack(backend.fit(*native, case.learning_rate, case.max_iter, case.tol))
     return backend.to_numpy(beta), backend.to_numpy(losses)
+
+
+def unpack(result) -> tuple:
+    """What fit returned, if it is a pair."""
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        count = f" of {len(result)}" if isinstance(result, tuple | list) else ""
+        raise Wrong(f"fit returned a {type(result).__name__}{count}; allowed: (beta, losses)")
+    return tuple(result)
 
 
 def check_form(beta, losses, n_features: int, dtype: str, max_iter: int) -> None:
@@ -103,11 +111,11 @@ def leaves_its_inputs_alone(backend: ModuleType, dtype: str) -> Measured:
     X, y, beta0 = inputs
     native = backend.prepare(X, y, beta0)
     arguments = case.learning_rate, case.max_iter, case.tol
-    first = [np.array(backend.to_numpy(a)) for a in backend.fit(*native, *arguments)]
+    first = [np.array(backend.to_numpy(a)) for a in unpack(backend.fit(*native, *arguments))]
     # Writable inputs next: a change in place cannot be seen where writing fails.
     again = backend.prepare(case.X.copy(), case.y.copy(), case.beta0.copy())
     for _ in range(2):
-        second = [np.array(backend.to_numpy(a)) for a in backend.fit(*again, *arguments)]
+        second = [np.array(backend.to_numpy(a)) for a in unpack(backend.fit(*again, *arguments))]
         for name, one, two in zip(("beta", "losses"), first, second, strict=True):
             if one.shape != two.shape or not np.allclose(one, two, rtol=1e3 * UNIT[dtype], atol=1e3 * UNIT[dtype]):
                 raise Wrong(
@@ -126,7 +134,7 @@ def returns_memory_of_its_own(backend: ModuleType, dtype: str) -> Measured:
     for max_iter in (0, case.max_iter):
         native = backend.prepare(case.X.copy(), case.y.copy(), case.beta0.copy())
         arguments = case.learning_rate, max_iter, case.tol
-        result = backend.fit(*native, *arguments)
+        result = unpack(backend.fit(*native, *arguments))
         for name, returned in zip(("beta", "losses"), result, strict=True):
             for source, given in zip(("X", "y", "beta"), native, strict=True):
                 same = returned is given and isinstance(given, list)

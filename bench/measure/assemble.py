@@ -5,13 +5,16 @@ import shlex
 from statistics import median
 from typing import Any
 
-from bench.measure.plan import BASELINE, CellPlan, Plan
+from bench.measure.plan import BASELINE, CELL_SHARE, CellPlan, Plan, calls_per_cell
 from bench.records import Block, Cell, CellSample, Ledger, ProblemId, Run, Speedup, worst
 from bench.statistics import median_interval, outliers, speedup, spread
 
 BASELINES = ("python_loops", BASELINE)
 NOISY = 0.10  # interquartile range over median of the process medians
 TWIN_TOLERANCE = 0.02  # how far the A/A control may be off
+TWIN_RANGE = 1.6  # upper over lower end of the control's interval: wider, and it would see nothing
+DOUBTFUL_SHARE = 0.25  # of the cells, noisy or without their processor, that a run may have
+ENOUGH_CPU = 0.9  # CPU time over wall time of one thread
 EXTRA_CPU = 1.15  # CPU time over wall time, per declared thread
 
 
@@ -32,7 +35,7 @@ def assemble(
     cells = []
     for cell in planned:
         found = _cell(plan, cell, samples.get(cell.id, []), times[cell.id], digests, interrupted)
-        if found.status == "ok":
+        if found.median_s is not None:
             _compare(found, cell, by_id, times, samples)
         cells.append(found)
     reasons = _reasons(cells)
@@ -74,7 +77,7 @@ def _cell(
         n_iter=case.max_iter,
         rounds=plan.rounds,
         status="ok",
-        rerun=_rerun(plan, cell),
+        rerun="",
     )
     if backend.missing is not None:
         found.status, found.detail = "unavailable", backend.missing
@@ -95,6 +98,7 @@ def _cell(
     if found.status in ("ok", "interrupted"):
         found.samples_s = times
         _steady(found, samples, [time for time in times if time is not None])
+    found.rerun = _rerun(plan, cell, found.predicted_s)
     found.ledger = _ledger(samples) if found.status in ("ok", "interrupted") else Ledger()
     return found
 
@@ -125,10 +129,14 @@ def _steady(found: Cell, samples: list[CellSample], times: list[float]) -> None:
         found.flags.append(f"outliers: {count} of {len(times)}")
     if found.cpu_over_wall is not None and found.cpu_over_wall > EXTRA_CPU * found.threads:
         found.flags.append(f"more processors than declared: {found.cpu_over_wall:.2f}")
+    # With several threads a backend may have parts in which one of them has nothing to do.
+    if found.cpu_over_wall is not None and found.threads == 1 and found.cpu_over_wall < ENOUGH_CPU:
+        found.flags.append(f"waited for its processor: {found.cpu_over_wall:.2f}")
 
 
 def _ledger(samples: list[CellSample]) -> Ledger:
-    """Cold costs, from the processes in which this cell came first: only there they are cold."""
+    """Medians over processes: import and prepare of all, compile and first call of those in which this cell came
+    first, because only there they are cold."""
 
     def middle(values: list[float | None]) -> float | None:
         known = [value for value in values if value is not None]
@@ -187,16 +195,21 @@ def _reasons(cells: list[Cell]) -> list[str]:
     """Why the run cannot be trusted; empty where it can."""
     reasons = []
     for cell in cells:
-        if not (cell.control and cell.status == "ok"):
+        twin = next((ratio for ratio in cell.speedup if ratio.baseline == BASELINE), None) if cell.control else None
+        if twin is None:
             continue
-        twin = next((ratio for ratio in cell.speedup if ratio.baseline == BASELINE), None)
-        if twin and _apart(twin):
-            brackets = "" if twin.ci_low is None else f" [{twin.ci_low:.3f}, {twin.ci_high:.3f}]"
-            reasons.append(
-                f"A/A control failed at {cell.problem.name} {cell.n_samples} x {cell.n_features} ({cell.dtype},"
-                f" {cell.threads} thread(s)): {BASELINE} measured against itself gives {twin.median:.3f}{brackets};"
-                " the machine is not quiet enough, run again"
-            )
+        where = f"{cell.problem.name} {cell.n_samples} x {cell.n_features} ({cell.dtype}, {cell.threads} thread(s))"
+        brackets = "" if twin.ci_low is None else f" [{twin.ci_low:.3f}, {twin.ci_high:.3f}]"
+        said = f"at {where}: {BASELINE} over itself gives {twin.median:.3f}{brackets}; run again when it is quiet"
+        if _apart(twin):
+            reasons.append(f"A/A control failed {said}")
+        elif twin.ci_low is not None and twin.ci_high is not None and twin.ci_high / twin.ci_low > TWIN_RANGE:
+            reasons.append(f"A/A control too wide to see anything {said}")
+    timed = [cell for cell in cells if cell.median_s is not None]
+    doubtful = [cell for cell in timed if any(flag.startswith(("noisy", "waited")) for flag in cell.flags)]
+    if len(doubtful) > DOUBTFUL_SHARE * len(timed):
+        told = f"{len(doubtful)} of {len(timed)} cells are noisy or waited for their processor"
+        reasons.append(f"{told}; close other programs")
     return reasons
 
 
@@ -209,7 +222,7 @@ def _apart(twin: Speedup) -> bool:
     return not twin.ci_low <= 1 <= twin.ci_high and off > math.log1p(TWIN_TOLERANCE)
 
 
-def _rerun(plan: Plan, cell: CellPlan) -> str:
+def _rerun(plan: Plan, cell: CellPlan, predicted_s: float | None) -> str:
     """The command that runs this cell alone (with the baseline, which always runs)."""
     case = cell.case
     words = [
@@ -223,6 +236,10 @@ def _rerun(plan: Plan, cell: CellPlan) -> str:
         words += ["--size", f"{case.n_samples}x{case.n_features}"]
     else:
         words += ["--data", case.given or case.name, *(["--target", case.target] if case.target else [])]
+    if plan.budget_given or predicted_s:
+        # A cell that was too long for its budget needs a larger one to run at all.
+        needed = math.ceil(1.5 * (predicted_s or 0.0) * calls_per_cell(plan) * plan.blocks / CELL_SHARE)
+        words += ["--time-budget", f"{max(needed, math.ceil(plan.budget_s))}s"]
     words += [
         "--dtype",
         cell.dtype,

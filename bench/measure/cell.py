@@ -8,35 +8,38 @@ import contextlib
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.check.bound import Reference
-from bench.check.checks import Wrong, judge
-from bench.measure.stage import load_reference
+from bench.check.checks import Wrong, judge, unpack
+from bench.measure.stage import OTHER_RATE, PREFIXES, load_reference
 
 JAX_COMPILE = "/jax/core/compile/backend_compile_duration"
+KEPT = 1000  # results of timed calls that are judged: in practice all of them
+# Operations a second that no core reaches: two fused multiply-adds of eight (sixteen) a cycle at 6 GHz, doubled.
+FLOPS = {"float64": 400e9, "float32": 800e9}
+Ask = Callable[..., dict[str, Any]]
 
 
-def measure(backend, cell: dict[str, Any], orders: dict[str, Any], folder: Path, benchmark) -> dict[str, Any]:
+def measure(backend, cell: dict[str, Any], orders: dict[str, Any], folder: Path, benchmark, ask: Ask) -> dict[str, Any]:
     """One process's figures for one cell, as the fields of a CellSample.
 
-    cell: {"case", "dtype", "max_iter", "rounds"}; orders: {"calls", "warmup_calls"}, null where this
-    worker is the first and fixes them. Whatever the backend raises becomes a status.
+    cell: as plan.worker_cell makes it. orders: {"calls", "warmup_calls"}, null where this worker is the
+    first and fixes them; then `ask` is told how long the first call took, and may call the cell off.
+    Whatever the backend raises becomes a status.
     """
     found: dict[str, Any] = {"status": "ok", "detail": None}
     started = time.perf_counter()
     try:
-        _measure(backend, cell, orders, folder, benchmark, found)
+        _measure(backend, cell, orders, folder, benchmark, ask, found)
     except Wrong as wrong:
         found |= {"status": "wrong", "detail": wrong.detail, "rounds_s": []}
         if wrong.error is not None and wrong.bound is not None and np.isfinite([wrong.error, wrong.bound]).all():
             found["error"] = {"value": wrong.error, "bound": wrong.bound}
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # SystemExit too: a backend must not end the worker
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: a backend must not end the worker
         oom = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
         detail = f"{type(error).__name__}: {error}"[:500]
         found |= {"status": "out_of_memory" if oom else "failed", "detail": detail, "rounds_s": []}
@@ -44,15 +47,14 @@ def measure(backend, cell: dict[str, Any], orders: dict[str, Any], folder: Path,
     return found
 
 
-def _measure(backend, cell, orders, folder, benchmark, found) -> None:
-    name = f"{cell['case']}-{cell['dtype']}"
-    X, y = np.load(folder / f"{name}-X.npy"), np.load(folder / f"{name}-y.npy")
+def _measure(backend, cell, orders, folder, benchmark, ask, found) -> None:
+    X, y = np.load(folder / f"{cell['files']}-X.npy"), np.load(folder / f"{cell['files']}-y.npy")
     beta0 = np.zeros(X.shape[1], X.dtype)
-    kind = "-normwise" if getattr(backend, "ALGORITHM", None) else ""
-    with np.load(folder / f"{name}-reference{kind}.npz") as file:
-        expected, prefix = load_reference(file, "whole"), load_reference(file, "prefix")
-        rate, prefix_rate = float(file["learning_rate"]), float(file["prefix_learning_rate"])
-    K = cell["max_iter"]
+    normwise = getattr(backend, "ALGORITHM", None) is not None
+    with np.load(folder / f"{cell['files']}-reference{'-normwise' if normwise else ''}.npz") as file:
+        known = dict(file)
+    expected, rate, K = load_reference(known, "whole"), float(known["learning_rate"]), cell["max_iter"]
+    first_worker = orders["calls"] is None
     compiler.start()
     reset = reset_peak_memory()
     before = memory("VmRSS")
@@ -71,28 +73,39 @@ def _measure(backend, cell, orders, folder, benchmark, found) -> None:
 
     # Gate.
     def gate(result) -> None:
-        error, bound = judge(backend.to_numpy(result[0]), backend.to_numpy(result[1]), expected, cell["dtype"])
+        beta, losses = unpack(result)
+        error, bound = judge(backend.to_numpy(beta), backend.to_numpy(losses), expected, cell["dtype"])
         found["error"] = {"value": error, "bound": bound} if np.isfinite(bound) else None  # JSON has no infinity
 
     gate(result)
     if not expected.informative:
-        _judge_prefix(backend, X, y, beta0, prefix_rate, prefix, cell["dtype"], found)
-
-    # Warm-up, in which the first worker of a backend fixes the counts for all later ones.
-    # Two results, because pytest-benchmark makes one more call after the timed ones: the last timed is kept, too.
-    kept = deque([result], maxlen=2)
+        found["flags"] = ["bound not informative"]
+        if first_worker:
+            _judge_prefixes(backend, X, y, beta0, known, cell["dtype"])
+    kept = deque([result], maxlen=KEPT)
 
     def call() -> None:
         kept.append(backend.fit(*native, rate, K, 0.0))
 
-    shortest, warmups, start = np.inf, 1, time.perf_counter()
-    while _more_warmup(orders, warmups, time.perf_counter() - start, cell):
+    def timed_call() -> float:
         begin = time.perf_counter()
         call()
-        shortest = min(shortest, time.perf_counter() - begin)
+        if not (seconds := time.perf_counter() - begin) > 0:
+            raise RuntimeError(f"the clock stands still or runs back: a call took {seconds} s")
+        return seconds
+
+    # Warm-up, in which the first worker of a backend fixes the counts for all later ones.
+    shortest, warmups, start = np.inf, 1, time.perf_counter()
+    fits = not first_worker or ask(event="call", cell=cell["id"], seconds=first_call_s - found["compile_s"])["run"]
+    if not fits:  # a compiler that reports nothing may be in the first call: the second decides
+        shortest, warmups = timed_call(), 2
+        answer = ask(event="call", cell=cell["id"], seconds=shortest)
+        if not answer["run"]:
+            found |= {"status": "skipped", "detail": answer["detail"], "predicted_s": shortest}
+            return
+    while _more_warmup(orders, warmups, time.perf_counter() - start, cell):
+        shortest = min(shortest, timed_call())
         warmups += 1
-        if not shortest > 0:
-            raise RuntimeError(f"the clock stands still or runs back: a call took {shortest} s")
     calls = orders["calls"] or max(1, int(np.ceil(cell["min_round_s"] / shortest)))
     found |= {"calls": calls, "warmup_calls": warmups}
 
@@ -106,16 +119,26 @@ def _measure(backend, cell, orders, folder, benchmark, found) -> None:
         raise RuntimeError(f"the clock stands still or runs back: rounds took {rounds} s")
     if compiler.events != compiled:
         raise RuntimeError(f"{compiler.events - compiled} compilation(s) inside the timed region")
-
-    # The timed result itself, and what it may have done to its inputs.
-    for timed in kept:
-        gate(timed)
-    untouched = np.load(folder / f"{name}-X.npy", mmap_mode="r"), np.load(folder / f"{name}-y.npy", mmap_mode="r")
-    if not (np.array_equal(X, untouched[0]) and np.array_equal(y, untouched[1]) and not beta0.any()):
-        raise Wrong("X, y or beta was changed by prepare or fit; allowed: inputs stay as they are")
-    found |= {"rounds_s": rounds, "cpu_over_wall": cpu / wall}
+    found["cpu_over_wall"] = cpu / wall
     if reset and before is not None and (peak := memory("VmHWM")) is not None:
         found["peak_bytes"] = max(0, peak - before)
+
+    # The results that were timed, and what the backend may have done to its inputs.
+    for timed in kept:
+        gate(timed)
+    if not normwise and min(rounds) < K * 4 * X.size / FLOPS[cell["dtype"]] / cell["threads"]:
+        raise Wrong(f"a call took {min(rounds):.3g} s, in which no processor computes this: its answer was stored")
+    if first_worker:
+        beta, losses = unpack(backend.fit(*native, OTHER_RATE * rate, K, 0.0))
+        try:
+            judge(backend.to_numpy(beta), backend.to_numpy(losses), load_reference(known, "other"), cell["dtype"])
+        except Wrong as wrong:
+            detail = f"with another learning rate on the same data: {wrong.detail}"
+            raise Wrong(detail, wrong.error, wrong.bound) from None
+    for name, array in (("X", X), ("y", y)):
+        if not np.array_equal(array, np.load(folder / f"{cell['files']}-{name}.npy", mmap_mode="r")):
+            raise Wrong(f"{name} was changed by prepare or fit; allowed: inputs stay as they are")
+    found["rounds_s"] = rounds
 
 
 def _more_warmup(orders, done: int, seconds: float, cell) -> bool:
@@ -124,16 +147,17 @@ def _more_warmup(orders, done: int, seconds: float, cell) -> bool:
     return done < cell["warmup_calls"] or seconds < cell["warmup_s"]
 
 
-def _judge_prefix(backend, X, y, beta0, rate, prefix: Reference, dtype, found) -> None:
+def _judge_prefixes(backend, X, y, beta0, known, dtype: str) -> None:
     """The bound is too wide here to show a missing step: the verdict rests on the first rows of the data."""
-    found["flags"] = ["bound not informative"]
-    rows, K = min(len(X), 16), len(prefix.losses) - 1
-    native = backend.prepare(X[:rows].copy(), y[:rows].copy(), beta0.copy())
-    beta, losses = backend.fit(*native, rate, K, 0.0)
-    try:
-        judge(backend.to_numpy(beta), backend.to_numpy(losses), prefix, dtype)
-    except Wrong as wrong:
-        raise Wrong(f"on the first {rows} rows: {wrong.detail}", wrong.error, wrong.bound) from None
+    for number, (rows, K) in enumerate(PREFIXES):
+        expected = load_reference(known, f"prefix{number}")
+        native = backend.prepare(X[:rows].copy(), y[:rows].copy(), beta0.copy())
+        beta, losses = unpack(backend.fit(*native, float(known[f"prefix{number}_learning_rate"]), K, 0.0))
+        try:
+            judge(backend.to_numpy(beta), backend.to_numpy(losses), expected, dtype)
+        except Wrong as wrong:
+            detail = f"on the first {min(len(X), rows)} rows: {wrong.detail}"
+            raise Wrong(detail, wrong.error, wrong.bound) from None
 
 
 class CompileWatch:

@@ -23,17 +23,22 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    if "cell" in metafunc.fixturenames:
-        spec = metafunc.config.stash[SPEC]
-        cells = spec["cells"] if spec else _all_cells(metafunc.config)
-        metafunc.parametrize("cell", cells, ids=[cell["id"] for cell in cells])
+    if "cell" in metafunc.fixturenames:  # by id: a parameter stands in pytest-benchmark's JSON, a path should not
+        metafunc.parametrize("cell", list(_cells(metafunc.config)))
 
 
-def _all_cells(config):
-    """The cells of a quick run over every backend, the sizes that would take minutes left out."""
+def _cells(config):
+    """What is told of each cell, by its id."""
+    if config.stash[SPEC] is not None:
+        return config.stash[SPEC]["cells"]
     from bench.measure import session
 
     return session.cells()
+
+
+@pytest.fixture(scope="session")
+def cells(request):
+    return _cells(request.config)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """Carry out a plan: processes in the order of the blocks, every finished cell on disk before the next starts."""
 
 import json
+import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,7 +17,7 @@ import msgspec
 
 from bench import machine, process
 from bench.measure.assemble import assemble
-from bench.measure.plan import BlockPlan, Case, CellPlan, Plan, block_plans, predict, too_long, worker_cell
+from bench.measure.plan import CELL_SHARE, BlockPlan, Case, CellPlan, Plan, block_plans, predict, too_long, worker_cell
 from bench.records import Block, CellSample, Journal, Run, Status, save_run
 
 STAGE_DEADLINE_S = 300.0
@@ -36,21 +38,6 @@ class Progress:
     what: str
 
 
-@dataclass
-class _State:
-    """What is known so far of the running run."""
-
-    samples: dict[str, list[CellSample]] = field(default_factory=dict)  # cell id -> one a block
-    counts: dict[tuple, dict[str, int]] = field(default_factory=dict)  # frozen calls and warm-up calls
-    dropped: set[str] = field(default_factory=set)  # not tried again: skipped, wrong, failed ...
-    done: int = 0
-
-    def add(self, sample: CellSample) -> None:
-        self.samples.setdefault(sample.cell, []).append(sample)
-        if sample.status != "ok":
-            self.dropped.add(sample.cell)
-
-
 def execute(
     plan: Plan, folder: Path, command: str, on_progress: Callable[[Progress], None] = lambda progress: None
 ) -> Run:
@@ -60,18 +47,18 @@ def execute(
     saved and returned all the same. Raises RunError where the data cannot be staged.
     """
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    state, blocks = _State(), []
+    blocks: list[Block] = []
     (folder / "raw").mkdir()
-    journal = Journal(folder / "journal.jsonl")
+    scratch = Path(tempfile.mkdtemp(prefix="gdbench-"))
+    running = _Running(plan, folder, scratch, Journal(folder / "journal.jsonl"))
     described = machine.describe()
     interrupted = False
     digests: dict[str, str] = {}
-    scratch = Path(tempfile.mkdtemp(prefix="gdbench-"))
     try:
         on_progress(Progress(0, 0, None, "preparing data and references"))
         digests = _stage(plan, scratch)
         planned = block_plans(plan)
-        begun = time.monotonic()
+        begun, done = time.monotonic(), 0
         total = sum(len(cells) for block in planned for _, cells in block.order)
         for block in planned:
             record = Block(
@@ -88,18 +75,18 @@ def execute(
             for worker, cells in block.order:
                 # All blocks hold the same cells, so this is exact at their ends and fair in between.
                 elapsed = time.monotonic() - begun
-                left = elapsed / state.done * (total - state.done) if state.done else None
-                on_progress(Progress(state.done, total, left, f"block {block.index + 1} of {plan.blocks}: {worker}"))
-                _run_worker(plan, block, worker, cells, state, journal, scratch, folder)
-                state.done += len(cells)
+                left = elapsed / done * (total - done) if done else None
+                on_progress(Progress(done, total, left, f"block {block.index + 1} of {plan.blocks}: {worker}"))
+                running.worker(block, worker, cells)
+                done += len(cells)
             record.seconds = time.monotonic() - started
         on_progress(Progress(total, total, 0.0, "done"))
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        journal.close()
+        running.journal.close()
         shutil.rmtree(scratch, ignore_errors=True)
-    run = assemble(plan, state.samples, blocks, digests, described, created, command, interrupted)
+    run = assemble(plan, running.samples, blocks, digests, described, created, command, interrupted)
     save_run(folder, run)
     return run
 
@@ -130,121 +117,158 @@ def _stage(plan: Plan, scratch: Path) -> dict[str, str]:
     return digests
 
 
-def _run_worker(
-    plan: Plan, block: BlockPlan, worker: str, cells, state: _State, journal, scratch: Path, folder: Path
-) -> None:
-    """All cells of one backend in one fresh process; after a crash, the cells left in another one."""
-    left = [cell for cell in cells if cell.id not in state.dropped]
-    attempt = 0
-    while left:
-        ended, current, outcome = _one_process(plan, block, worker, left, state, journal, scratch, folder, attempt)
-        left = [cell for cell in left if cell.id not in ended]
-        attempt += 1
-        if left and (current is not None or not ended):
-            # It died in a cell, or before its first one: then the fault is the file's, in all its cells.
-            blamed = [cell for cell in left if current in (None, cell.id)]
+@dataclass
+class _Running:
+    """A run in progress, and what is known so far.
+
+    samples: by cell id, one a block. counts: the frozen calls and warm-up calls, by CellPlan.twin. dropped:
+    cells that are not tried again, because a block found them skipped, wrong, failed ...
+    """
+
+    plan: Plan
+    folder: Path
+    scratch: Path
+    journal: Journal
+    samples: dict[str, list[CellSample]] = field(default_factory=dict)
+    counts: dict[tuple, dict[str, int]] = field(default_factory=dict)
+    dropped: set[str] = field(default_factory=set)
+
+    @property
+    def deadline_s(self) -> float:
+        """Without an answer: a worker answers when a cell begins, after its first call, and when it ends."""
+        return START_ALLOWANCE_S + CELL_SHARE * self.plan.budget_s
+
+    def worker(self, block: BlockPlan, name: str, cells: tuple[CellPlan, ...]) -> None:
+        """All cells of one backend in one fresh process; after a crash, the cells left in another one."""
+        left = [cell for cell in cells if cell.id not in self.dropped]
+        attempt = 0
+        while left:
+            ended, died_in, outcome = self.process(block, name, left, attempt)
+            left = [cell for cell in left if cell.id not in ended]
+            attempt += 1
+            if not left or (died_in is None and ended):
+                continue
             status: Status = "timeout" if outcome.timed_out else "crashed"
             detail = outcome.describe() if outcome.returncode else "the process ended without a result"
-            for cell in blamed:
-                sample = CellSample(cell=cell.id, block=block.index, status=status, detail=detail)
-                journal.append(sample)
-                state.add(sample)
-            left = [cell for cell in left if cell not in blamed]
+            if outcome.timed_out:
+                detail = f"no answer for {self.deadline_s:.0f} s, {detail}"
+            for cell in list(left):
+                # It died in this cell, or before its first one: then the fault is the file's, in all its cells.
+                if died_in in (None, cell.id):
+                    self.record(cell, block, status=status, detail=detail)
+                elif outcome.timed_out and _size(cell.case) >= _size(_cell(left, died_in).case):
+                    self.record(cell, block, status="skipped", detail="not tried: a smaller size ran into its deadline")
+            left = [cell for cell in left if cell.id not in self.dropped]
 
+    def record(self, cell: CellPlan, block: BlockPlan, **found: Any) -> None:
+        """On disk first, then in memory. Raises ValueError where it is no sample."""
+        if isinstance(found.get("detail"), str):
+            found["detail"] = _without_paths(found["detail"], cell)
+        sample = msgspec.convert(found | {"cell": cell.id, "block": block.index}, CellSample)
+        self.journal.append(sample)
+        self.samples.setdefault(cell.id, []).append(sample)
+        if sample.status != "ok":
+            self.dropped.add(cell.id)
+        elif sample.calls and sample.warmup_calls:
+            self.counts.setdefault(cell.twin, {"calls": sample.calls, "warmup_calls": sample.warmup_calls})
 
-def _one_process(plan, block, worker, cells: list[CellPlan], state: _State, journal, scratch, folder, attempt):
-    """Start a worker on `cells`. Returns the ids that ended, the id it was in when it died, and how it ended."""
-    by_id = {cell.id: cell for cell in cells}
-    ended: set[str] = set()
-    current: list[str | None] = [None]
+    def process(self, block: BlockPlan, name: str, cells: list[CellPlan], attempt: int):
+        """One process on `cells`. Returns the ids that ended, the id it was in when it died, and how it ended."""
+        ended: set[str] = set()
+        current: CellPlan | None = None
 
-    def on_message(message: dict[str, Any]) -> dict[str, Any] | None:
-        if message.get("event") == "start" and message.get("cell") in by_id:
-            cell = by_id[message["cell"]]
-            orders = _orders(plan, cell, state)
-            if orders["run"]:
-                current[0] = cell.id
-            else:
-                ended.add(cell.id)
-                skipped = CellSample(
-                    cell=cell.id,
-                    block=block.index,
-                    status="skipped",
-                    detail=orders["detail"],
-                    predicted_s=orders["predicted_s"],
-                )
-                journal.append(skipped)
-                state.add(skipped)
-            return orders
-        if message.get("event") == "cell" and current[0] is not None:
+        def answer(message: dict[str, Any]) -> dict[str, Any] | None:
+            nonlocal current
+            event, cell = message.get("event"), next((c for c in cells if c.id == message.get("cell")), None)
+            if event == "start" and cell is not None:
+                orders = self.orders(cell)
+                if orders["run"]:
+                    current = cell
+                else:
+                    ended.add(cell.id)
+                    self.record(cell, block, status="skipped", detail=orders["detail"], predicted_s=orders["seconds"])
+                return orders
+            if event == "call" and cell is current is not None:
+                reason = too_long(self.plan, float(message["seconds"]))
+                return {"run": reason is None, "detail": reason}
+            if event == "cell" and current is not None and message["sample"].get("cell") == current.id:
+                # Cold: a fresh process, and nothing ran in it before.
+                self.record(current, block, **message["sample"] | {"cold": not ended})
+                ended.add(current.id)
+                current = None
+                return {}
+            return None
+
+        def on_message(message: dict[str, Any]) -> dict[str, Any] | None:
             try:
-                sample = msgspec.convert(message["sample"] | {"block": block.index}, CellSample)
-            except (KeyError, TypeError, msgspec.ValidationError):
-                return None
-            if sample.cell != current[0]:
-                return None
-            sample.cold = not ended  # a fresh process, and nothing ran in it before
-            journal.append(sample)
-            state.add(sample)
-            if sample.status == "ok" and sample.calls and sample.warmup_calls:
-                state.counts.setdefault(
-                    by_id[sample.cell].twin, {"calls": sample.calls, "warmup_calls": sample.warmup_calls}
-                )
-            ended.add(sample.cell)
-            current[0] = None
-            return {}
-        return None
+                return answer(message)
+            except (KeyError, TypeError, ValueError, msgspec.ValidationError):
+                return None  # not from our side of the worker, which then ends at its deadline
 
-    raw = scratch / "pytest-benchmark.json"
-    raw.unlink(missing_ok=True)
-    work = Path(tempfile.mkdtemp(dir=scratch))
-    spec = work / "spec.json"
-    spec.write_text(json.dumps({"folder": str(scratch), "cells": [worker_cell(cell, plan.rounds) for cell in cells]}))
-    here = Path(__file__).parent
-    outcome = process.run(
-        [
-            "-m", "pytest", "-c", str(here / "worker.ini"), "--rootdir", str(here), str(here / "test_speed.py"),
-            "-p", "pytest_benchmark.plugin", "-p", "no:cacheprovider", "--assert=plain", "-q", "--tb=short",
-            "--benchmark-only", "--benchmark-disable-gc", "--benchmark-quiet", f"--benchmark-json={raw}",
-        ],
-        threads=block.threads,
-        deadline_s=START_ALLOWANCE_S + plan.budget_s / 4,
-        folder=work,
-        on_message=on_message,
-        environment={
-            "GDBENCH_SPEC": str(spec),
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "PYTHONHASHSEED": str(block.hash_seed),
-            "GDBENCH_PADDING": "x" * block.padding_bytes,
-        },
-    )  # fmt: skip
-    if raw.exists() and raw.stat().st_size:
-        name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in worker)[:100]
-        suffix = f"-{attempt}" if attempt else ""
-        shutil.move(raw, folder / "raw" / f"block{block.index:02}-{block.threads}t-{name}{suffix}.json")
-    shutil.rmtree(work, ignore_errors=True)
-    return ended, current[0], outcome
+        raw = self.scratch / "pytest-benchmark.json"
+        raw.unlink(missing_ok=True)
+        work = Path(tempfile.mkdtemp(dir=self.scratch))
+        spec = {"folder": str(self.scratch), "cells": {cell.id: worker_cell(cell, self.plan.rounds) for cell in cells}}
+        (work / "spec.json").write_text(json.dumps(spec))
+        here = Path(__file__).parent
+        outcome = process.run(
+            [
+                "-m", "pytest", "-c", str(here / "worker.ini"), "--rootdir", str(here), str(here / "test_speed.py"),
+                "-p", "pytest_benchmark.plugin", "-p", "no:cacheprovider", "--assert=plain", "-q", "--tb=short",
+                "--benchmark-only", "--benchmark-disable-gc", "--benchmark-quiet", f"--benchmark-json={raw}",
+            ],
+            threads=block.threads,
+            deadline_s=self.deadline_s,
+            folder=work,
+            on_message=on_message,
+            environment={
+                "GDBENCH_SPEC": str(work / "spec.json"),
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                "PYTHONHASHSEED": str(block.hash_seed),
+                "GDBENCH_PADDING": "x" * block.padding_bytes,
+            },
+        )  # fmt: skip
+        if raw.exists() and raw.stat().st_size:
+            stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)[:100]
+            suffix = f"-{attempt}" if attempt else ""
+            shutil.move(raw, self.folder / "raw" / f"block{block.index:02}-{block.threads}t-{stem}{suffix}.json")
+        shutil.rmtree(work, ignore_errors=True)
+        return ended, current.id if current is not None else None, outcome
 
+    def orders(self, cell: CellPlan) -> dict[str, Any]:
+        """What the worker shall do with a cell: run it, with which counts, or leave it and why."""
+        counts = self.counts.get(cell.twin)
+        if counts is None:
+            predicted = predict(cell, self.known_calls(cell))
+            if predicted is not None and (reason := too_long(self.plan, predicted)):
+                return {"run": False, "detail": reason, "seconds": predicted}
+        return {"run": True, **(counts or {"calls": None, "warmup_calls": None})}
 
-def _orders(plan: Plan, cell: CellPlan, state: _State) -> dict[str, Any]:
-    """What the worker shall do with a cell: run it, with which counts, or leave it and why."""
-    counts = state.counts.get(cell.twin)
-    if counts is None:
-        known = _known_calls(plan, cell, state)
-        predicted = predict(cell, known)
-        if predicted is not None and (reason := too_long(plan, predicted)):
-            return {"run": False, "detail": reason, "predicted_s": predicted}
-    return {"run": True, **(counts or {"calls": None, "warmup_calls": None})}
+    def known_calls(self, cell: CellPlan) -> list[tuple[Case, float]]:
+        """(case, seconds a call) of smaller cells of the same backend, dtype and threads."""
+        known = []
+        for other in self.plan.cells:
+            alike = (other.backend, other.dtype, other.threads) == (cell.backend, cell.dtype, cell.threads)
+            if alike and _size(other.case) < _size(cell.case):
+                found = self.samples.get(other.id, [])
+                times = [median(s.rounds_s) for s in found if s.rounds_s]
+                times = times or [s.predicted_s for s in found if s.predicted_s]
+                if times:
+                    known.append((other.case, median(times)))
+        return known
 
 
-def _known_calls(plan: Plan, cell: CellPlan, state: _State) -> list[tuple[Case, float]]:
-    """(case, seconds a call) of smaller cells of the same backend, dtype and threads."""
-    known = []
-    size = cell.case.n_samples * cell.case.n_features
-    for other in plan.cells:
-        alike = (other.backend, other.dtype, other.threads) == (cell.backend, cell.dtype, cell.threads)
-        if alike and other.case.n_samples * other.case.n_features < size:
-            times = [median(s.rounds_s) for s in state.samples.get(other.id, []) if s.rounds_s]
-            if times:
-                known.append((other.case, median(times)))
-    return known
+def _size(case: Case) -> int:
+    return case.n_samples * case.n_features
+
+
+def _cell(cells: list[CellPlan], key: str) -> CellPlan:
+    return next(cell for cell in cells if cell.id == key)
+
+
+def _without_paths(detail: str, cell: CellPlan) -> str:
+    """What a backend said, without the folders of the user's machine."""
+    for folder in (Path(cell.backend.source).parent, process.ROOT, Path(sys.prefix), Path.home()):
+        if folder.is_absolute() and folder != Path(folder.anchor):
+            detail = detail.replace(f"{folder}{os.sep}", "")
+    return detail

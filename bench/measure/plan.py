@@ -1,5 +1,6 @@
 """What a run will measure and in which order, settled before the first process starts."""
 
+import hashlib
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,10 @@ class Case:
     @property
     def key(self) -> str:
         return f"{self.name}-{self.n_samples}x{self.n_features}"
+
+    def file_stem(self, dtype: str) -> str:
+        """Of its staged arrays: a name may be too long for a file, or hold what a file's must not."""
+        return hashlib.blake2b(f"{self.key}-{dtype}".encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ class Plan:
     seed: int
     budget_s: float
     mode: str  # "quick", "default" or "full"
+    budget_given: bool = False  # by the user, instead of the mode's
 
     @property
     def cells(self) -> list[CellPlan]:
@@ -233,10 +239,10 @@ def too_long(plan: Plan, predicted_s: float) -> str | None:
 def worker_cell(cell: CellPlan, rounds: int) -> dict[str, Any]:
     """What a worker is told of a cell."""
     return {
-        "id": cell.id,
         "source": cell.backend.source,
-        "case": cell.case.key,
+        "files": cell.case.file_stem(cell.dtype),
         "dtype": cell.dtype,
+        "threads": cell.threads,
         "max_iter": cell.case.max_iter,
         "rounds": rounds,
         "min_round_s": MIN_ROUND_S,

@@ -14,42 +14,42 @@ ROUNDS = 5
 LONGEST_CALL_S = 2.0
 
 
-def cells() -> list[dict[str, Any]]:
+def cells() -> dict[str, dict[str, Any]]:
     """Every available backend on every size up to 100 000 and the penguins, as test_speed takes them."""
     cases = [*plan.synthetic_cases([(n, plan.N_FEATURES) for n in plan.SIZES[:-1]], 0), plan.PENGUINS]
-    found = []
+    found = {}
     for case in cases:
         for backend in map(plan.backend_of, names()):
             if backend.missing is None:
                 cell = plan.CellPlan(backend, False, case, "float64", 1)
-                found.append(plan.worker_cell(cell, ROUNDS) | {"plan": cell})
+                found[cell.id] = plan.worker_cell(cell, ROUNDS) | {"plan": cell}
     return found
 
 
 def staged(folder: Path, cell: dict[str, Any]) -> Path:
     """The folder with the cell's arrays and references, made where they are missing."""
     planned = cell["plan"]
-    normwise = planned.backend.algorithm is not None
-    if not (folder / f"{cell['case']}-{cell['dtype']}-reference{'-normwise' if normwise else ''}.npz").exists():
-        stage(folder, planned.case, planned.dtype, normwise)
+    if not (folder / f"{cell['files']}-X.npy").exists():
+        stage(folder, planned.case, planned.dtype, normwise=True)
     return folder
 
 
 class Talk:
-    """Stands in for the driver: lets a cell run unless its call would take too long."""
+    """Stands in for the driver: lets a cell run unless its call takes too long."""
 
     def __init__(self) -> None:
         self._known: dict[str, list[tuple[plan.Case, float]]] = {}
-        self._cells = {cell["id"]: cell["plan"] for cell in cells()}
+        self._cells = {key: cell["plan"] for key, cell in cells().items()}
 
-    def ask(self, event: str, cell: str = "", sample: dict[str, Any] | None = None) -> dict[str, Any]:
-        if sample is not None:
+    def ask(self, event: str, cell: str = "", seconds: float | None = None, sample: Any = None) -> dict[str, Any]:
+        if event == "cell":
             done = self._cells[sample["cell"]]
             if sample.get("rounds_s"):
                 self._known.setdefault(done.backend.name, []).append((done.case, min(sample["rounds_s"])))
             return {}
-        planned = self._cells[cell]
-        seconds = plan.predict(planned, self._known.get(planned.backend.name, []))
+        if event == "start":
+            planned = self._cells[cell]
+            seconds = plan.predict(planned, self._known.get(planned.backend.name, []))
         if seconds is not None and seconds > LONGEST_CALL_S:
-            return {"run": False, "detail": f"a call would take about {seconds:.2g} s; gdbench run measures it"}
+            return {"run": False, "detail": f"a call takes about {seconds:.2g} s; gdbench run measures it"}
         return {"run": True, "calls": None, "warmup_calls": None}

@@ -66,6 +66,7 @@ def make_plan(
         seed=seed,
         budget_s=budget if time_budget is None else _seconds(time_budget),
         mode=mode,
+        budget_given=time_budget is not None,
     )
     return plan, notes
 
@@ -117,9 +118,10 @@ def _data_case(data: str, target: str | None, max_iter: int | None) -> tuple[Cas
             raise ValueError(f"--data: found {data!r} without --target; allowed: --target with the column to predict")
         path = Path(data).expanduser()
         problem = build(Case("csv", data, 0, 0, 0, path=str(path), target=target))
-        case = Case(
-            "csv", problem.name, *_counts(problem, max_iter), path=str(path.resolve()), given=data, target=target
-        )
+        # A file called synthetic.csv must not pass for ours.
+        name = path.name if problem.name in ("synthetic", *BUILT_IN) else problem.name
+        counts = _counts(problem, max_iter)
+        case = Case("csv", name, *counts, path=str(path.resolve()), given=data, target=target)
     return case, list(problem.notes)
 
 

@@ -17,7 +17,10 @@ from bench.check.bound import Reference, reference
 from bench.measure.plan import Case
 
 BUILT_IN = {"penguins": problem.penguins, "penguins_flipper": problem.penguins_flipper}
-PREFIX_ROWS, PREFIX_ITER = 16, 3
+# (rows, iterations) of the leading parts on which a verdict rests where the bound for the whole is too wide: few rows
+# for the arithmetic, and an odd number of many for what a tile, a block or a thread leaves out.
+PREFIXES = ((16, 3), (509, 1))
+OTHER_RATE = 0.625  # of the learning rate, for the second question that a backend must answer
 
 
 def build(case: Case) -> problem.Problem:
@@ -34,16 +37,20 @@ def stage(folder: Path, case: Case, dtype: str, normwise: bool) -> str:
     data = build(case)
     X, y = np.ascontiguousarray(data.X, dtype), np.ascontiguousarray(data.y, dtype)
     beta0, rate = np.zeros(X.shape[1], dtype), default_learning_rate(X)
-    name = f"{case.key}-{dtype}"
+    name = case.file_stem(dtype)
     np.save(folder / f"{name}-X.npy", X)
     np.save(folder / f"{name}-y.npy", y)
-    rows = slice(PREFIX_ROWS)
-    prefix_rate = default_learning_rate(X[rows])
     for kind in (False, True) if normwise else (False,):
         whole = reference(X, y, beta0, rate, case.max_iter, dtype, kind)
-        prefix = reference(X[rows], y[rows], beta0, prefix_rate, PREFIX_ITER, dtype, kind)
-        found: dict[str, Any] = {"learning_rate": rate, "prefix_learning_rate": prefix_rate}
-        found |= _fields("whole", whole) | _fields("prefix", prefix)
+        if not np.isfinite(whole.losses.astype(dtype)).all():
+            raise ValueError(f"found numbers whose squares overflow {dtype}; allowed: scaled data")
+        found: dict[str, Any] = {"learning_rate": rate} | _fields("whole", whole)
+        found |= _fields("other", reference(X, y, beta0, OTHER_RATE * rate, case.max_iter, dtype, kind))
+        for number, (rows, max_iter) in enumerate(PREFIXES):
+            some, some_y = X[:rows], y[:rows]
+            some_rate = default_learning_rate(some)
+            found[f"prefix{number}_learning_rate"] = some_rate
+            found |= _fields(f"prefix{number}", reference(some, some_y, beta0, some_rate, max_iter, dtype, kind))
         np.savez(folder / f"{name}-reference{'-normwise' if kind else ''}.npz", **found)
     return data.digest
 
@@ -52,9 +59,9 @@ def _fields(label: str, found: Reference) -> dict[str, np.ndarray]:
     return {f"{label}_{field}": getattr(found, field) for field in Reference.__dataclass_fields__}
 
 
-def load_reference(file, label: str) -> Reference:
-    """The "whole" or "prefix" reference of an opened .npz file."""
-    return Reference(**{field: file[f"{label}_{field}"] for field in Reference.__dataclass_fields__})
+def load_reference(known, label: str) -> Reference:
+    """The "whole", "other" or "prefix0" ... reference among the arrays of a staged .npz file."""
+    return Reference(**{field: known[f"{label}_{field}"] for field in Reference.__dataclass_fields__})
 
 
 def main() -> None:

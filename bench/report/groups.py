@@ -74,8 +74,11 @@ def problem_label(problem: Key | Cell) -> str:
 
 
 def time(cell: Cell) -> statistics.Interval | None:
-    """Seconds per iteration with their interval; None for a cell that is not ok, whatever figures it holds."""
-    if cell.status != "ok" or not cell.per_iteration_s or cell.n_iter < 1:
+    """Seconds per iteration with their interval; None for a cell that has no time, whatever figures it holds.
+
+    An interrupted cell keeps the blocks that were run.
+    """
+    if cell.status not in ("ok", "interrupted") or not cell.per_iteration_s or cell.n_iter < 1:
         return None
     if cell.ci_low_s is None or cell.ci_high_s is None:
         return statistics.Interval(cell.per_iteration_s, None, None)
@@ -102,6 +105,8 @@ def gap(cell: Cell) -> str:
 
 def reason(cell: Cell) -> str:
     """The status with why: "skipped (predicted 115 ms per iteration)", "wrong: …", "ok"."""
+    if time(cell) is not None and cell.status == "interrupted":
+        return f"interrupted: {text.clean(cell.detail or '', 80)}"
     if time(cell) is not None:
         return "ok, flagged" if cell.flags else "ok"
     seconds = predicted(cell)

@@ -107,6 +107,9 @@ def seconds_text(seconds: float | None) -> str:
 def pays_back(cell: Cell) -> str:
     calls = cell.ledger.pays_back_after_calls
     if calls is None:
+        found = speedup(cell, BASELINE)
+        if found and found.ci_low is not None and found.ci_high is not None and found.ci_low <= 1 <= found.ci_high:
+            return "tied"
         return "baseline" if cell.backend == BASELINE else "unknown"
     return "never" if calls == "never" else text.number_of(calls, "call")
 

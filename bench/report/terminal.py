@@ -1,6 +1,7 @@
 """What the verbs print: on a terminal in colour, in a pipe as plain text. Standard output carries the
 answer, standard error the progress and the warnings."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -14,11 +15,18 @@ from rich.text import Text
 COLOURS = {"ok": "green", "wrong": "bold red", "failed": "red", "unavailable": "yellow"}
 
 
+class Output(Console):
+    """A console whose reader may leave: `gdbench check | head` must still end with the verdict's exit code."""
+
+    def on_broken_pipe(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 def console(stderr: bool = False) -> Console:
     """A console that emits no colour codes where the output is no terminal or NO_COLOR is set."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else 100  # a pipe has no width of its own
-    return Console(stderr=stderr, highlight=False, soft_wrap=False, width=width)
+    return Output(stderr=stderr, highlight=False, soft_wrap=False, width=width)
 
 
 def print_list(backends: list[dict[str, Any]]) -> None:
@@ -61,7 +69,7 @@ def print_check(found: dict[str, Any]) -> None:
     table = Table("backend", "result", "checks", "largest error", box=None, pad_edge=False, header_style="bold")
     for report in found["backends"]:
         passed = sum(result["passed"] for result in report["checks"])
-        shares = [result["error"] / result["bound"] for result in report["checks"] if result["bound"]]
+        shares = [r["error"] / r["bound"] for r in report["checks"] if r["bound"] and r["error"] is not None]
         worst = max(shares, default=0.0)
         share = "-" if not shares else f"{worst:.2%} of its bound" if worst < 10 else f"{worst:.1g} times its bound"
         state = Text(report["status"], COLOURS[report["status"]])
