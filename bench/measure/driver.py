@@ -177,7 +177,7 @@ class _Running:
         ended: set[str] = set()
         current: CellPlan | None = None
 
-        def answer(message: dict[str, Any]) -> dict[str, Any] | None:
+        def on_message(message: dict[str, Any]) -> dict[str, Any] | None:
             nonlocal current
             event, cell = message.get("event"), next((c for c in cells if c.id == message.get("cell")), None)
             if event == "start" and cell is not None:
@@ -188,22 +188,19 @@ class _Running:
                     ended.add(cell.id)
                     self.record(cell, block, status="skipped", detail=orders["detail"], predicted_s=orders["seconds"])
                 return orders
-            if event == "call" and cell is current is not None:
-                reason = too_long(self.plan, float(message["seconds"]))
+            if event == "call" and cell is not None and cell is current:
+                reason = too_long(self.plan, message["seconds"])
                 return {"run": reason is None, "detail": reason}
-            if event == "cell" and current is not None and message["sample"].get("cell") == current.id:
-                # Cold: a fresh process, and nothing ran in it before.
-                self.record(current, block, **message["sample"] | {"cold": not ended})
+            sample: Any = message.get("sample")
+            if event == "cell" and current is not None and sample.pop("cell") == current.id:
+                try:  # cold: a fresh process, and nothing ran in it before
+                    self.record(current, block, **sample | {"cold": not ended})
+                except (ValueError, msgspec.ValidationError) as error:  # a backend can reach into its worker
+                    self.record(current, block, status="failed", detail=f"its worker gave no valid sample: {error}")
                 ended.add(current.id)
                 current = None
                 return {}
             return None
-
-        def on_message(message: dict[str, Any]) -> dict[str, Any] | None:
-            try:
-                return answer(message)
-            except (KeyError, TypeError, ValueError, msgspec.ValidationError):
-                return None  # not from our side of the worker, which then ends at its deadline
 
         raw = self.scratch / "pytest-benchmark.json"
         raw.unlink(missing_ok=True)
