@@ -613,3 +613,21 @@ def test_importing_the_wing_is_cheap():
     code = "import sys, bench.report, bench.report.tables; print({'matplotlib', 'jinja2', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=README.parent, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_an_interrupted_run_shows_what_it_has():
+    """Cells that miss blocks keep the time of those that were run, and say that they were interrupted."""
+    run = sample_run.quick()
+    for cell in run.cells:
+        if cell.status == "ok":
+            cell.status, cell.detail, cell.samples_s = (
+                "interrupted",
+                "1 of 6 blocks were run",
+                [*cell.samples_s[:1], None],
+            )
+    run.stable, run.reasons = False, ["interrupted: not every block was run"]
+    shown = tables.markdown(run, [])
+    row = next(line for line in shown.splitlines() if "numba_jit" in line and "n = 1\u00a0000, d" in line)
+    assert "7.10 µs" in row
+    assert "interrupted: 1 of 6 blocks were run" in row
+    assert "Unstable, so no verdict should rest on this run: interrupted" in shown
