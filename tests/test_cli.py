@@ -9,16 +9,10 @@ import sys
 import pytest
 
 
-def gdbench(*arguments, cwd, **environment):
+def gdbench(*arguments, cwd, program=(sys.executable, "-m", "bench"), **environment):
     """Run the command line as a user does. Returns (exit code, standard output, standard error)."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=os.environ | environment,
-        check=False,
-    )
+    words = [*program, *map(str, arguments)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=cwd, env=os.environ | environment, check=False)
     return done.returncode, done.stdout, done.stderr
 
 

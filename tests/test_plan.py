@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -415,3 +416,11 @@ def test_two_runs_of_one_second(tmp_path, monkeypatch):
     assert all(folder.is_dir() and not list(folder.iterdir()) for folder in found)
     with pytest.raises(ValueError, match=r"allowed: another --out"):
         new_folder(None)
+
+
+def test_a_problem_larger_than_the_free_memory_is_refused(monkeypatch):
+    """Before anything is made: the estimate and what is free are named."""
+    monkeypatch.setattr(setup.psutil, "virtual_memory", lambda: SimpleNamespace(available=2**30))
+    with pytest.raises(ValueError, match=r"found a problem that needs about 4\.5 GiB .* allowed: up to the 1\.0 GiB"):
+        planned(sizes=["10000000x10"])
+    assert planned(sizes=["1000000x10"])

@@ -28,27 +28,22 @@ def quick(tmp_path_factory):
     (folder / "bench" / "__init__.py").write_text("raise RuntimeError('the wrong bench')")
     (folder / "conftest.py").write_text("raise RuntimeError('the wrong conftest')")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --nonsense\n")
-    code, out, err = gdbench_installed(
-        "run", "--quick", "--json", cwd=folder, PYTEST_ADDOPTS="--nonsense", NUMBA_DISABLE_JIT="1", JAX_DISABLE_JIT="1"
+    # The console script: `python -m bench` would find the folder named bench.
+    script = shutil.which("gdbench", path=str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"])
+    code, out, err = gdbench(
+        "run",
+        "--quick",
+        "--json",
+        cwd=folder,
+        program=[script],
+        PYTEST_ADDOPTS="--nonsense",
+        NUMBA_DISABLE_JIT="1",
+        JAX_DISABLE_JIT="1",
     )
     assert code == 0, err
     document = json.loads(out)
     assert document["exit_code"] == 0
     return folder / document["run"]
-
-
-def gdbench_installed(*arguments, cwd, **environment):
-    """The console script: `python -m bench` would find the folder named bench in `cwd`."""
-    script = shutil.which("gdbench", path=str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"])
-    done = subprocess.run(
-        [script, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=os.environ | environment,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.slow

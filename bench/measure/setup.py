@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import psutil
+
 from bench import machine, process
 from bench.measure.plan import (
     N_FEATURES,
@@ -20,6 +22,7 @@ from bench.measure.stage import BUILT_IN, build
 from bench.problem import Problem
 
 MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 180.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
+STAGE_COPIES = 6  # of X, while the data and its references are made
 MAX_VALUES = 2**31  # n_samples x n_features of a synthetic problem: 16 GiB in float64
 
 
@@ -56,6 +59,13 @@ def make_plan(
         sweep = [n for n in SIZES if mode != "quick" or n < 1_000_000]
         cases = synthetic_cases([(n, N_FEATURES) for n in sweep], seed, max_iter)
         cases.append(replace(PENGUINS, max_iter=max_iter or PENGUINS.max_iter))
+    largest = max(case.n_samples * case.n_features for case in cases)
+    needed, available = largest * 8 * STAGE_COPIES, psutil.virtual_memory().available
+    if needed > available:
+        raise ValueError(
+            f"--size: found a problem that needs about {needed / 2**30:.1f} GiB to prepare;"
+            f" allowed: up to the {available / 2**30:.1f} GiB that are free"
+        )
     plan = Plan(
         backends=tuple(backends),
         cases=tuple(sorted(cases, key=lambda case: (case.kind != "synthetic", case.n_samples * case.n_features))),
