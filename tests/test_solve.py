@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backends import BackendUnavailable, load, names, solve, stop_reason
 from backends._solve import default_learning_rate, first_stop, validate
 from bench.check.bound import reference
-from bench.check.checks import may_stop, stop_window
+from bench.check.checks import may_stop
 
 X = np.array([[1.0, 0.5], [1.0, -1.0], [1.0, 2.0], [1.0, 0.0]])
 Y = np.array([1.0, 2.0, -1.0, 0.5])
@@ -300,18 +300,19 @@ def test_no_input_makes_two_backends_disagree(problem):
 def allowed_stops(features, values, options):
     """The first and the last number of updates at which correct arithmetic may stop, and whether the reason is certain.
 
-    Within rounding of the threshold (may_stop), and at overflow where the sum of squares passes the
-    largest float, one iteration apart is agreement.
+    Two things may fall on either side: a loss change within rounding of the threshold (may_stop), and
+    an overflow where n J_k, the sum of the squares, exceeds the largest float and J_k does not.
     """
     features, values, beta, rate, max_iter, tol = validate(features, values, **options)
     found = reference(features, values, beta, rate, max_iter, features.dtype.name)
     limit = float(np.finfo(features.dtype).max)
     with np.errstate(over="ignore", invalid="ignore"):
-        over = ~(found.losses * len(features) < limit / 1e3)
-        if over.any():
-            k = int(np.argmax(over))
-            first, last = stop_window(found.losses[:k], found.loss_bound[:k], tol, k) if k else (0, 0)
-            return min(first, k), max(last, min(k + 1, max_iter)) if last >= k else last, False
-        first, last = stop_window(found.losses, found.loss_bound, tol, max_iter)
-        may, must = may_stop(found.losses, found.loss_bound, tol)
-    return first, last, first == last and bool(may[first] == must[first])
+        small = may_stop(found.losses, found.loss_bound, tol)
+        over = (
+            ~(len(features) * (found.losses + found.loss_bound) <= limit),
+            ~(found.losses - found.loss_bound <= limit),
+        )
+    may, must = small[0] | over[0], small[1] | over[1]
+    first, last = (int(np.argmax(where)) if where.any() else max_iter for where in (may, must))
+    certain = first == last and may[first] == must[first] and not (small[0][first] and over[0][first])
+    return first, last, bool(certain)
