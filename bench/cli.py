@@ -9,7 +9,6 @@ Imports stand inside the verbs: `--help` and `list` must answer at once and load
 
 import io
 import json
-import os
 import shlex
 import shutil
 import signal
@@ -337,7 +336,9 @@ def _print_json(document: Any) -> None:
     try:
         print(json.dumps(document, indent=1, allow_nan=False), flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from bench.report.terminal import discard
+
+        discard(sys.stdout)
 
 
 def _fail(message: str, code: int, as_json: bool) -> int:

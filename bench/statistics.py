@@ -40,6 +40,11 @@ def median_interval(samples: Sequence[float]) -> Interval:
     return Interval(median, float(ordered[rank - 1]), float(ordered[-rank]))
 
 
+def holds_one(low: float | None, high: float | None) -> bool:
+    """Whether the interval of a ratio holds 1, which is a tie; False where there is no interval."""
+    return low is not None and high is not None and low <= 1 <= high
+
+
 def speedup(baseline: Sequence[float | None], other: Sequence[float | None]) -> Interval | None:
     """How many times faster `other` is than `baseline`, paired block by block.
 

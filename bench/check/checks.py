@@ -5,7 +5,8 @@ error found with the bound it had to keep, or None where it compares no numbers.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from types import ModuleType
@@ -32,7 +33,12 @@ class Wrong(Exception):
 def answer(backend: ModuleType, case: Fixture) -> tuple[np.ndarray, np.ndarray]:
     """beta and losses of one call from the NumPy arrays of `case` to NumPy arrays."""
     native = backend.prepare(case.X, case.y, case.beta0)
-    beta, losses = unpack(backend.fit(*native, case.learning_rate, case.max_iter, case.tol))
+    return arrays(backend, backend.fit(*native, case.learning_rate, case.max_iter, case.tol))
+
+
+def arrays(backend: ModuleType, result) -> tuple[np.ndarray, np.ndarray]:
+    """beta and losses of what fit returned, as to_numpy gives them."""
+    beta, losses = unpack(result)
     return backend.to_numpy(beta), backend.to_numpy(losses)
 
 
@@ -42,6 +48,15 @@ def unpack(result) -> tuple:
         count = f" of {len(result)}" if isinstance(result, tuple | list) else ""
         raise Wrong(f"fit returned a {type(result).__name__}{count}; allowed: (beta, losses)")
     return tuple(result)
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Put in front of what is found wrong where it was found."""
+    try:
+        yield
+    except Wrong as wrong:
+        raise Wrong(f"{where}: {wrong.detail}", wrong.error, wrong.bound) from None
 
 
 def check_form(beta, losses, n_features: int, dtype: str, max_iter: int) -> None:
@@ -303,12 +318,8 @@ def _judge_exactly(backend: ModuleType, case: Fixture, dtype: str) -> Measured:
     beta, computed = answer(backend, case)
     bounds = reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype, _normwise(backend))
     exact = Reference(np.array(betas, float), np.array(losses, float), bounds.beta_bound, bounds.loss_bound)
-    try:
+    with told(f"{case.name} ({len(case.y)} x {len(case.beta0)})"):
         judge(beta, computed, exact, dtype)
-    except Wrong as wrong:
-        raise Wrong(
-            f"{case.name} ({len(case.y)} x {len(case.beta0)}): {wrong.detail}", wrong.error, wrong.bound
-        ) from None
     return distance(beta, betas[-1]), float(bounds.beta_bound[-1])
 
 

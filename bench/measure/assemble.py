@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.measure.plan import BASELINE, CELL_SHARE, CellPlan, Plan, calls_per_cell
 from bench.records import Block, Cell, CellSample, Ledger, ProblemId, Run, Speedup, worst
-from bench.statistics import median_interval, outliers, speedup, spread
+from bench.statistics import holds_one, median_interval, outliers, speedup, spread
 
 BASELINES = ("python_loops", BASELINE)
 NOISY = 0.10  # interquartile range over median of the process medians
@@ -174,8 +174,7 @@ def _pays_back(found: Cell, theirs: Ledger, their_times: list[float | None], rat
     our_cold, their_cold = _cold_s(ours), _cold_s(theirs)
     known = [time for time in their_times if time is not None]
     calls: Any = None
-    tied = ratio.ci_low is not None and ratio.ci_high is not None and ratio.ci_low <= 1 <= ratio.ci_high
-    if known and found.median_s is not None and not tied:
+    if known and found.median_s is not None and not holds_one(ratio.ci_low, ratio.ci_high):
         gain = median(known) - found.median_s
         if gain <= 0:
             calls = "never"
@@ -219,7 +218,7 @@ def _apart(twin: Speedup) -> bool:
     off = abs(math.log(twin.median))
     if twin.ci_low is None or twin.ci_high is None:
         return off > math.log1p(NOISY)
-    return not twin.ci_low <= 1 <= twin.ci_high and off > math.log1p(TWIN_TOLERANCE)
+    return not holds_one(twin.ci_low, twin.ci_high) and off > math.log1p(TWIN_TOLERANCE)
 
 
 def _rerun(plan: Plan, cell: CellPlan, predicted_s: float | None) -> str:

@@ -1,7 +1,7 @@
 """Measure one cell inside a worker: cold path, gate, warm-up, timed rounds, and the gate again.
 
-A wrong answer never keeps a time: it is judged before the timing, and the very result that was timed
-is judged after it.
+A wrong answer never keeps a time: it is judged before the timing, and every result that was timed is
+judged after it.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.check.checks import Wrong, judge, unpack
+from bench.check.checks import Wrong, arrays, judge, told
 from bench.measure.stage import OTHER_RATE, PREFIXES, load_reference
 
 JAX_COMPILE = "/jax/core/compile/backend_compile_duration"
@@ -73,8 +73,7 @@ def _measure(backend, cell, orders, folder, benchmark, ask, found) -> None:
 
     # Gate.
     def gate(result) -> None:
-        beta, losses = unpack(result)
-        error, bound = judge(backend.to_numpy(beta), backend.to_numpy(losses), expected, cell["dtype"])
+        error, bound = judge(*arrays(backend, result), expected, cell["dtype"])
         found["error"] = {"value": error, "bound": bound} if np.isfinite(bound) else None  # JSON has no infinity
 
     gate(result)
@@ -129,12 +128,9 @@ def _measure(backend, cell, orders, folder, benchmark, ask, found) -> None:
     if not normwise and min(rounds) < K * 4 * X.size / FLOPS[cell["dtype"]] / cell["threads"]:
         raise Wrong(f"a call took {min(rounds):.3g} s, in which no processor computes this: its answer was stored")
     if first_worker:
-        beta, losses = unpack(backend.fit(*native, OTHER_RATE * rate, K, 0.0))
-        try:
-            judge(backend.to_numpy(beta), backend.to_numpy(losses), load_reference(known, "other"), cell["dtype"])
-        except Wrong as wrong:
-            detail = f"with another learning rate on the same data: {wrong.detail}"
-            raise Wrong(detail, wrong.error, wrong.bound) from None
+        other = load_reference(known, "other")
+        with told("with another learning rate on the same data"):
+            judge(*arrays(backend, backend.fit(*native, OTHER_RATE * rate, K, 0.0)), other, cell["dtype"])
     for name, array in (("X", X), ("y", y)):
         if not np.array_equal(array, np.load(folder / f"{cell['files']}-{name}.npy", mmap_mode="r")):
             raise Wrong(f"{name} was changed by prepare or fit; allowed: inputs stay as they are")
@@ -151,13 +147,10 @@ def _judge_prefixes(backend, X, y, beta0, known, dtype: str) -> None:
     """The bound is too wide here to show a missing step: the verdict rests on the first rows of the data."""
     for number, (rows, K) in enumerate(PREFIXES):
         expected = load_reference(known, f"prefix{number}")
+        some_rate = float(known[f"prefix{number}_learning_rate"])
         native = backend.prepare(X[:rows].copy(), y[:rows].copy(), beta0.copy())
-        beta, losses = unpack(backend.fit(*native, float(known[f"prefix{number}_learning_rate"]), K, 0.0))
-        try:
-            judge(backend.to_numpy(beta), backend.to_numpy(losses), expected, dtype)
-        except Wrong as wrong:
-            detail = f"on the first {min(len(X), rows)} rows: {wrong.detail}"
-            raise Wrong(detail, wrong.error, wrong.bound) from None
+        with told(f"on the first {min(len(X), rows)} rows"):
+            judge(*arrays(backend, backend.fit(*native, some_rate, K, 0.0)), expected, dtype)
 
 
 class CompileWatch:

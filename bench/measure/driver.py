@@ -154,9 +154,9 @@ class _Running:
                 detail = f"no answer for {self.deadline_s:.0f} s, {detail}"
             for cell in list(left):
                 # It died in this cell, or before its first one: then the fault is the file's, in all its cells.
-                if died_in in (None, cell.id):
+                if died_in is None or cell == died_in:
                     self.record(cell, block, status=status, detail=detail)
-                elif outcome.timed_out and _size(cell.case) >= _size(_cell(left, died_in).case):
+                elif outcome.timed_out and cell.case.size >= died_in.case.size:
                     self.record(cell, block, status="skipped", detail="not tried: a smaller size ran into its deadline")
             left = [cell for cell in left if cell.id not in self.dropped]
 
@@ -173,7 +173,7 @@ class _Running:
             self.counts.setdefault(cell.twin, {"calls": sample.calls, "warmup_calls": sample.warmup_calls})
 
     def process(self, block: BlockPlan, name: str, cells: list[CellPlan], attempt: int):
-        """One process on `cells`. Returns the ids that ended, the id it was in when it died, and how it ended."""
+        """One process on `cells`. Returns the ids that ended, the cell it was in when it died, and how it ended."""
         ended: set[str] = set()
         current: CellPlan | None = None
 
@@ -191,11 +191,13 @@ class _Running:
             if event == "call" and cell is not None and cell is current:
                 reason = too_long(self.plan, message["seconds"])
                 return {"run": reason is None, "detail": reason}
-            sample: Any = message.get("sample")
-            if event == "cell" and current is not None and sample.pop("cell") == current.id:
+            sample = message.get("sample")
+            if event != "cell" or current is None or not isinstance(sample, dict):
+                return None
+            if sample.pop("cell", None) == current.id:
                 try:  # cold: a fresh process, and nothing ran in it before
                     self.record(current, block, **sample | {"cold": not ended})
-                except (ValueError, msgspec.ValidationError) as error:  # a backend can reach into its worker
+                except (TypeError, ValueError, msgspec.ValidationError) as error:  # a backend can reach into its worker
                     self.record(current, block, status="failed", detail=f"its worker gave no valid sample: {error}")
                 ended.add(current.id)
                 current = None
@@ -230,7 +232,7 @@ class _Running:
             suffix = f"-{attempt}" if attempt else ""
             shutil.move(raw, self.folder / "raw" / f"block{block.index:02}-{block.threads}t-{stem}{suffix}.json")
         shutil.rmtree(work, ignore_errors=True)
-        return ended, current.id if current is not None else None, outcome
+        return ended, current, outcome
 
     def orders(self, cell: CellPlan) -> dict[str, Any]:
         """What the worker shall do with a cell: run it, with which counts, or leave it and why."""
@@ -246,21 +248,13 @@ class _Running:
         known = []
         for other in self.plan.cells:
             alike = (other.backend, other.dtype, other.threads) == (cell.backend, cell.dtype, cell.threads)
-            if alike and _size(other.case) < _size(cell.case):
+            if alike and other.case.size < cell.case.size:
                 found = self.samples.get(other.id, [])
                 times = [median(s.rounds_s) for s in found if s.rounds_s]
                 times = times or [s.predicted_s for s in found if s.predicted_s]
                 if times:
                     known.append((other.case, median(times)))
         return known
-
-
-def _size(case: Case) -> int:
-    return case.n_samples * case.n_features
-
-
-def _cell(cells: list[CellPlan], key: str) -> CellPlan:
-    return next(cell for cell in cells if cell.id == key)
 
 
 def _without_paths(detail: str, cell: CellPlan) -> str:

@@ -32,6 +32,11 @@ class Case:
     target: str | None = None
 
     @property
+    def size(self) -> int:
+        """Numbers in X, by which cases are ordered and times are predicted."""
+        return self.n_samples * self.n_features
+
+    @property
     def key(self) -> str:
         return f"{self.name}-{self.n_samples}x{self.n_features}"
 
@@ -196,7 +201,7 @@ def block_plans(plan: Plan) -> list[BlockPlan]:
 
 
 def _ordered(cells: list[CellPlan], block: int, rng: random.Random) -> list[CellPlan]:
-    ascending = sorted(cells, key=lambda cell: (cell.case.n_samples * cell.case.n_features, cell.dtype))
+    ascending = sorted(cells, key=lambda cell: (cell.case.size, cell.dtype))
     if block == 0:
         return ascending
     turn = block % len(ascending)
@@ -212,11 +217,11 @@ def predict(cell: CellPlan, known: list[tuple[Case, float]]) -> float | None:
     The two nearest sizes below fit seconds per iteration = a + b n d: small sizes show the overhead of a
     call, and far smaller ones than the next would let its error grow.
     """
-    points = sorted((case.n_samples * case.n_features, seconds / max(case.max_iter, 1)) for case, seconds in known)[-2:]
+    points = sorted((case.size, seconds / max(case.max_iter, 1)) for case, seconds in known)[-2:]
     if not points:
         return None
     a, b = straight_line([size for size, _ in points], [seconds for _, seconds in points])
-    return (a + b * cell.case.n_samples * cell.case.n_features) * max(cell.case.max_iter, 1)
+    return (a + b * cell.case.size) * max(cell.case.max_iter, 1)
 
 
 def calls_per_cell(plan: Plan) -> int:

@@ -17,7 +17,7 @@ from bench.measure.plan import (
     Plan,
     iterations,
     synthetic_cases,
-)  # fmt: skip
+)
 from bench.measure.stage import BUILT_IN, build
 from bench.problem import Problem
 
@@ -59,7 +59,7 @@ def make_plan(
         sweep = [n for n in SIZES if mode != "quick" or n < 1_000_000]
         cases = synthetic_cases([(n, N_FEATURES) for n in sweep], seed, max_iter)
         cases.append(replace(PENGUINS, max_iter=max_iter or PENGUINS.max_iter))
-    largest = max(case.n_samples * case.n_features for case in cases)
+    largest = max(case.size for case in cases)
     needed, available = largest * 8 * STAGE_COPIES, psutil.virtual_memory().available
     if needed > available:
         raise ValueError(
@@ -68,7 +68,7 @@ def make_plan(
         )
     plan = Plan(
         backends=tuple(backends),
-        cases=tuple(sorted(cases, key=lambda case: (case.kind != "synthetic", case.n_samples * case.n_features))),
+        cases=tuple(sorted(cases, key=lambda case: (case.kind != "synthetic", case.size))),
         dtypes=tuple(dict.fromkeys(map(_dtype, dtypes or ["float64"]))),
         threads=tuple(sorted({_threads(text) for text in threads or ["1"]})),
         blocks=blocks,

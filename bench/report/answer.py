@@ -20,7 +20,11 @@ def answer(group: Group) -> str:
     if len(timed) == 1:
         return f"{where}{name} is the only backend with a time: {_figures(best)}."
     ratios = {cell.backend: _ratio(best, cell) for cell in timed[1:]}
-    level = [text.clean(other, 40) for other, found in ratios.items() if found and _holds_one(found)]
+    level = [
+        text.clean(other, 40)
+        for other, found in ratios.items()
+        if found and statistics.holds_one(found.low, found.high)
+    ]
     among = f"of {len(timed)} backends"
     if any(found is None or found.low is None for found in ratios.values()):
         doubt = "too few processes to call it the fastest"
@@ -56,10 +60,6 @@ def _ratio(best: Cell, other: Cell) -> statistics.Interval | None:
 
 def _per_iteration(cell: Cell) -> list[float | None]:
     return [None if sample is None else sample / cell.n_iter for sample in cell.samples_s]
-
-
-def _holds_one(found: statistics.Interval) -> bool:
-    return found.low is not None and found.high is not None and found.low <= 1 <= found.high
 
 
 def _median(cell: Cell) -> float:

@@ -24,6 +24,7 @@ from bench.report.groups import (
     speedup,
     time,
 )
+from bench.statistics import holds_one
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,7 +109,7 @@ def pays_back(cell: Cell) -> str:
     calls = cell.ledger.pays_back_after_calls
     if calls is None:
         found = speedup(cell, BASELINE)
-        if found and found.ci_low is not None and found.ci_high is not None and found.ci_low <= 1 <= found.ci_high:
+        if found and holds_one(found.ci_low, found.ci_high):
             return "tied"
         return "baseline" if cell.backend == BASELINE else "unknown"
     return "never" if calls == "never" else text.number_of(calls, "call")

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -15,11 +15,16 @@ from rich.text import Text
 COLOURS = {"ok": "green", "wrong": "bold red", "failed": "red", "unavailable": "yellow"}
 
 
+def discard(stream: IO[str]) -> None:
+    """Let what is still written to `stream`, whose reader has left, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 class Output(Console):
     """A console whose reader may leave: `gdbench check | head` must still end with the verdict's exit code."""
 
     def on_broken_pipe(self) -> None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        discard(self.file)
 
 
 def console(stderr: bool = False) -> Console:
