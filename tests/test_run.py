@@ -204,6 +204,20 @@ def test_a_cheat_has_no_time(tmp_path, fresh, name, text):
 
 
 @pytest.mark.slow
+def test_where_the_bound_says_nothing_the_first_rows_decide(tmp_path, fresh):
+    """In float32 a row left out of a hundred hides within the bound of the whole, and not within that of 509 rows."""
+    path = fresh("tail", "    n = len(X)\n", "    n = len(X)\n    kept = n - n // 100 if n > 64 else n\n")
+    path.write_text(path.read_text().replace("X.T @ residual", "X[:kept].T @ residual[:kept]"))
+    size = ["--quick", "--no-report", "--size", "5000x4", "--dtype", "float32"]
+    code, _, err = gdbench("run", *size, "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
+    assert code == 1, err
+    cells = {cell.backend: cell for cell in load_run(tmp_path / "run").cells if not cell.control}
+    assert cells["tail"].status == "wrong"
+    assert cells["tail"].detail.startswith("on the first 509 rows: ")
+    assert (cells["numpy_vectorized"].status, cells["numpy_vectorized"].flags[0]) == ("ok", "bound not informative")
+
+
+@pytest.mark.slow
 def test_a_slow_backend_is_skipped_with_its_own_time(tmp_path, fresh):
     """One that has no smaller size to be predicted from is called off after its first calls, and is no timeout."""
     path = fresh("slow", "    n = len(X)\n", "    n = len(X)\n    time.sleep(1.5)\n")
