@@ -32,6 +32,8 @@ SEVERITY: tuple[Status, ...] = (
 # A flag is "kind" or "kind: figure"; what each kind means, with one line of advice.
 FLAGS = {
     "noisy": "the middle half of the processes differs by over 10 % of the median; close other programs, or use --full",
+    "no steady state": "most of its processes grew slower, or faster, from round to round; its median is of a moving target",
+    "A/A control": "the baseline differs from itself here, so no small difference at this size means anything",
     "outliers": "some processes lie far outside the others; they are kept, and the median hardly feels them",
     "more processors than declared": "its library does not obey the thread setting; compare it with care",
     "waited for its processor": "it got less of the processor than it asked for; something else ran there, run again",
@@ -143,7 +145,12 @@ class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One pass over all backends. order: worker names ("numpy_vectorized", "numpy_vectorized (control)", ...)."""
+    """One pass over all backends. order: worker names ("numpy_vectorized", "numpy_vectorized (control)", ...).
+
+    sentinels: seconds of two fixed kernels, "arithmetic" and "memory", that have nothing to do with any backend: at the
+    start of the block, and after the last block of its thread count once more. threads_seen: what each worker found
+    when it looked: {"processors": 1, "openblas": 1, ...}.
+    """
 
     index: int
     threads: int
@@ -153,6 +160,8 @@ class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     padding_bytes: int  # of the environment: where memory lands shifts a figure, so it is varied
     started: str
     seconds: float | None = None
+    sentinels: dict[str, list[Above0]] = {}
+    threads_seen: dict[str, dict[str, Count]] = {}
 
 
 class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
