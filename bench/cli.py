@@ -78,21 +78,21 @@ def list_(*, json: Annotated[bool, Flag] = False) -> int:
 
 @app.command
 def machine(*, json: Annotated[bool, Flag] = False) -> int:
-    """Show what the figures depend on: processor, caches, BLAS and its kernel, threads, versions.
+    """Show what the figures depend on: processor, caches, BLAS and its kernel, threads, versions; and measured peaks.
 
     Parameters
     ----------
     json
         Print one JSON document.
     """
-    from bench.machine import describe
+    from bench.machine import describe, peaks
+    from bench.report.terminal import busy, print_machine
 
-    found = describe()
+    with busy("measuring read bandwidth and flop/s, a few seconds"):
+        found = describe() | {"peaks": peaks()}
     if json:
         _print_json(found)
     else:
-        from bench.report.terminal import print_machine
-
         print_machine(found)
     return 0
 
@@ -146,6 +146,7 @@ def run(
     time_budget: str | None = None,
     seed: int = 0,
     out: str | None = None,
+    save_baseline: str | None = None,
     strict: Annotated[bool, Flag] = False,
     no_report: Annotated[bool, Flag] = False,
     open: Annotated[bool, Flag] = False,
@@ -179,6 +180,8 @@ def run(
         Of the synthetic data and of the order of measurement.
     out
         The folder of the run, new or empty; results/<time> if none is named.
+    save_baseline
+        A name under which the run is kept, too, in results/baselines, for `gdbench compare NAME NEW`.
     strict
         Exit with 4 where the measurement was unstable.
     no_report
@@ -188,6 +191,7 @@ def run(
     json
         Print one JSON document.
     """
+    from bench import records
     from bench.measure.driver import RunError, execute
     from bench.measure.plan import BASELINE
     from bench.measure.setup import make_plan, new_folder
@@ -195,6 +199,11 @@ def run(
 
     if quick and full:
         raise UsageError("--quick: found together with --full; allowed: one of the two")
+    if save_baseline is not None:
+        try:
+            records.baseline(save_baseline)
+        except ValueError as error:
+            raise UsageError(f"--save-baseline: {error}") from None
     chosen = _chosen([BASELINE, *backend] if backend else _all_names())
     try:
         plan, notes = make_plan(
@@ -212,6 +221,8 @@ def run(
         folder = new_folder(out)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if save_baseline is not None:
+        records.BASELINES.mkdir(parents=True, exist_ok=True)  # where it cannot be made, better now than after the run
     print_warnings(notes)
     command = shlex.join(["gdbench", *sys.argv[1:]])
     try:
@@ -226,6 +237,8 @@ def run(
         page = wing.write(record, folder)
         _open(page, open)
     code = _run_code(record, asked=bool(backend), strict=strict)
+    if save_baseline is not None:
+        print_warnings([_save_baseline(save_baseline, record, code)])
     if json:
         _print_json({"run": str(folder), "exit_code": code})
     else:
@@ -242,16 +255,16 @@ def report(run: str, /, *, open: Annotated[bool, Flag] = False, json: Annotated[
     Parameters
     ----------
     run
-        The folder of a run, or its run.json.
+        The folder of a run, its run.json, or the name of a saved baseline.
     open
         Open the page in the browser.
     json
         Print one JSON document.
     """
     from bench import report as wing
-    from bench.records import load_run
+    from bench.records import find_run, load_run
 
-    where = Path(run)
+    where = find_run(run)
     record = load_run(where)
     folder = where if where.is_dir() else where.parent
     page = wing.write(record, folder)
@@ -263,6 +276,58 @@ def report(run: str, /, *, open: Annotated[bool, Flag] = False, json: Annotated[
 
         print_run(record, folder)
     return 0
+
+
+@app.command
+def compare(
+    base: str,
+    new: str,
+    /,
+    *,
+    html: str | None = None,
+    across: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
+    json: Annotated[bool, Flag] = False,
+) -> int:
+    """Say what changed from one saved run to another, beyond noise; exit 5 where something became slower.
+
+    Parameters
+    ----------
+    base
+        The older run: its folder, its run.json, or the name of a saved baseline.
+    new
+        The younger run, named alike.
+    html
+        Also write one offline page to this file.
+    across
+        "versions" or "cpu": judge runs that differ in these all the same, and say so. May be given twice.
+    json
+        Print one JSON document.
+    """
+    from bench.records import find_run, load_run, save
+    from bench.report import compare as wing
+    from bench.report.identity import ACROSS
+
+    for kind in across or []:
+        if kind not in ACROSS:
+            raise UsageError(f"--across: found {kind!r}; allowed: {', '.join(ACROSS)}")
+    older, younger = (load_run(find_run(given)) for given in (base, new))
+    found = wing.compare(older, younger, frozenset(across or []), (base, new))
+    if html is not None:
+        from bench.report import changes
+
+        try:
+            save(Path(html), changes.html(found))
+        except OSError as error:
+            raise UsageError(f"--html: found {html!r}, which cannot be written: {error.strerror or error}") from None
+    if json:
+        from msgspec import to_builtins
+
+        _print_json(to_builtins(found))
+    else:
+        from bench.report.terminal import print_comparison
+
+        print_comparison(found, None if html is None else Path(html))
+    return found.exit_code
 
 
 def main() -> None:
@@ -322,6 +387,19 @@ def _run_code(record, asked: bool, strict: bool) -> int:
     if statuses & failed:
         return 3
     return 4 if strict and not record.stable else 0
+
+
+def _save_baseline(name: str, record, code: int) -> str:
+    """Keep the run under a name unless it is broken; what to tell the user."""
+    from bench.records import save_baseline
+    from bench.report.compare import MIN_PROCESSES
+
+    if code in (130, 1, 3):
+        return f"baseline {name} was not saved: this run ends with exit code {code}"
+    doubts = [] if record.stable else ["it is unstable, so nothing can be judged by it"]
+    if len({block.index for block in record.blocks}) < MIN_PROCESSES:
+        doubts.append(f"it has fewer than {MIN_PROCESSES} blocks, so nothing can be judged by it: use --full")
+    return "; ".join([f"saved as baseline {name} in {save_baseline(name, record)}", *doubts])
 
 
 def _open(page: Path, wanted: bool) -> None:

@@ -1,13 +1,20 @@
 """What the figures depend on: processor, caches, memory, BLAS, thread settings, versions.
 
-No host or user names and no live clock speeds: two runs on one machine must look alike.
+No host or user names and no live clock speeds: two runs on one machine must look alike. What is measured, the peaks and
+the sentinels, is measured in a child (bench/probe.py), never here.
 """
 
 import importlib.metadata
+import json
+import math
 import os
 import platform
+import re
+import tempfile
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from bench import process
 
@@ -24,10 +31,23 @@ OVERRIDES = (
     "JAX_DEFAULT_MATMUL_PRECISION", "KMP_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES", "MALLOC_ARENA_MAX",
     "GLIBC_TUNABLES", "LD_PRELOAD", "PYTHONMALLOC", "PYTHONOPTIMIZE",
 )  # fmt: skip
+# By the BLAS library: the settings that choose its kernel in place of the processor.
+KERNEL_CHOICES = {
+    "openblas": ("OPENBLAS_CORETYPE",),
+    "mkl": ("MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "MKL_CBWR"),
+    "blis": ("BLIS_ARCH_TYPE",),
+}
+
+PROBE_DEADLINE_S = 60.0
+MEMORY_SHARE = 1 / 8  # of the memory that is free: no more is taken to measure its bandwidth
+UNKNOWN_CACHES = (32 << 10, 256 << 10, 4 << 20, 64 << 20, 256 << 20)  # working sets in bytes where sizes are unknown
 
 
 def describe() -> dict[str, Any]:
-    """The machine as run.json records it; what cannot be read is null."""
+    """The machine as run.json records it; what cannot be read is null.
+
+    "thread_settings" are those of the user's shell: every worker gets its own in their place, so they change no figure.
+    """
     cores = process.available_threads()
     return {
         "cpu": _cpu(),
@@ -37,7 +57,9 @@ def describe() -> dict[str, Any]:
         "threads_available": cores,
         "threads_controlled": hasattr(os, "sched_getaffinity"),
         "blas": blas(),
-        "environment": {name: _plain(os.environ[name]) for name in OVERRIDES if name in os.environ},
+        "blas_forced": blas_forced(),
+        "thread_settings": _settings(process.THREAD_VARIABLES),
+        "environment": _settings(OVERRIDES),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": {name: _version(name) for name in PACKAGES},
         "gdbench": _version("gdbench"),
@@ -56,6 +78,83 @@ def blas() -> list[dict[str, Any]]:
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     ]
+
+
+def blas_forced() -> bool | None:
+    """Whether a setting of this environment chose the kernel in place of the processor; None for an unknown BLAS."""
+    choices = [KERNEL_CHOICES[entry["library"]] for entry in blas() if entry["library"] in KERNEL_CHOICES]
+    return any(name in os.environ for names in choices for name in names) if choices else None
+
+
+def peaks(quick: bool = False) -> list[dict[str, Any]]:
+    """What the machine can do at most, measured with one thread and with all; two seconds each, half of it if quick.
+
+    [{"threads", "gflop_per_s": {"float64", "float32"}, "read": [{"bytes", "fits_in", "gb_per_s"}, ...]}, ...]
+    bytes: what all threads together read again and again. fits_in: "L1", "L2", "L3" or "memory", null where the
+    caches are unknown. Where the measurement fails, {"threads", "error"}; it raises nothing.
+    """
+    limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
+    return [
+        _peaks_of(threads, working_sets(_caches(), threads, limit, quick), quick)
+        for threads in sorted({1, process.available_threads()})
+    ]
+
+
+def working_sets(
+    caches: list[dict[str, Any]], threads: int, limit_bytes: int, quick: bool = False
+) -> list[tuple[int, str | None]]:
+    """How many bytes to read, and which cache they fit in.
+
+    A quarter and a half of each cache, then twice and eight times the last. Eight times, because a cache that still
+    holds a good part of the set would flatter memory, and a virtual machine may hide that each of its threads has a
+    last cache of its own. quick: halves and eight times only. caches: as describe() shows them. limit_bytes: no set is
+    larger.
+    """
+    if not caches or not all(_bytes(cache["size"]) for cache in caches):
+        return [(size, None) for size in UNKNOWN_CACHES if size <= max(limit_bytes, UNKNOWN_CACHES[0])]
+    found: list[tuple[int, str | None]] = []
+    below = 0
+    for cache in caches:
+        capacity = (_bytes(cache["size"]) or 0) * math.ceil(threads / max(1, cache["shared_by"]))
+        parts = [capacity // part for part in ((2,) if quick else (4, 2))]
+        found += [(size, f"L{cache['level']}") for size in parts if below < size <= limit_bytes]
+        below = max(below, capacity)
+    beyond = sorted({min(times * below, limit_bytes) for times in ((8,) if quick else (2, 8))})
+    return found + [(size, "memory") for size in beyond if size > below]
+
+
+def _peaks_of(threads: int, sets: list[tuple[int, str | None]], quick: bool) -> dict[str, Any]:
+    spec = {"threads": threads, "working_sets": [size for size, _ in sets], "repetitions": 3 if quick else 5}
+    told = _probe(json.dumps(spec), threads)
+    if "error" not in told:
+        told["read"] = [entry | {"fits_in": cache} for entry, (_, cache) in zip(told["read"], sets, strict=True)]
+    return {"threads": threads} | told
+
+
+def sentinels(threads: int) -> dict[str, float]:
+    """Seconds of two fixed kernels that use no library: {"arithmetic", "memory"}; empty where they fail. Half a second.
+
+    threads: what the measurements beside them get; the kernels themselves use one.
+    """
+    told = _probe("sentinels", threads)
+    return {} if "error" in told else told
+
+
+def _probe(asked: str, threads: int) -> dict[str, Any]:
+    """What the child answers, or {"error": the reason}."""
+    told: dict[str, Any] = {}
+    try:
+        with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
+            outcome = process.run(
+                ["-m", "bench.probe", asked],
+                threads=threads,
+                deadline_s=PROBE_DEADLINE_S,
+                folder=Path(folder),
+                on_message=told.update,
+            )
+    except OSError as error:  # no process, or no place for a folder
+        return {"error": error.strerror or type(error).__name__}
+    return told if outcome.ok and told else {"error": _plain(outcome.describe())}
 
 
 def warnings() -> list[str]:
@@ -122,15 +221,23 @@ def _cpu_list(text: str) -> set[int]:
     return numbers
 
 
-def _memory_bytes() -> int:
-    import psutil
+def _bytes(size: str | None) -> int | None:
+    """'32K' as 32768; None where it is no such text."""
+    match = re.fullmatch(r"(\d+)([KMG]?)", size or "")
+    return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]] if match else None
 
+
+def _memory_bytes() -> int:
     return psutil.virtual_memory().total
 
 
 def _virtual_machine() -> bool | None:
     flags = _first_processor().get("flags")
     return None if flags is None else "hypervisor" in flags.split()
+
+
+def _settings(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: _plain(os.environ[name]) for name in names if name in os.environ}
 
 
 def _plain(value: str) -> str:

@@ -5,9 +5,11 @@ ends), raw/ (pytest-benchmark's own JSON), the report and the figures. Statistic
 derived from samples and can be made again at any time.
 """
 
+import contextlib
 import json
 import math
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -15,6 +17,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import msgspec
 
 SCHEMA = 1
+BASELINES = Path("results") / "baselines"  # under the current directory: runs that were given a name
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -32,8 +35,8 @@ SEVERITY: tuple[Status, ...] = (
 # A flag is "kind" or "kind: figure"; what each kind means, with one line of advice.
 FLAGS = {
     "noisy": "the middle half of the processes differs by over 10 % of the median; close other programs, or use --full",
-    "no steady state": "most of its processes grew slower, or faster, from round to round; its median is of a moving target",
-    "A/A control": "the baseline differs from itself here, so no small difference at this size means anything",
+    "no steady state": "most processes grew slower, or faster, from round to round; look for what fills or heats up",
+    "A/A control": "the baseline differs from itself, so at this size small differences mean nothing; run it again",
     "outliers": "some processes lie far outside the others; they are kept, and the median hardly feels them",
     "more processors than declared": "its library does not obey the thread setting; compare it with care",
     "waited for its processor": "it got less of the processor than it asked for; something else ran there, run again",
@@ -141,6 +144,7 @@ class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     warmup_calls: int | None = None
     peak_bytes: int | None = None
     cpu_over_wall: float | None = None
+    threads_seen: dict[str, Count] = {}  # processors, and threads of each library that tells
     cost_s: float | None = None  # wall time of the whole cell in its worker
 
 
@@ -212,7 +216,8 @@ def load_run(where: Path) -> Run:
         path = where / "run.json" if where.is_dir() else where
         data = _strict_json(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise UnreadableRun(f"{where}: found no run.json; allowed: the folder of a run, or its run.json") from None
+        allowed = "the folder of a run, its run.json, or the name of a saved baseline"
+        raise UnreadableRun(f"{where}: found no run.json; allowed: {allowed}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise UnreadableRun(f"{path}: cannot be read as a run: {error}") from None
     if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
@@ -223,6 +228,32 @@ def load_run(where: Path) -> Run:
         return msgspec.convert(data, Run)
     except msgspec.ValidationError as error:
         raise UnreadableRun(f"{path}: is no valid run: {error}") from None
+
+
+def baseline(name: str) -> Path:
+    """The folder of the run that was saved under this name. Raises ValueError for what is no name."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
+        raise ValueError(
+            f"found {name!r}; allowed: up to 100 of A-Z, a-z, 0-9, '_', '.' and '-', the last two not in front"
+        )
+    return BASELINES / name
+
+
+def save_baseline(name: str, run: Run) -> Path:
+    """Keep a run under a name, in the place of the one that had it; its folder. Raises ValueError and OSError."""
+    folder = baseline(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_run(folder, run)
+    return folder
+
+
+def find_run(given: str) -> Path:
+    """What a user means by a run: a path, or the name of a saved baseline. A path that exists wins."""
+    with contextlib.suppress(ValueError):
+        named = baseline(given)
+        if not Path(given).exists() and named.exists():
+            return named
+    return Path(given)
 
 
 class Journal:

@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from bench.records import Cell, Error, Ledger, ProblemId, Run, Speedup
+from bench.records import Block, Cell, Error, Ledger, ProblemId, Run, Speedup
 from bench.statistics import median_interval, speedup
 
 # Seconds per iteration at n = 100, 1 000, 10 000, 100 000, 1 000 000 with d = 10.
@@ -47,8 +47,13 @@ MACHINE = {
 }
 
 
-def cell(backend: str, n: int, seconds: float | None = None, *, blocks: int = 6, **other: Any) -> Cell:
-    """A cell with `seconds` per iteration, scattered by a percent or so; without them it is not ok."""
+def cell(
+    backend: str, n: int, seconds: float | None = None, *, blocks: int = 6, scatter: str = "", **other: Any
+) -> Cell:
+    """A cell with `seconds` per iteration, scattered by a percent or so; without them it is not ok.
+
+    scatter: another word, another scatter.
+    """
     n_iter = other.pop("n_iter", ITERATIONS.get(n, 20))
     fields: dict[str, Any] = {
         "problem": ProblemId("synthetic", f"{n:016x}", 0),
@@ -61,7 +66,7 @@ def cell(backend: str, n: int, seconds: float | None = None, *, blocks: int = 6,
     } | other
     if seconds is not None:
         role = "control" if fields.get("control") else ""
-        noise = random.Random(f"{backend}{n}{role}")
+        noise = random.Random(f"{backend}{n}{role}{scatter}")
         samples = [seconds * n_iter * noise.uniform(0.99, 1.012) for _ in range(blocks)]
         found = median_interval(samples)
         fields |= {
@@ -71,6 +76,8 @@ def cell(backend: str, n: int, seconds: float | None = None, *, blocks: int = 6,
             "ci_low_s": found.low,
             "ci_high_s": found.high,
             "per_iteration_s": found.median / n_iter,
+            "peak_bytes": 1_200_000,
+            "cpu_over_wall": 0.99,
             "error": Error(noise.uniform(0.01, 0.09) * 1e-12, 1e-12),
         } | {key: other[key] for key in other if key in ("error", "ledger")}
     return Cell(backend=backend, n_samples=n, n_iter=n_iter, **fields)
@@ -102,6 +109,23 @@ def run(cells: list[Cell], **other: Any) -> Run:
         "cells": cells,
     } | other
     return Run(**fields)
+
+
+def sentinels(count: int, threads: int = 1, **seconds: float) -> list[Block]:
+    """As many blocks in which each sentinel kernel took its seconds."""
+    return [
+        Block(
+            index=index,
+            threads=threads,
+            order=[],
+            cells={},
+            hash_seed=1,
+            padding_bytes=0,
+            started="2025-11-24T10:00:00Z",
+            sentinels={kernel: [value * (1 + 0.001 * index)] for kernel, value in seconds.items()},
+        )
+        for index in range(count)
+    ]
 
 
 def core_cells(blocks: int = 6, **other: Any) -> list[Cell]:

@@ -1,10 +1,14 @@
 """From samples to the record: what a cell's status, times, speed-ups and flags are made of."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from bench.measure import assemble as assembling
 from bench.measure.assemble import assemble
 from bench.measure.plan import CONTROL, Backend, Case, Plan, block_plans
-from bench.records import CellSample, Error
+from bench.records import FLAGS, Block, CellSample, Error
 
 CASES = (Case("synthetic", "synthetic", 100, 10, 1000, 0), Case("synthetic", "synthetic", 1000, 10, 200, 0))
 NAMES = ("python_loops", "numpy_vectorized", "mine")
@@ -177,6 +181,97 @@ def test_what_is_flagged():
     one_off = samples_of(plan, jitter=(1.0, 1.001, 1.002, 1.001, 1.0, 1.9))
     assert cell_of(run_of(plan, one_off), "mine").flags == ["outliers: 1 of 6"]
     assert cell_of(run_of(plan, samples_of(plan)), "mine").flags == []
+
+
+@pytest.mark.parametrize(
+    ("rounds", "flagged"),
+    [
+        ((1.0, 1.02, 1.04, 1.06, 1.08), True),
+        ((1.08, 1.06, 1.04, 1.02, 1.0), True),
+        ((1.0, 1.01, 1.02, 1.03, 1.04), False),  # by less than 5 %
+        ((1.0, 1.0, 1.0, 1.0, 1.5), False),  # one slow round is no drift
+        ((1.0, 1.05, 1.1), True),
+        ((1.0, 0.9, 1.2), False),  # three rounds that do not agree
+        ((1.0, 1.2), False),
+    ],
+)
+def test_no_steady_state(rounds, flagged):
+    """More than half of the processes whose rounds move by over 5 % in one direction, and no fewer."""
+    plan = a_plan()
+    samples = samples_of(plan)
+    for many in (4, 3):
+        for number, sample in enumerate(samples[key_of(plan, "mine")]):
+            middle = sorted(rounds)[len(rounds) // 2]
+            sample.rounds_s = [0.002 * r / middle for r in rounds] if number < many else [0.002] * 5
+        flags = cell_of(run_of(plan, samples), "mine").flags
+        assert flags == (["no steady state: 4 of 6 processes"] if flagged and many == 4 else [])
+
+
+def test_processes_that_drift_apart_are_in_a_steady_state():
+    """Three up and three down are noise."""
+    plan = a_plan()
+    samples = samples_of(plan)
+    for number, sample in enumerate(samples[key_of(plan, "mine")]):
+        sample.rounds_s = [0.002 * (1 + 0.03 * step * (-1) ** number) for step in range(-2, 3)]
+    assert cell_of(run_of(plan, samples), "mine").flags == []
+
+
+def test_a_control_that_fails_is_flagged():
+    """The cell of the control carries the flag with its figure; a control that holds 1 has none."""
+    plan = a_plan()
+    run = run_of(plan, samples_of(plan, SECONDS | {CONTROL: 0.011}))
+    assert cell_of(run, "numpy_vectorized", control=True).flags == ["A/A control: 0.909"]
+    assert cell_of(run, "numpy_vectorized").flags == []
+    assert cell_of(run_of(plan, samples_of(plan)), "numpy_vectorized", control=True).flags == []
+
+
+def test_threads_beyond_the_declared_are_flagged():
+    """What a worker found when it looked: a library with more threads, or a file that widened its own affinity."""
+    plan = a_plan()
+    samples = samples_of(plan)
+    for sample in samples[key_of(plan, "mine")]:
+        sample.threads_seen = {"processors": 1, "openblas": 1}
+    samples[key_of(plan, "mine")][2].threads_seen = {"processors": 2, "openblas": 8, "numba": 1}
+    flags = cell_of(run_of(plan, samples), "mine").flags
+    assert flags == ["more processors than declared: openblas 8, processors 2"]
+    assert flags[0].partition(":")[0] in FLAGS
+
+
+def block(index, threads=1, **sentinels):
+    return Block(
+        index=index, threads=threads, order=[], cells={}, hash_seed=1, padding_bytes=0, started="", sentinels=sentinels
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reason"),
+    [
+        (
+            (1.0, 1.02, 1.04, 1.06, 1.08),
+            "drift: from start to end the machine became 8% slower at memory (2 thread(s))",
+        ),
+        ((1.0, 0.98, 0.96, 0.93, 0.90), "10% faster at memory"),
+        ((1.0, 1.01, 1.02, 1.03, 1.04), None),
+        ((1.0, 1.0, 1.0, 1.0, 2.0), None),
+        ((1.0, 1.2, 0.9, 1.3, 1.0), None),  # a slope that may as well be none
+        ((1.0, 2.0), None),
+    ],
+)
+def test_a_drifting_sentinel_makes_the_run_unstable(seconds, reason):
+    """Over 5 % from the first look to the last, by thread count; one slow look is no drift."""
+    blocks = [block(i, 2, memory=[s], arithmetic=[1.0]) for i, s in enumerate(seconds)]
+    blocks += [block(i, 1, memory=[2.0]) for i in range(5)]
+    plan = a_plan()
+    run = assemble(plan, samples_of(plan), blocks, {case.key: "d" for case in plan.cases}, {}, "now", "gdbench", False)
+    assert run.stable is (reason is None)
+    assert (reason or "") in " ".join(run.reasons)
+
+
+def test_every_flag_has_its_line_of_advice():
+    """What assemble and the workers can say is explained, and nothing is explained that they never say."""
+    source = Path(assembling.__file__).read_text() + Path(assembling.__file__).with_name("cell.py").read_text()
+    said = set(re.findall(r"""(?:flags\.append\(f?|flags"\] = \[)"([^":{]+)""", source))
+    assert said == set(FLAGS)
 
 
 def test_what_never_ran():

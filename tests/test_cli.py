@@ -1,5 +1,6 @@
 """The verbs from outside: exit codes, JSON documents, and one clear line for bad input."""
 
+import getpass
 import json
 import os
 import re
@@ -39,7 +40,9 @@ BAD = [
     (["check", "--loud"], "--loud"),
     (["list", "stray"], "stray"),
     (["machine", "--nonsense"], "--nonsense"),
+    (["run", "--save-baseline", "../x"], "--save-baseline: found '../x'; allowed: up to 100 of A-Z"),
     (["report"], "RUN"),
+    (["compare"], "BASE"),
     (["measure"], "measure"),
 ]
 
@@ -88,17 +91,22 @@ def test_list(tmp_path):
 
 
 def test_machine(tmp_path):
-    """It names the processor and the BLAS kernel, reports a forced kernel, and says nothing of host or user."""
-    code, out, _ = gdbench("machine", "--json", cwd=tmp_path)
-    assert code == 0
+    """Processor, BLAS kernel and measured peaks; a forced kernel is told; nothing of host, user or folders."""
+    settings = {"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "7", "XLA_FLAGS": f"--x={tmp_path}"}
+    code, out, err = gdbench("machine", "--json", cwd=tmp_path, **settings)
+    assert (code, err) == (0, "")
     found = json.loads(out)
     assert found["cpu"]["logical_cores"] >= 1
     assert found["versions"]["numpy"]
-    assert not re.search(rf"\b{re.escape(os.uname().nodename)}\b", out)
-    forced = json.loads(gdbench("machine", "--json", cwd=tmp_path, OPENBLAS_CORETYPE="Haswell")[1])
-    assert forced["environment"]["OPENBLAS_CORETYPE"] == "Haswell"
-    assert any("OPENBLAS_CORETYPE" in warning for warning in forced["warnings"])
-    assert gdbench("machine", cwd=tmp_path)[0] == 0
+    assert [entry["threads"] for entry in found["peaks"]] == sorted({1, found["threads_available"]})
+    assert all(entry["read"] and entry["gflop_per_s"]["float64"] > 0 for entry in found["peaks"])
+    assert found["environment"]["OPENBLAS_CORETYPE"] == "Haswell"
+    assert any("OPENBLAS_CORETYPE" in warning for warning in found["warnings"])
+    if [entry["library"] for entry in found["blas"]] == ["openblas"]:
+        assert found["blas_forced"] is True
+    assert found["thread_settings"]["OMP_NUM_THREADS"] == "7"
+    for name in (os.uname().nodename, getpass.getuser(), tmp_path.name):
+        assert not re.search(rf"\b{re.escape(name)}\b", out)
 
 
 def test_check_exit_codes(tmp_path, fresh):
@@ -140,7 +148,7 @@ def test_help_and_version(tmp_path):
     """Both answer with 0 and name the verbs, and completion is offered."""
     code, out, _ = gdbench("--help", cwd=tmp_path)
     assert code == 0
-    for verb in ("list", "machine", "check", "run", "report"):
+    for verb in ("list", "machine", "check", "run", "report", "compare"):
         assert verb in out
     assert gdbench("--version", cwd=tmp_path)[:2] == (0, "0.1.0\n")
 

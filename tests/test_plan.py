@@ -12,17 +12,12 @@ import pytest
 from bench.measure import setup
 from bench.measure.plan import (
     BASELINE,
-    CELL_SHARE,
     CONTROL,
     PENGUINS,
     Backend,
     CellPlan,
     backend_of,
     block_plans,
-    calls_per_cell,
-    predict,
-    synthetic_cases,
-    too_long,
     worker_cell,
 )
 from bench.measure.setup import make_plan, new_folder
@@ -183,55 +178,6 @@ def test_the_plan_describes_itself():
     assert described["problems"] == [{"name": "synthetic", "n_samples": 100, "n_features": 3, "n_iter": 1000}]
     assert (described["mode"], described["blocks"], described["rounds"], described["seed"]) == ("quick", 3, 3, 5)
     assert (described["time_budget_s"], described["tol"]) == (90.0, 0.0)
-
-
-# Predictions
-
-
-def cell_of(n, max_iter=100):
-    (case,) = synthetic_cases([(n, 10)], 0, max_iter)
-    return CellPlan(MINE, False, case, "float64", 1)
-
-
-def test_predict_from_two_points():
-    """Two sizes give seconds = (a + b n d) times the iterations, whatever their iterations were."""
-
-    def seconds(cell):
-        return (2e-6 + 3e-9 * cell.case.n_samples * 10) * cell.case.max_iter
-
-    small, large, unknown = cell_of(1_000, 200), cell_of(10_000, 50), cell_of(1_000_000, 10)
-    known = [(small.case, seconds(small)), (large.case, seconds(large))]
-    assert predict(unknown, known) == pytest.approx(seconds(unknown))
-    assert predict(unknown, known[::-1]) == pytest.approx(seconds(unknown))
-
-
-def test_predict_from_none_and_one():
-    """Without a point there is no prediction; from one, the time grows in proportion to the size."""
-    assert predict(cell_of(1_000), []) is None
-    assert predict(cell_of(10_000), [(cell_of(100).case, 0.5)]) == pytest.approx(50)
-
-
-def test_predict_uses_the_nearest_two():
-    """A far smaller size, whose time is all overhead, does not lower what the two largest say."""
-    known = [(cell_of(10).case, 1.0), (cell_of(1_000).case, 1.0), (cell_of(10_000).case, 10.0)]
-    assert predict(cell_of(100_000), known) == pytest.approx(100, rel=0.01)
-
-
-def test_predict_from_times_that_fall():
-    """Noise that makes a larger size faster does not predict a negative or a shrinking time."""
-    known = [(cell_of(100).case, 2e-5), (cell_of(1_000).case, 1e-5)]
-    assert predict(cell_of(1_000_000), known) >= 1e-5
-
-
-def test_too_long():
-    """A cell may take a quarter of the budget over all blocks; the sentence holds the prediction and the share."""
-    plan = planned(time_budget="100s")
-    assert CELL_SHARE == 0.25
-    limit = 25 / (calls_per_cell(plan) * plan.blocks)
-    assert too_long(plan, limit * 0.999) is None
-    assert too_long(plan, 10.0) == (
-        "predicted 10 s a call, 480 s over 6 blocks; one cell may take 25 s, a quarter of the time budget"
-    )
 
 
 # Options

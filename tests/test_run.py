@@ -286,6 +286,87 @@ def test_a_compile_in_the_timed_region_fails(tmp_path, fresh):
     assert "inside the timed region" in cell.detail
 
 
+DIARY = """
+import json, os, time
+import numba
+COMPILED = []
+
+def note(event, n=0):
+    with open({path!r}, "a") as file:
+        affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+        threads = os.environ["OMP_NUM_THREADS"], os.environ["OPENBLAS_NUM_THREADS"], os.environ["NUMBA_NUM_THREADS"]
+        file.write(json.dumps([event, os.getpid(), n, affinity, threads]) + "\\n")
+
+note("import")
+"""
+
+
+@pytest.mark.slow
+def test_the_diary_of_a_backend(tmp_path, fresh):
+    """What a backend that keeps a diary saw: a process a block, in the planned order, with the declared threads; its
+    compiler before the timed calls, which in every process are equally many and last at least 10 ms a round."""
+    path = fresh(
+        "diary",
+        "    n = len(X)\n",
+        "    n = len(X)\n    note('fit', n)\n"
+        "    if not COMPILED:\n        numba.njit(lambda x: x + 1)(1)\n        COMPILED.append(note('compiled'))\n",
+    )
+    diary = tmp_path / "diary.jsonl"
+    path.write_text(path.read_text().replace("import math\n", "import math\n" + DIARY.format(path=str(diary)), 1))
+    out = tmp_path / "run"
+    sizes = ["--quick", "--no-report", "--size", "60x3", "200x3", "600x3", "--max-iter", "20"]
+    code, _, err = gdbench("run", *sizes, "-b", path, "--out", out, cwd=tmp_path)
+    assert code == 0, err
+    run, lines = load_run(out), [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
+    # Block order: the journal, written as each cell ends, is the plan.
+    assert [(line["block"], line["cell"]) for line in lines] == [
+        (block.index, cell) for block in run.blocks for worker in block.order for cell in block.cells[worker]
+    ]
+    events = [json.loads(line) for line in diary.read_text().splitlines()]
+    processes = list(dict.fromkeys(pid for _, pid, *_ in events))
+    assert len(processes) == 3
+    calls_of = {}
+    for block, pid in zip(run.blocks, processes, strict=True):
+        own = [event for event in events if event[1] == pid]
+        assert [name for name, *_ in own[:3]] == ["import", "fit", "compiled"]
+        assert [name for name, *_ in own].count("compiled") == 1
+        seen = list(dict.fromkeys(n for name, _, n, *_ in own if name == "fit"))
+        assert seen == [int(re.search(r"-(\d+)x3-", cell)[1]) for cell in block.cells["diary"]]
+        # Threads: set before the interpreter started, and found by the worker itself.
+        assert all(affinity in (None, 1) and threads == ["1"] * 3 for *_, affinity, threads in own)
+        assert set(block.threads_seen["diary"].values()) == {1}
+        for line in (line for line in lines if line["block"] == block.index and line["cell"].startswith("diary-")):
+            n = int(re.search(r"-(\d+)x3-", line["cell"])[1])
+            many = sum(name == "fit" and rows == n for name, _, rows, *_ in own)
+            calls_of.setdefault(n, []).append(many - (block.index == 0))  # the first worker is asked one thing more
+            assert many - (block.index == 0) == line["warmup_calls"] + 3 * line["calls"] + (line["calls"] > 1)
+            assert (line["compile_s"] > 0) is line["cold"]
+            assert line["first_call_s"] >= line["compile_s"]
+            assert max(line["rounds_s"]) < line["compile_s"] or not line["cold"]
+    assert sorted(calls_of) == [60, 200, 600]
+    assert all(len(set(many)) == 1 for many in calls_of.values())
+
+
+@pytest.mark.slow
+def test_a_compiler_does_not_poison_the_calibration(quick):
+    """The first call of a JIT is hundreds of later ones, and yet its rounds hold many calls, not the one that fits."""
+    for name in ("numba_jit", "jax_jit"):
+        lines = [json.loads(line) for line in (quick / "journal.jsonl").read_text().splitlines()]
+        (first,) = [s for s in lines if s["block"] == 0 and s["cell"].startswith(f"{name}-synthetic-100x10-")]
+        assert first["first_call_s"] > 10 * first["rounds_s"][0]
+        assert first["calls"] >= 3
+
+
+@pytest.mark.slow
+def test_the_machine_is_looked_at_in_every_block(quick):
+    """Both sentinels at the start of each block and after the last, and the peaks beside the machine's description."""
+    run = load_run(quick)
+    looks = [{kernel: len(seconds) for kernel, seconds in block.sentinels.items()} for block in run.blocks]
+    assert looks == [{"arithmetic": count, "memory": count} for count in (1, 1, 2)]
+    assert {entry["threads"] for entry in run.machine["peaks"]} >= {1}
+    assert all(set(block.threads_seen) == set(block.order) for block in run.blocks)
+
+
 @pytest.mark.slow
 def test_your_own_csv(tmp_path):
     """A CSV that was not made for it: semicolons, a quoted header, missing values counted aloud."""

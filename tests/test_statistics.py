@@ -1,12 +1,25 @@
-"""Intervals and ratios: known ranks, coverage by simulation, pairing, and lines through points."""
+"""Intervals, ratios, changes: known ranks and values, brute force, pairing, and lines through points."""
 
+import itertools
 import math
 import random
+import statistics
 
 import numpy as np
 import pytest
 
-from bench.statistics import median_interval, outliers, speedup, spread, straight_line
+from bench.statistics import (
+    Interval,
+    change,
+    hodges_lehmann,
+    holm,
+    mann_whitney,
+    median_interval,
+    outliers,
+    speedup,
+    spread,
+    straight_line,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,25 +55,6 @@ def test_the_interval_is_the_shortest_that_covers():
             return 1 - 2 * sum(math.comb(count, k) for k in range(rank)) / 2**count
 
         assert coverage(rank) >= 0.95 > coverage(rank + 1)
-
-
-DISTRIBUTIONS = {  # how to draw, and the true median
-    "normal": (lambda rng, shape: rng.normal(10, 2, shape), 10.0),
-    "lognormal": (lambda rng, shape: rng.lognormal(0, 1.5, shape), 1.0),
-    # 30 % in [0, 1] and 70 % in [10, 11]: half of all lies below 10 + 2/7.
-    "bimodal": (lambda rng, shape: np.where(rng.random(shape) < 0.3, 0, 10) + rng.random(shape), 10 + 2 / 7),
-}
-
-
-@pytest.mark.parametrize("count", [6, 10, 20])
-@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
-def test_coverage(distribution, count):
-    """In 2000 seeded trials the true median lies inside in 95 % or more, up to the error of the simulation itself."""
-    draw, true = DISTRIBUTIONS[distribution]
-    trials = draw(np.random.default_rng(count), (2000, count))
-    intervals = [median_interval(list(samples)) for samples in trials]
-    covered = np.mean([low <= true <= high for _, low, high in intervals])
-    assert covered >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / 2000)
 
 
 # Speed-ups
@@ -101,6 +95,131 @@ def test_no_common_block_has_no_speedup():
 def test_ratios_are_not_averaged_arithmetically():
     """Twice as fast in one block and half as fast in the other is neither."""
     assert speedup([2.0, 1.0], [1.0, 2.0]).median == pytest.approx(1)
+
+
+# Two runs
+
+
+def orders(m, n):
+    """The Mann-Whitney U of each of the C(m + n, m) ways in which m and n different numbers can be mixed."""
+    for places in itertools.combinations(range(m + n), m):
+        yield sum(place - below for below, place in enumerate(places))
+
+
+SAMPLES = [(4, 4), (4, 7), (7, 4), (5, 6), (6, 6), (3, 9)]
+
+
+@pytest.mark.parametrize(("m", "n"), SAMPLES)
+def test_mann_whitney_counts_orders(m, n):
+    """The p of two samples is the share of all orders that are as uneven, on either side; a scale changes nothing."""
+    rng = np.random.default_rng(m * 10 + n)
+    everything = list(orders(m, n))
+    for _ in range(20):
+        base, new = rng.normal(size=m), rng.normal(0.8, size=n)
+        u = sum(a > b for a in base for b in new)
+        p = min(1, 2 * sum(other <= min(u, m * n - u) for other in everything) / len(everything))
+        assert mann_whitney(base, new) == pytest.approx(p)
+        assert mann_whitney(np.exp(base), np.exp(new)) == pytest.approx(p)
+        assert mann_whitney(new, base) == pytest.approx(p)
+
+
+def test_mann_whitney_of_ten_is_exact():
+    """Ten and ten that do not overlap: 2 of 184 756 orders. SciPy on its own would approximate, 17 times larger."""
+    base, new = list(range(10)), list(range(10, 20))
+    assert mann_whitney(base, new) == pytest.approx(2 / 184_756)
+
+
+def test_equal_samples_never_make_a_change_easier():
+    """With ties the p is approximate, and it is finite and no smaller than the exact one beside it."""
+    assert mann_whitney([1.0] * 10, [1.0] * 10) == 1
+    base, new = [1.0] * 5 + [2.0] * 5, [3.0] * 10
+    assert 2 / 184_756 < mann_whitney(base, new) < 0.002
+    assert mann_whitney([1, 2, 3, 4], [4, 5, 6, 7]) > mann_whitney([1, 2, 3, 4], [4.1, 5, 6, 7])
+
+
+@pytest.mark.parametrize(("m", "n"), SAMPLES)
+def test_the_shift_and_its_interval_by_brute_force(m, n):
+    """The estimate is the median of all pairwise differences; the ends are the shifts that the test just accepts."""
+    rng = np.random.default_rng(m + n)
+    everything = sorted(orders(m, n))
+    for _ in range(20):
+        base, new = rng.normal(size=m), rng.normal(0.5, 2, size=n)
+        differences = sorted(b - a for a in base for b in new)
+        found = hodges_lehmann(base, new)
+        assert found.median == pytest.approx(statistics.median(differences))
+        # A shift just inside an end is accepted at 5 %, one just outside is not.
+        ends = [(found.low - 1e-9, found.low + 1e-9), (found.high + 1e-9, found.high - 1e-9)]
+        for outside, inside in ends:
+            assert mann_whitney(base, new - inside) >= 0.05 > mann_whitney(base, new - outside)
+        rank = differences.index(found.low)
+        assert differences.index(found.high) == m * n - 1 - rank
+        left_out = sum(u <= rank for u in everything) / len(everything)
+        assert left_out < 0.025 <= sum(u <= rank + 1 for u in everything) / len(everything)
+
+
+@pytest.mark.parametrize(
+    ("m", "n", "left_out"), [(4, 4, 0), (5, 5, 2), (6, 6, 5), (8, 8, 13), (10, 10, 23), (10, 15, 39), (20, 20, 127)]
+)
+def test_the_ranks_are_those_of_published_tables(m, n, left_out):
+    """The interval leaves out as many differences at each end as the tables give for U at 5 %, two-sided."""
+    # One huge step per sample makes every difference its own rank.
+    base, new = [-k * 1000.0 for k in range(m)], [float(k) for k in range(n)]
+    differences = sorted(b - a for a in base for b in new)
+    assert hodges_lehmann(base, new) == (
+        pytest.approx(statistics.median(differences)),
+        differences[left_out],
+        differences[-left_out - 1],
+    )
+
+
+def test_a_shift_is_found_and_turned_around():
+    """Adding 3 to everything is a shift of 3 with an interval of a point's width; the other way round it is -3."""
+    base = [0.1, 0.4, 0.2, 0.9, 0.5, 0.7]
+    new = [x + 3 for x in base]
+    there, back = hodges_lehmann(base, new), hodges_lehmann(new, base)
+    assert there.median == pytest.approx(3)
+    assert there == pytest.approx((-back.median, -back.high, -back.low))
+
+
+def test_too_few_samples_have_a_shift_and_no_interval():
+    """Three and three: one of 20 orders is already 5 %."""
+    assert hodges_lehmann([1, 2, 3], [11, 12, 13]) == (10, None, None)
+    with pytest.raises(ValueError, match="samples: found 0 and 1; allowed: at least one each"):
+        hodges_lehmann([], [1.0])
+
+
+def test_holm():
+    """Known values: in order of size times 4, 3, 2 and 1, never below a smaller one, never above 1, in the given order."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1, 1]
+    assert holm([0.02, 0.02, 0.02]) == pytest.approx([0.06, 0.06, 0.06])
+    assert holm([0.3]) == [0.3]
+    assert holm([]) == []
+
+
+def test_holm_keeps_the_chance_of_any_false_claim():
+    """Of 2000 families of ten true hypotheses at most 5 % have any adjusted p below 0.05."""
+    rng = np.random.default_rng(0)
+    false = np.mean([min(holm(rng.random(10))) < 0.05 for _ in range(2000)])
+    assert 0.03 < false <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "verdict"),
+    [
+        (0.021, 0.1, 0.0019, "slower"),
+        (-0.1, -0.021, 0.0019, "faster"),
+        (0.019, 0.1, 0.0019, "unchanged"),
+        (-0.1, -0.019, 0.0019, "unchanged"),
+        (0.021, 0.1, 0.002, "unchanged"),
+        (-0.1, 0.1, 0.0, "unchanged"),
+        (0.02, 0.1, 0.0, "unchanged"),
+        (None, None, 0.0, "unchanged"),
+    ],
+)
+def test_a_change_needs_both(low, high, p, verdict):
+    """An adjusted p below 0.002, and an interval wholly beyond the threshold of 0.02, its end not in it."""
+    assert change(Interval(0.05, low, high), p, 0.02) == verdict
 
 
 # Spread and outliers

@@ -2,17 +2,20 @@
 
 import math
 import shlex
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from bench.measure.plan import BASELINE, CELL_SHARE, CellPlan, Plan, calls_per_cell
+from bench.measure.budget import calls_per_cell
+from bench.measure.plan import BASELINE, CELL_SHARE, CellPlan, Plan
 from bench.records import Block, Cell, CellSample, Ledger, ProblemId, Run, Speedup, worst
-from bench.statistics import holds_one, median_interval, outliers, speedup, spread
+from bench.statistics import holds_one, median_interval, outliers, speedup, spread, trend
 
 BASELINES = ("python_loops", BASELINE)
 NOISY = 0.10  # interquartile range over median of the process medians
 TWIN_TOLERANCE = 0.02  # how far the A/A control may be off
 TWIN_RANGE = 1.6  # upper over lower end of the control's interval: wider, and it would see nothing
+DRIFT = 0.05  # of the rounds of a process, or of a sentinel over the run: change from first to last
 DOUBTFUL_SHARE = 0.25  # of the cells, noisy or without their processor, that a run may have
 ENOUGH_CPU = 0.9  # CPU time over wall time of one thread
 EXTRA_CPU = 1.15  # CPU time over wall time, per declared thread
@@ -38,7 +41,7 @@ def assemble(
         if found.median_s is not None:
             _compare(found, cell, by_id, times, samples)
         cells.append(found)
-    reasons = _reasons(cells)
+    reasons = _reasons(cells) + _drifts(blocks)
     if interrupted:
         reasons.insert(0, "interrupted: not every block was run")
     return Run(
@@ -127,11 +130,27 @@ def _steady(found: Cell, samples: list[CellSample], times: list[float]) -> None:
         found.flags.append(f"noisy: {spread(times):.0%}")
     if len(times) > 3 and (count := outliers(times)):
         found.flags.append(f"outliers: {count} of {len(times)}")
+    directions = [_direction(sample.rounds_s) for sample in good]
+    if (alike := max(directions.count(1), directions.count(-1))) > len(directions) / 2:
+        found.flags.append(f"no steady state: {alike} of {len(directions)} processes")
+    extra = {name: n for sample in good for name, n in sample.threads_seen.items() if n > found.threads}
+    if extra:
+        found.flags.append(f"more processors than declared: {', '.join(f'{k} {n}' for k, n in sorted(extra.items()))}")
     if found.cpu_over_wall is not None and found.cpu_over_wall > EXTRA_CPU * found.threads:
         found.flags.append(f"more processors than declared: {found.cpu_over_wall:.2f}")
     # With several threads a backend may have parts in which one of them has nothing to do.
     if found.cpu_over_wall is not None and found.threads == 1 and found.cpu_over_wall < ENOUGH_CPU:
         found.flags.append(f"waited for its processor: {found.cpu_over_wall:.2f}")
+
+
+def _direction(rounds: list[float]) -> int:
+    """1 where the rounds of a process grow slower by more than noise, -1 where they grow faster, else 0."""
+    change = trend(rounds).median if len(rounds) > 2 else 0.0
+    if abs(change) <= DRIFT:
+        return 0
+    # Of three or four rounds any slope can come by chance, so all of their steps must agree.
+    steps = [(after - before) * change > 0 for before, after in pairwise(rounds)]
+    return int(math.copysign(1, change)) if len(rounds) > 4 or all(steps) else 0
 
 
 def _ledger(samples: list[CellSample]) -> Ledger:
@@ -160,6 +179,8 @@ def _compare(found: Cell, cell: CellPlan, by_id: dict[str, CellPlan], times, sam
         )
         if other is not None and (ratio := speedup(times[other.id], times[cell.id])):
             found.speedup.append(Speedup(name, *ratio))
+            if cell.control and name == BASELINE and _apart(found.speedup[-1]):
+                found.flags.append(f"A/A control: {ratio.median:.3f}")
             if name == BASELINE and not cell.control:
                 found.ledger = _pays_back(found, _ledger(samples[other.id]), times[other.id], found.speedup[-1])
 
@@ -209,6 +230,26 @@ def _reasons(cells: list[Cell]) -> list[str]:
     if len(doubtful) > DOUBTFUL_SHARE * len(timed):
         told = f"{len(doubtful)} of {len(timed)} cells are noisy or waited for their processor"
         reasons.append(f"{told}; close other programs")
+    return reasons
+
+
+def _drifts(blocks: list[Block]) -> list[str]:
+    """Where the machine itself became slower or faster while the run went on, as its sentinels saw it."""
+    reasons = []
+    for threads in sorted({block.threads for block in blocks}):
+        seen: dict[str, list[float]] = {}
+        for block in blocks:
+            for kernel, seconds in block.sentinels.items() if block.threads == threads else ():
+                seen.setdefault(kernel, []).extend(seconds)
+        for kernel, seconds in seen.items():
+            change, low, high = trend(seconds) if len(seconds) > 2 else (0.0, None, None)
+            # As with the control, each sign alone gives false alarms: two looks at memory differ by percents.
+            if abs(change) > DRIFT and low is not None and high is not None and low * high > 0:
+                slower = "slower" if change > 0 else "faster"
+                reasons.append(
+                    f"drift: from start to end the machine became {abs(change):.0%} {slower} at {kernel}"
+                    f" ({threads} thread(s)); run again when it is quiet"
+                )
     return reasons
 
 

@@ -5,6 +5,7 @@ judged after it.
 """
 
 import contextlib
+import os
 import sys
 import time
 from collections import deque
@@ -118,7 +119,7 @@ def _measure(backend, cell, orders, folder, benchmark, ask, found) -> None:
         raise RuntimeError(f"the clock stands still or runs back: rounds took {rounds} s")
     if compiler.events != compiled:
         raise RuntimeError(f"{compiler.events - compiled} compilation(s) inside the timed region")
-    found["cpu_over_wall"] = cpu / wall
+    found |= {"cpu_over_wall": cpu / wall if wall > 0 else None, "threads_seen": threads_seen()}
     if reset and before is not None and (peak := memory("VmHWM")) is not None:
         found["peak_bytes"] = max(0, peak - before)
 
@@ -151,6 +152,20 @@ def _judge_prefixes(backend, X, y, beta0, known, dtype: str) -> None:
         native = backend.prepare(X[:rows].copy(), y[:rows].copy(), beta0.copy())
         with told(f"on the first {min(len(X), rows)} rows"):
             judge(*arrays(backend, backend.fit(*native, some_rate, K, 0.0)), expected, dtype)
+
+
+def threads_seen() -> dict[str, int]:
+    """How many processors this process may use, and how many threads each loaded library has given itself."""
+    from threadpoolctl import threadpool_info
+
+    found: dict[str, int] = {}
+    if hasattr(os, "sched_getaffinity"):
+        found["processors"] = len(os.sched_getaffinity(0))
+    for pool in threadpool_info():
+        found[pool["internal_api"]] = max(found.get(pool["internal_api"], 0), pool["num_threads"])
+    if "numba" in sys.modules:
+        found["numba"] = sys.modules["numba"].config.NUMBA_NUM_THREADS  # asking for its pool would start it
+    return found
 
 
 class CompileWatch:

@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 
 from bench import machine, process
+from bench.measure import budget
 from bench.measure.assemble import assemble
-from bench.measure.plan import CELL_SHARE, BlockPlan, Case, CellPlan, Plan, block_plans, predict, too_long, worker_cell
+from bench.measure.plan import CELL_SHARE, BlockPlan, Case, CellPlan, Plan, block_plans, worker_cell
 from bench.records import Block, CellSample, Journal, Run, Status, save_run
 
 STAGE_DEADLINE_S = 300.0
@@ -54,11 +55,14 @@ def execute(
     described = machine.describe()
     interrupted = False
     digests: dict[str, str] = {}
+    begun = time.monotonic()
     try:
-        on_progress(Progress(0, 0, None, "preparing data and references"))
+        on_progress(Progress(0, 0, plan.predicted_s, "measuring the machine"))
+        described["peaks"] = machine.peaks(quick=plan.mode == "quick")
+        on_progress(Progress(0, 0, plan.predicted_s, "preparing data and references"))
         digests = _stage(plan, scratch)
         planned = block_plans(plan)
-        begun, done = time.monotonic(), 0
+        started_blocks, done = time.monotonic(), 0
         total = sum(len(cells) for block in planned for _, cells in block.order)
         for block in planned:
             record = Block(
@@ -72,13 +76,20 @@ def execute(
             )
             blocks.append(record)
             started = time.monotonic()
+            if block.index == 1 and block.threads == plan.threads[0]:
+                running.replan(blocks, time.monotonic() - begun)
+            _look(record)
             for worker, cells in block.order:
-                # All blocks hold the same cells, so this is exact at their ends and fair in between.
-                elapsed = time.monotonic() - begun
-                left = elapsed / done * (total - done) if done else None
+                # All blocks hold the same cells, so this is exact at their ends; the first one has only the prediction.
+                now = time.monotonic()
+                left = (now - started_blocks) / done * (total - done) if block.index else None
+                if left is None and plan.predicted_s is not None:
+                    left = max(0.0, plan.predicted_s - (now - begun)) or None
                 on_progress(Progress(done, total, left, f"block {block.index + 1} of {plan.blocks}: {worker}"))
-                running.worker(block, worker, cells)
+                record.threads_seen[worker] = running.worker(block, worker, cells)
                 done += len(cells)
+            if block.index == plan.blocks - 1:
+                _look(record)
             record.seconds = time.monotonic() - started
         on_progress(Progress(total, total, 0.0, "done"))
     except KeyboardInterrupt:
@@ -89,6 +100,12 @@ def execute(
     run = assemble(plan, running.samples, blocks, digests, described, created, command, interrupted)
     save_run(folder, run)
     return run
+
+
+def _look(block: Block) -> None:
+    """Time the two sentinels: kernels that never change, so that where they do, the machine has."""
+    for kernel, seconds in machine.sentinels(block.threads).items():
+        block.sentinels.setdefault(kernel, []).append(seconds)
 
 
 def _stage(plan: Plan, scratch: Path) -> dict[str, str]:
@@ -122,7 +139,8 @@ class _Running:
     """A run in progress, and what is known so far.
 
     samples: by cell id, one a block. counts: the frozen calls and warm-up calls, by CellPlan.twin. dropped:
-    cells that are not tried again, because a block found them skipped, wrong, failed ...
+    cells that are not tried again, because a block found them skipped, wrong, failed ... left_out: cells that
+    would not fit the time budget.
     """
 
     plan: Plan
@@ -132,14 +150,31 @@ class _Running:
     samples: dict[str, list[CellSample]] = field(default_factory=dict)
     counts: dict[tuple, dict[str, int]] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.left_out = budget.foresee(self.plan)[1]
+
+    def replan(self, blocks: list[Block], spent_s: float) -> None:
+        """After the first blocks: leave out what does not fit the user's budget, now that the costs are known."""
+        if not self.plan.budget_given:
+            return
+        first = [sample for samples in self.samples.values() for sample in samples if sample.status == "ok"]
+        costs = {sample.cell: sample.cost_s or 0.0 for sample in first}
+        overhead_s = max(0.0, sum(block.seconds or 0.0 for block in blocks) - sum(costs.values()))
+        limit_s = self.plan.budget_s - spent_s - budget.REPORT_S
+        self.left_out |= budget.cut(self.plan, costs, overhead_s, self.plan.blocks - 1, limit_s)
 
     @property
     def deadline_s(self) -> float:
         """Without an answer: a worker answers when a cell begins, after its first call, and when it ends."""
         return START_ALLOWANCE_S + CELL_SHARE * self.plan.budget_s
 
-    def worker(self, block: BlockPlan, name: str, cells: tuple[CellPlan, ...]) -> None:
-        """All cells of one backend in one fresh process; after a crash, the cells left in another one."""
+    def worker(self, block: BlockPlan, name: str, cells: tuple[CellPlan, ...]) -> dict[str, int]:
+        """All cells of one backend in one fresh process; after a crash, the cells left in another one.
+
+        Returns the most threads that its processes found themselves with, by library.
+        """
         left = [cell for cell in cells if cell.id not in self.dropped]
         attempt = 0
         while left:
@@ -159,6 +194,12 @@ class _Running:
                 elif outcome.timed_out and cell.case.size >= died_in.case.size:
                     self.record(cell, block, status="skipped", detail="not tried: a smaller size ran into its deadline")
             left = [cell for cell in left if cell.id not in self.dropped]
+        seen: dict[str, int] = {}
+        for cell in cells:
+            for sample in self.samples.get(cell.id, []):
+                if sample.block == block.index:
+                    seen = {key: max(seen.get(key, 0), count) for key, count in (seen | sample.threads_seen).items()}
+        return seen
 
     def record(self, cell: CellPlan, block: BlockPlan, **found: Any) -> None:
         """On disk first, then in memory. Raises ValueError where it is no sample."""
@@ -189,7 +230,7 @@ class _Running:
                     self.record(cell, block, status="skipped", detail=orders["detail"], predicted_s=orders["seconds"])
                 return orders
             if event == "call" and cell is not None and cell is current:
-                reason = too_long(self.plan, message["seconds"])
+                reason = budget.too_long(self.plan, message["seconds"])
                 return {"run": reason is None, "detail": reason}
             sample = message.get("sample")
             if event != "cell" or current is None or not isinstance(sample, dict):
@@ -237,9 +278,13 @@ class _Running:
     def orders(self, cell: CellPlan) -> dict[str, Any]:
         """What the worker shall do with a cell: run it, with which counts, or leave it and why."""
         counts = self.counts.get(cell.twin)
+        if cell.id in self.left_out:
+            own = [median(sample.rounds_s) for sample in self.samples.get(cell.id, []) if sample.rounds_s]
+            call_s = own[0] if own else budget.predict(cell, self.known_calls(cell)) or budget.guess(cell)
+            return {"run": False, "detail": budget.left_out(self.plan), "seconds": call_s}
         if counts is None:
-            predicted = predict(cell, self.known_calls(cell))
-            if predicted is not None and (reason := too_long(self.plan, predicted)):
+            predicted = budget.predict(cell, self.known_calls(cell))
+            if predicted is not None and (reason := budget.too_long(self.plan, predicted)):
                 return {"run": False, "detail": reason, "seconds": predicted}
         return {"run": True, **(counts or {"calls": None, "warmup_calls": None})}
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.statistics import straight_line
-
 BASELINE = "numpy_vectorized"
 CONTROL = f"{BASELINE} (control)"
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
@@ -101,7 +99,7 @@ class BlockPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run before it starts. budget_s: wall seconds meant for the whole run."""
+    """A run before it starts. budget_s: wall seconds meant for the whole run; predicted_s: what it will take."""
 
     backends: tuple[Backend, ...]
     cases: tuple[Case, ...]
@@ -113,6 +111,7 @@ class Plan:
     budget_s: float
     mode: str  # "quick", "default" or "full"
     budget_given: bool = False  # by the user, instead of the mode's
+    predicted_s: float | None = None
 
     @property
     def cells(self) -> list[CellPlan]:
@@ -141,6 +140,7 @@ class Plan:
             "rounds": self.rounds,
             "seed": self.seed,
             "time_budget_s": self.budget_s,
+            "predicted_s": self.predicted_s,
             "cell_share_of_budget": CELL_SHARE,
             "min_round_s": MIN_ROUND_S,
             "warmup": {"min_calls": WARMUP_CALLS, "min_s": WARMUP_S, "first_call_counts": True},
@@ -209,36 +209,6 @@ def _ordered(cells: list[CellPlan], block: int, rng: random.Random) -> list[Cell
     rest = [cell for cell in ascending if cell is not first]
     rng.shuffle(rest)
     return [first, *rest]
-
-
-def predict(cell: CellPlan, known: list[tuple[Case, float]]) -> float | None:
-    """Seconds of one call of `cell`, from calls of the same backend on other cases; None where none is known.
-
-    The two nearest sizes below fit seconds per iteration = a + b n d: small sizes show the overhead of a
-    call, and far smaller ones than the next would let its error grow.
-    """
-    points = sorted((case.size, seconds / max(case.max_iter, 1)) for case, seconds in known)[-2:]
-    if not points:
-        return None
-    a, b = straight_line([size for size, _ in points], [seconds for _, seconds in points])
-    return (a + b * cell.case.size) * max(cell.case.max_iter, 1)
-
-
-def calls_per_cell(plan: Plan) -> int:
-    """Calls that a slow cell makes in one worker: warm-up with the first call in it, then one a round."""
-    return WARMUP_CALLS + plan.rounds
-
-
-def too_long(plan: Plan, predicted_s: float) -> str | None:
-    """Why a cell with calls of this length is skipped, None where it fits its share of the budget."""
-    whole = predicted_s * calls_per_cell(plan) * plan.blocks
-    share = CELL_SHARE * plan.budget_s
-    if whole <= share:
-        return None
-    return (
-        f"predicted {predicted_s:.3g} s a call, {whole:.3g} s over {plan.blocks} blocks;"
-        f" one cell may take {share:.3g} s, a quarter of the time budget"
-    )
 
 
 def worker_cell(cell: CellPlan, rounds: int) -> dict[str, Any]:

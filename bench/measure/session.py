@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backends import names
-from bench.measure import plan
+from bench.measure import budget, plan
 from bench.measure.stage import stage
 
 ROUNDS = 5
@@ -49,7 +49,7 @@ class Talk:
             return {}
         if event == "start":
             planned = self._cells[cell]
-            seconds = plan.predict(planned, self._known.get(planned.backend.name, []))
+            seconds = budget.predict(planned, self._known.get(planned.backend.name, []))
         if seconds is not None and seconds > LONGEST_CALL_S:
             return {"run": False, "detail": f"a call takes about {seconds:.2g} s; gdbench run measures it"}
         return {"run": True, "calls": None, "warmup_calls": None}

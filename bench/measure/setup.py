@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from bench import machine, process
+from bench.measure.budget import announce, foresee
 from bench.measure.plan import (
     N_FEATURES,
     PENGUINS,
@@ -78,7 +79,7 @@ def make_plan(
         mode=mode,
         budget_given=time_budget is not None,
     )
-    return plan, notes
+    return replace(plan, predicted_s=round(foresee(plan)[0], 1)), [*notes, announce(plan)]
 
 
 def new_folder(out: str | None) -> Path:

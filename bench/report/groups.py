@@ -32,7 +32,7 @@ class Group(NamedTuple):
 
     @property
     def title(self) -> str:
-        return f"{text.clean(self.dtype, 20)}, {text.number_of(self.threads, 'thread')}"
+        return title(self.dtype, self.threads)
 
 
 class Key(NamedTuple):
@@ -47,7 +47,7 @@ class Key(NamedTuple):
 def groups(run: Run) -> list[Group]:
     """The groups of a run: float64 first, then by threads; cells by problem, then in reading order."""
     keys = sorted({(c.dtype, c.threads) for c in run.cells}, key=lambda k: (k[0] != "float64", k))
-    cells = sorted(run.cells, key=lambda c: (key(c), _reading_order(c.backend)))
+    cells = sorted(run.cells, key=lambda c: (key(c), reading_order(c.backend)))
     found = []
     for dtype, threads in keys:
         own = [c for c in cells if (c.dtype, c.threads) == (dtype, threads)]
@@ -57,13 +57,18 @@ def groups(run: Run) -> list[Group]:
     return found
 
 
+def title(dtype: str, threads: int) -> str:
+    """float64, 1 thread"""
+    return f"{text.clean(dtype, 20)}, {text.number_of(threads, 'thread')}"
+
+
 def key(cell: Cell) -> Key:
     return Key(cell.n_samples, cell.n_features, cell.problem.name, cell.problem.digest)
 
 
 def backends(cells: Iterable[Cell]) -> list[str]:
     """Their names in reading order, the core ones first."""
-    return sorted({cell.backend for cell in cells}, key=_reading_order)
+    return sorted({cell.backend for cell in cells}, key=reading_order)
 
 
 def problem_label(problem: Key | Cell) -> str:
@@ -135,5 +140,6 @@ def dig(data: Any, *path: str) -> Any:
     return data
 
 
-def _reading_order(backend: str) -> tuple[int, str]:
+def reading_order(backend: str) -> tuple[int, str]:
+    """Sorts the core backends as they are read, and the others after them by name."""
     return (CORE.index(backend) if backend in CORE else len(CORE)), backend

@@ -4,7 +4,6 @@ Pictures are images with data addresses: their ids cannot clash, and on a dark p
 """
 
 import base64
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.records import Run
@@ -13,6 +12,7 @@ from bench.report.answer import answer
 from bench.report.figures import Drawing
 from bench.report.figures import stem as stem_of
 from bench.report.groups import Group, groups
+from bench.report.template import render
 
 # Of pictures in the page; the whole stays under 3 MB. Later ones are named as files beside it.
 BUDGET = 2_400_000
@@ -51,8 +51,6 @@ class Section(NamedTuple):
 
 def html(run: Run, drawings: dict[str, tuple[Drawing, bytes]]) -> str:
     """The page. drawings: file stem -> (drawing, its SVG), all groups in order."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     room = BUDGET
     sections = []
     for group in groups(run):
@@ -65,14 +63,8 @@ def html(run: Run, drawings: dict[str, tuple[Drawing, bytes]]) -> str:
                 room -= len(source) if fits else 0
                 pictures.append(Picture(LEADS[figure], stem, source if fits else None, drawing))
         sections.append(_section(run, group, pictures))
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2").render(
+    return render(
+        "page.html.j2",
         answer=sections[0].answer if sections else "The run holds no cell.",
         stable=run.stable,
         trust=tables.trust(run),
@@ -92,22 +84,8 @@ def flat(data: dict[str, Any]) -> list[tuple[str, str]]:
         if isinstance(value, dict) and value:
             rows += [(f"{label} · {inner}", words) for inner, words in flat(value)]
         else:
-            rows.append((label, _words(value)))
+            rows.append((label, text.words(value)))
     return rows
-
-
-def _words(value: Any) -> str:
-    if value is None:
-        return "not known"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return text.count(value)
-    if isinstance(value, dict):
-        return ", ".join(f"{text.clean(str(k), 60)} {_words(v)}" for k, v in value.items()) or "none"
-    if isinstance(value, list):
-        return ("; " if any(isinstance(v, dict) for v in value) else ", ").join(map(_words, value)) or "none"
-    return text.clean(str(value), 400)
 
 
 def _section(run: Run, group: Group, pictures: list[Picture]) -> Section:

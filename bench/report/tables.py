@@ -1,8 +1,9 @@
 """The tables of a run: rows as plain text made once, shown in a terminal or in Markdown."""
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.records import FLAGS, Cell, Run
@@ -24,7 +25,7 @@ from bench.report.groups import (
     speedup,
     time,
 )
-from bench.statistics import holds_one
+from bench.statistics import holds_one, outliers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 NONE = "–"
 FEW = "A figure without brackets has no interval: too few processes (fewer than 6 define none)."
 COLD = {"import_s": "import", "prepare_s": "prepare", "compile_s": "compile", "first_call_s": "first call"}
+STEADY = ("later call", "peak memory", "CPU / wall")
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,21 @@ def times(cells: list[Cell], title: str) -> Table:
 
 
 def cold_costs(cells: list[Cell], title: str) -> Table:
-    """One row per problem and backend with a time: its costs besides the steady state, and when they pay back."""
+    """One row per problem and backend with a time: what it costs besides its iterations, and when that pays."""
     rows = [
-        (problem_label(c), name(c), *(seconds_text(getattr(c.ledger, part)) for part in COLD), pays_back(c))
+        (
+            problem_label(c),
+            name(c),
+            *(seconds_text(getattr(c.ledger, part)) for part in COLD),
+            seconds_text(c.median_s),
+            NONE if c.peak_bytes is None else text.memory(c.peak_bytes),
+            NONE if c.cpu_over_wall is None else text.significant(c.cpu_over_wall),
+            pays_back(c),
+        )
         for c in cells
         if time(c)
     ]
-    return Table(title, ("problem", "backend", *COLD.values(), "pays back after"), rows)
+    return Table(title, ("problem", "backend", *COLD.values(), *STEADY, "pays back after"), rows)
 
 
 def errors(cells: list[Cell], title: str) -> Table:
@@ -112,7 +122,11 @@ def pays_back(cell: Cell) -> str:
         if found and holds_one(found.ci_low, found.ci_high):
             return "tied"
         return "baseline" if cell.backend == BASELINE else "unknown"
-    return "never" if calls == "never" else text.number_of(calls, "call")
+    return (
+        "never"
+        if calls == "never"
+        else f"{text.number_of(calls, 'call')}, {text.count(calls * cell.n_iter)} iterations"
+    )
 
 
 def share_of_bound(cell: Cell) -> str:
@@ -126,12 +140,16 @@ def plan_line(run: Run, group: Group) -> str:
     """How often and in what all of it was measured, as the cells and the plan say."""
     blocks = run.plan.get("blocks")
     parts = [group.title]
+    parts.append(f"n: {text.span(c.n_samples for c in group.cells)}, d: {text.span(c.n_features for c in group.cells)}")
     if isinstance(blocks, int):
         parts.append(text.number_of(blocks, "process"))
     parts.append(f"rounds a process: {text.span(c.rounds for c in group.cells)}")
     calls = text.span(c.calls for c in group.cells if c.calls is not None)
     parts += [f"calls a round: {calls}"] if calls else []
     parts.append(f"iterations a call: {text.span(c.n_iter for c in group.cells)}")
+    known = [[s for s in c.samples_s if s is not None] for c in group.cells if time(c)]
+    found = sum(outliers(samples) for samples in known if len(samples) > 3)
+    parts.append(f"outliers: {text.count(found)} of {text.number_of(sum(map(len, known)), 'sample')}, none dropped")
     return "; ".join(parts)
 
 
@@ -236,12 +254,7 @@ def markdown_table(table: Table) -> str:
 
 def print_run(run: Run, console: "Console") -> None:
     """Print the answer and every table; nothing is wider than 80 columns unless the console is."""
-    from rich.text import Text
-
-    def say(words: str, style: str = "") -> None:
-        # Rich would break a line inside 1 000 000: to it a no-break space is a space.
-        console.print(Text(textwrap.fill(words, console.width), style=style), soft_wrap=True)
-
+    say = partial(say_on, console)
     found = groups(run)
     say(answer(found[0]) if found else "The run holds no cell.", "bold")
     say(trust(run), "" if run.stable else "bold yellow")
@@ -253,9 +266,17 @@ def print_run(run: Run, console: "Console") -> None:
         _print_group(group, console, say)
 
 
+def say_on(console: "Console", words: str, style: str = "") -> None:
+    """Print a sentence, broken at the width of the console."""
+    from rich.text import Text
+
+    # Rich would break a line inside 1 000 000: to it a no-break space is a space.
+    console.print(Text(textwrap.fill(words, console.width), style=style), soft_wrap=True)
+
+
 def _print_group(group: Group, console: "Console", say: Callable[..., None]) -> None:
     if group.ranked:
-        console.print(_rich(_terminal_times(group.ranked)))
+        console.print(rich_table(_terminal_times(group.ranked)))
     if lacks_intervals(group.cells):
         say(FEW, "dim")
     control = control_line(group)
@@ -264,17 +285,18 @@ def _print_group(group: Group, console: "Console", say: Callable[..., None]) -> 
     if group.others:
         say("")
         say("Another algorithm: same iterates, other arithmetic, not ranked")
-        console.print(_rich(_terminal_times(group.others)))
+        console.print(rich_table(_terminal_times(group.others)))
     problem = cold_problem(group.ranked + group.others)
     if problem is not None:
         say("")
         say(f"Cold cost at {problem_label(problem)}")
-        console.print(_rich(_terminal_cold(group, problem)))
+        for part in _terminal_cold(group, problem):
+            console.print(rich_table(part))
     worst = _terminal_errors(group)
     if worst.rows:
         say("")
         say("Error against its bound, the worst of each backend")
-        console.print(_rich(worst))
+        console.print(rich_table(worst))
     for flag, where in flags(group):
         say(f"Flag: {flag}: {where}")
     for where, kind, cells in gaps(group):
@@ -293,10 +315,16 @@ def _terminal_times(cells: list[Cell]) -> Table:
     return Table("", ("backend", "time per iteration", "over numpy"), rows)
 
 
-def _terminal_cold(group: Group, problem: Key) -> Table:
-    cells = [c for c in group.ranked + group.others if key(c) == problem]
-    full = cold_costs(cells, "")
-    return Table("", full.columns[1:], [(text.clean(row[1], 20), *row[2:]) for row in full.rows])
+def _terminal_cold(group: Group, problem: Key) -> tuple[Table, Table]:
+    """What comes before the steady state, and what that is like: one table of both would be too wide."""
+    full = cold_costs([c for c in group.ranked + group.others if key(c) == problem], "")
+    names = [text.clean(row[1], 20) for row in full.rows]
+    parts = (slice(2, 2 + len(COLD)), slice(2 + len(COLD), None))
+    before, after = (
+        Table("", ("backend", *full.columns[part]), [(n, *row[part]) for n, row in zip(names, full.rows, strict=True)])
+        for part in parts
+    )
+    return before, after
 
 
 def _terminal_errors(group: Group) -> Table:
@@ -310,16 +338,17 @@ def _terminal_errors(group: Group) -> Table:
     return Table("", ("backend", "error / bound", "at"), rows)
 
 
-def _rich(table: Table) -> "RichTable":
-    """A row whose other columns are empty is a heading."""
+def rich_table(table: Table, colours: Mapping[str, str] | None = None) -> "RichTable":
+    """A row whose other columns are empty is a heading. colours: of the words that may stand in the last column."""
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
     shown = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
     for column in table.columns:
-        shown.add_column(column, justify="right" if column in COLD.values() else "left", overflow="fold")
+        shown.add_column(column, justify="right" if column in (*COLD.values(), *STEADY) else "left", overflow="fold")
     for row in table.rows:
         heading = len(row) > 1 and not any(row[1:])
-        shown.add_row(*(Text(cell) for cell in row), style="bold" if heading else "")
+        last = Text(row[-1], style=(colours or {}).get(row[-1], ""))
+        shown.add_row(*map(Text, row[:-1]), last, style="bold" if heading else "")
     return shown

@@ -1,6 +1,8 @@
 """What the verbs print: on a terminal in colour, in a pipe as plain text. Standard output carries the
 answer, standard error the progress and the warnings."""
 
+import contextlib
+import itertools
 import os
 import sys
 import time
@@ -11,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
+
+from bench.report import text
 
 COLOURS = {"ok": "green", "wrong": "bold red", "failed": "red", "unavailable": "yellow"}
 
@@ -46,6 +50,8 @@ def print_machine(found: dict[str, Any]) -> None:
     cpu = found["cpu"]
     caches = ", ".join(f"L{cache['level']} {cache['size']} (for {cache['shared_by']})" for cache in cpu["caches"])
     blas = ", ".join(f"{entry['library']} {entry['version']}, kernel {entry['kernel']}" for entry in found["blas"])
+    forced = " (forced by the environment)" if found["blas_forced"] else ""
+    threads = ", ".join(f"{name}={value}" for name, value in found["thread_settings"].items())
     rows = {
         "processor": cpu["model"],
         "vector units": ", ".join(cpu["vector_extensions"]),
@@ -54,7 +60,9 @@ def print_machine(found: dict[str, Any]) -> None:
         "threads available": f"{found['threads_available']} of {cpu['logical_cores']} processors",
         "memory": f"{found['memory_bytes'] / 2**30:.1f} GiB",
         "system": found["system"] + (", a virtual machine" if found["virtual_machine"] else ""),
-        "BLAS of NumPy": blas or "unknown",
+        "load": "not readable" if found["load"] is None else text.significant(found["load"]),
+        "BLAS of NumPy": (blas or "unknown") + forced,
+        "thread settings": f"{threads}; a measurement sets its own" if threads else "none",
         "settings": ", ".join(f"{name}={value}" for name, value in found["environment"].items())
         or "none that change figures",
         "Python": found["python"],
@@ -65,8 +73,52 @@ def print_machine(found: dict[str, Any]) -> None:
         table.add_row(Text(name, "bold"), Text(str(value)))
     out = console()
     out.print(table)
+    _print_peaks(found["peaks"], out)
     for warning in found["warnings"]:
         out.print(Text(f"warning: {warning}", "yellow"))
+
+
+def _print_peaks(peaks: list[dict[str, Any]], out: Console) -> None:
+    """A column for each number of threads: what it reads from each cache and from memory, and what it computes."""
+    for entry in peaks:
+        if "error" in entry:
+            out.print(Text(f"peaks with {text.number_of(entry['threads'], 'thread')} not measured: {entry['error']}"))
+    measured = [entry for entry in peaks if "error" not in entry]
+    if not measured:
+        return
+    headings = [text.number_of(entry["threads"], "thread") for entry in measured]
+    columns = [f"\n{heading}" for heading in ("reading from", *headings)]
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in itertools.zip_longest(*(entry["read"] for entry in measured)):
+        known = next(one for one in row if one)
+        cells = (
+            "-" if one is None else f"{text.significant(one['gb_per_s'])} GB/s ({_size(one['bytes'])})" for one in row
+        )
+        table.add_row(known["fits_in"] or "unknown", *cells)
+    for dtype in measured[0]["gflop_per_s"]:
+        rates = (f"{text.significant(entry['gflop_per_s'][dtype])} Gflop/s" for entry in measured)
+        table.add_row(f"multiply-add, {dtype}", *rates)
+    ridges = (_ridge(entry) for entry in measured)
+    table.add_row("ridge, float64", *("-" if at is None else f"{text.significant(at)} flops a byte" for at in ridges))
+    out.print(table)
+    out.print("The ridge: with fewer flops for each byte read from memory, memory is the limit, not arithmetic.")
+
+
+def _ridge(entry: dict[str, Any]) -> float | None:
+    """Flops per byte read from memory; None where the largest working set still fits in a cache."""
+    last = entry["read"][-1]
+    return entry["gflop_per_s"]["float64"] / last["gb_per_s"] if last["fits_in"] in ("memory", None) else None
+
+
+def _size(size: int) -> str:
+    """32 KiB, 1 MiB: working sets are round."""
+    return f"{size / 2**20:.4g} MiB" if size >= 2**20 else f"{size / 2**10:.4g} KiB"
+
+
+def busy(what: str) -> contextlib.AbstractContextManager:
+    """On a terminal, what the user waits for; elsewhere nothing."""
+    out = console(stderr=True)
+    return out.status(Text(what)) if out.is_terminal else contextlib.nullcontext()
 
 
 def print_check(found: dict[str, Any]) -> None:
@@ -102,6 +154,16 @@ def print_run(record, folder: Path) -> None:
     out.print(Text(f"\nrun: {folder}"))
     if (page := folder / "report.html").exists():
         out.print(Text(f"report: {page}"))
+
+
+def print_comparison(found, page: Path | None) -> None:
+    """The sentence, every cell with what its verdict rests on, and where the page is."""
+    from bench.report import changes
+
+    out = console()
+    changes.print_comparison(found, out)
+    if page is not None:
+        out.print(Text(f"\nreport: {page}"))
 
 
 class CheckProgress:

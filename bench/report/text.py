@@ -7,8 +7,10 @@ import html
 import math
 import re
 from collections.abc import Iterable
+from typing import Any
 
 NO_BREAK = "\u00a0"  # between groups of three digits: a number must not break over two lines
+SIZES = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("B", 1))
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
@@ -47,6 +49,12 @@ def ratio_interval(ratio: float, low: float | None, high: float | None) -> str:
     return f"{significant(ratio)}×{_interval(low, high, 1.0)}"
 
 
+def memory(size: int) -> str:
+    """Bytes in powers of 1000: 80.0 MB."""
+    unit, scale = next((name, scale) for name, scale in SIZES if size >= scale or scale == 1)
+    return f"{significant(size / scale)} {unit}"
+
+
 def percent(share: float) -> str:
     """share = 0.09 as 9.00 %"""
     return f"{significant(100 * share)} %"
@@ -72,6 +80,21 @@ def span(numbers: Iterable[int]) -> str:
 def listed(words: list[str]) -> str:
     """a, b and c"""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+
+
+def words(value: Any) -> str:
+    """Whatever a record holds, in words: "yes", "1 000", "avx2, fma", "not known"."""
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return count(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{clean(str(k), 60)} {words(v)}" for k, v in value.items()) or "none"
+    if isinstance(value, list):
+        return ("; " if any(isinstance(v, dict) for v in value) else ", ").join(map(words, value)) or "none"
+    return clean(str(value), 400)
 
 
 def tick(value: float) -> str:
