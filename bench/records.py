@@ -91,7 +91,8 @@ class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Cell(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A backend on a problem, in one dtype and with a number of threads: the row of every table.
 
-    Times are seconds per call of `fit` with n_iter iterations; per_iteration_s is median_s / n_iter.
+    Times are seconds per call of `fit` with n_iter iterations; per_iteration_s is median_s / n_iter. error_curve:
+    [k, |losses[k] - J(beta_k)|, the bound of that] for some k from 0 to n_iter.
     """
 
     backend: str
@@ -144,6 +145,7 @@ class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     warmup_calls: int | None = None
     peak_bytes: int | None = None
     cpu_over_wall: float | None = None
+    error_curve: list[list[float]] | None = None  # of the first process only: the others make the same iterates
     threads_seen: dict[str, Count] = {}  # processors, and threads of each library that tells
     cost_s: float | None = None  # wall time of the whole cell in its worker
 

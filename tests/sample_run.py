@@ -1,5 +1,6 @@
 """Runs as a machine could have recorded them, small enough to read, for the tests of the report."""
 
+import math
 import random
 from typing import Any
 
@@ -79,8 +80,20 @@ def cell(
             "peak_bytes": 1_200_000,
             "cpu_over_wall": 0.99,
             "error": Error(noise.uniform(0.01, 0.09) * 1e-12, 1e-12),
-        } | {key: other[key] for key in other if key in ("error", "ledger")}
+            "error_curve": curve(backend, n, n_iter) if fields["status"] == "ok" else None,
+        } | {key: other[key] for key in other if key in ("error", "error_curve", "ledger")}
     return Cell(backend=backend, n_samples=n, n_iter=n_iter, **fields)
+
+
+def curve(backend: str, n: int, n_iter: int) -> list[list[float]]:
+    """Errors of the loss as they look: steps of the rounding, many of them 0, under a bound that grows."""
+    noise = random.Random(f"{backend}{n}")
+    picked = sorted({0, *(int(n_iter ** (step / 22)) for step in range(23)), n_iter})
+    steps = [noise.choice((0, 0, 1, 1, 2, 3, 5)) * (1 + (backend == "python_loops")) for _ in picked]
+    return [
+        [float(k), step * 2.0**-52 * 3 / math.sqrt(1 + k), 3 * (n + 10) * 2.0**-53 * (1 + 30 * k) / math.sqrt(1 + k)]
+        for k, step in zip(picked, steps, strict=True)
+    ]
 
 
 def run(cells: list[Cell], **other: Any) -> Run:

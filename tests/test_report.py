@@ -18,9 +18,9 @@ from rich.console import Console
 
 from bench import report
 from bench.records import FLAGS, Cell, ProblemId, Run, load_run, save_run
-from bench.report import canvas, figures, page, readme, tables, text
+from bench.report import canvas, errors, figures, page, readme, tables, text
 from bench.report.answer import answer
-from bench.report.groups import Group, groups, predicted, time
+from bench.report.groups import Group, groups, predicted, problem_label, time
 
 RUNS = ["full", "quick", "broken", "hostile", "groups", "empty"]
 README = Path(__file__).parents[1] / "README.md"
@@ -197,12 +197,13 @@ def test_control_is_a_line_and_no_row():
 
 
 def test_another_algorithm_is_not_ranked():
-    """A backend with another algorithm stands in its own table, in no answer and in no figure."""
+    """A backend with another algorithm stands in its own table, in no answer and in no figure that compares times."""
     run = sample_run.broken()
     group = first(run)
     assert {c.backend for c in group.others} == {"qr_reduced"}
     assert "qr_reduced" not in answer(group)
-    assert all("qr_reduced" not in drawing.alt for drawing in figures.draw_all(group).values())
+    told = [stem for stem, drawing in figures.draw_all(group).items() if "qr_reduced" in drawing.alt]
+    assert told == [figures.stem("error", group)]
     shown = tables.markdown(run, [])
     assert "not ranked" in shown
     assert shown.index("Another algorithm") < shown.index("| qr_reduced")
@@ -452,7 +453,7 @@ def test_alternative_text_tells_the_figures(name):
     """Every picture has an alternative text of its own; that of the times names each backend and each gap."""
     for group in groups(getattr(sample_run, name)()):
         drawings = figures.draw_all(group)
-        assert len({d.alt for d in drawings.values()}) == 3
+        assert len({d.alt for d in drawings.values()}) == len(drawings) == 4
         told = figures.time_per_iteration(group).alt
         for cell in group.ranked:
             assert text.clean(cell.backend, 40) in told
@@ -463,8 +464,9 @@ def test_alternative_text_tells_the_figures(name):
 
 def test_figures_are_the_same_bytes_twice():
     """The same run gives the same SVG: no date, no random id."""
-    one, two = (canvas.render(figures.time_per_iteration(first(sample_run.full())).figure)[0] for _ in range(2))
-    assert one == two
+    for draw in (figures.time_per_iteration, errors.over_iterations):
+        one, two = (canvas.render(draw(first(sample_run.full())).figure)[0] for _ in range(2))
+        assert one == two
 
 
 def test_user_settings_do_not_show():
@@ -475,6 +477,170 @@ def test_user_settings_do_not_show():
     with matplotlib.rc_context({"text.usetex": True, "font.size": 30, "xtick.labelsize": 25, "savefig.bbox": "tight"}):
         assert canvas.render(figures.cold_cost(first(sample_run.full())).figure)[0] == plain
         assert matplotlib.rcParams["font.size"] == 30
+
+
+# Errors over the iterations
+
+
+def with_curve(curve, n_iter: int = 100, **other) -> Group:
+    """A group of one cell that recorded this curve."""
+    return first(sample_run.run([sample_run.cell("a", 100, 1e-6, n_iter=n_iter, error_curve=curve, **other)]))
+
+
+def test_errors_are_drawn_as_shares_of_their_bounds():
+    """A panel a problem; each error that is not 0 is a point of its backend's line at its iteration, the others are not."""
+    group = first(sample_run.full())
+    made = errors.over_iterations(group).figure
+    assert len(made.axes) == 2 * 6  # a panel and its strip of zeros
+    panels = {axes.get_title(loc="left"): lines_of(made, index) for index, axes in enumerate(made.axes)}
+    for cell in group.ranked:
+        if time(cell):
+            drawn = panels[problem_label(cell)][cell.backend]
+            expected = [(k, error / bound if error else math.nan) for k, error, bound in cell.error_curve]
+            np.testing.assert_allclose(drawn, expected)
+            assert panels[problem_label(cell)]["_bound"][0][1] == 1.0
+
+
+def test_errors_of_zero_have_a_strip_of_their_own():
+    """An error of exactly 0 is a mark in its backend's row below the axis, and the words count it."""
+    drawing = errors.over_iterations(with_curve([[0, 0, 1e-12], [1, 1e-15, 1e-12], [9, 0, 0], [100, 0, 1e-12]]))
+    panel, strip = drawing.figure.axes
+    assert lines_of(drawing.figure, 1)["a"] == [(0, 0), (9, 0), (100, 0)]
+    assert [label.get_text() for label in strip.get_yticklabels()] == ["exactly 0"]
+    assert "a at most 0.100 % of it, at iteration 1, 3 of 4 exactly 0" in drawing.alt
+    assert panel.get_ylim()[0] > 0
+    nothing_else = errors.over_iterations(with_curve([[0, 0, 1e-12], [100, 0, 1e-12]]))
+    assert "a exactly 0 throughout" in nothing_else.alt
+    assert canvas.render(nothing_else.figure)
+    none = errors.over_iterations(with_curve([[0, 1e-15, 1e-12], [100, 1e-15, 1e-12]]))
+    assert len(none.figure.axes) == 1
+
+
+def test_errors_inside_the_bound_are_seen_and_said():
+    """The bound is a labelled line with a shaded edge above it, in the picture whether or not an error comes near."""
+    drawing = errors.over_iterations(first(sample_run.full()))
+    assert "Every error lies inside its bound: the largest is " in drawing.alt
+    for axes in drawing.figure.axes[::2]:
+        assert axes.get_ylim()[1] > 1
+        assert any(words.get_text() == "beyond the bound" for words in axes.texts)
+    labels = [label.get_text() for label in drawing.figure.axes[0].get_yticklabels()]
+    assert labels[:3] == ["the bound", "1/100", "1/10\u00a0000"]
+    beyond = errors.over_iterations(with_curve([[0, 3e-12, 1e-12], [5, 1, 0]]))
+    assert "Not every error lies inside its bound: the largest is ∞ times it." in beyond.alt
+    assert beyond.figure.axes[0].get_ylim()[1] > errors.HIGHEST
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        None,
+        [],
+        [[]],
+        [[1.0, 2.0]],
+        [[-1, 0, 1]],
+        [[0.5, 0, 1]],
+        [[101, 0, 1]],
+        [[1, -1, 1]],
+        [[1, 1, -1]],
+        [[1, 1, 1, 1]],
+    ],
+)
+def test_no_picture_of_a_curve_that_is_none(curve):
+    """What holds no error at an iteration that was made gives no picture, no file and no gap."""
+    group = with_curve(curve)
+    assert errors.over_iterations(group) is None
+    assert set(figures.draw_all(group)) == {
+        f"{stem}-float64-1" for stem in ("time_per_iteration", "speedup", "cold_cost")
+    }
+
+
+def test_hostile_curves_are_drawn_all_the_same():
+    """Of a curve that is too long, unsorted or far off only what can be drawn is drawn, within the axes."""
+    wild = [[k % 100, 10.0 ** (k % 600 - 300), 10.0 ** (300 - k % 600)] for k in range(10_000)]
+    drawing = errors.over_iterations(with_curve([[1e300, 1, 1], [1], *wild]))
+    drawn = lines_of(drawing.figure)["a"]
+    assert len(drawn) == errors.MOST_POINTS == len(drawing.table.rows)
+    assert drawn == sorted(drawn)
+    assert all(errors.LOWEST <= share <= errors.HIGHEST for _, share in drawn)
+    assert canvas.render(drawing.figure)
+
+
+def test_wrong_cells_have_no_curve():
+    """A cell without a time has no line, whatever its record holds."""
+    run = sample_run.broken()
+    for cell in run.cells:
+        if cell.status == "wrong":
+            cell.error_curve = [[0.0, 0.9, 1.0]]
+    group = first(run)
+    drawing = errors.over_iterations(group)
+    assert "largest is 7." in drawing.alt  # of what is drawn: 0.9 is no part of it
+    index = next(
+        i for i, axes in enumerate(drawing.figure.axes) if axes.get_title(loc="left").startswith("n = 1\u00a0000,")
+    )
+    assert "my_backend" not in lines_of(drawing.figure, index)
+    assert errors.over_iterations(with_curve([[0, 0, 1]], status="wrong")) is None
+
+
+def test_the_control_stands_in_for_a_baseline_without_a_curve():
+    """It is the same backend: its errors are drawn under the backend's name, and only where that has none of its own."""
+    run = sample_run.run([sample_run.cell("numpy_vectorized", 100, 1e-6, control=c) for c in (True, False)])
+    control, baseline = run.cells
+    control.error_curve, baseline.error_curve = [[0.0, 0.25, 1.0]], [[0.0, 0.5, 1.0]]
+    assert lines_of(errors.over_iterations(first(run)).figure)["numpy_vectorized"] == [(0, 0.5)]
+    baseline.error_curve = None
+    assert lines_of(errors.over_iterations(first(run)).figure)["numpy_vectorized"] == [(0, 0.25)]
+
+
+def test_at_most_six_problems_are_drawn():
+    """Of more problems those of most backends and of the largest size are drawn, and the words count the others."""
+    cells = [sample_run.cell(b, n, 1e-6) for b in ("a", "b") for n in range(100, 900, 100)]
+    drawing = errors.over_iterations(first(sample_run.run([*cells, sample_run.cell("a", 5000, 1e-6)])))
+    titles = [axes.get_title(loc="left") for axes in drawing.figure.axes[::2]]
+    assert titles == [f"n = {n}, d = 10" for n in range(300, 900, 100)]
+    assert drawing.alt.endswith("Not drawn: 3 other problems.")
+
+
+def test_errors_stand_beside_their_table(written):
+    """The picture is on the page under the heading of the errors, in report.md and in two files; float32 has its own."""
+    for name in ("full", "groups"):
+        source = (written[name] / "report.html").read_text("utf-8")
+        for section in source.split("<h3>Error against its bound</h3>")[1:]:
+            assert "of its bound against the iteration k" in section.split("<h3>")[0].split("<table>")[0]
+    markdown = (written["groups"] / "report.md").read_text("utf-8")
+    for stem in ("error-float64-1", "error-float64-2", "error-float32-1", "error-float32-2"):
+        assert f"](figures/{stem}.svg)" in markdown
+        assert {p.suffix for p in (written["groups"] / "figures").glob(f"{stem}.*")} == {".svg", ".png"}
+
+
+def test_old_runs_have_no_picture_of_errors():
+    """A run that recorded no curve has its report without a gap: heading, note and table as before."""
+    run = sample_run.full()
+    for cell in run.cells:
+        cell.error_curve = None
+    drawn = {stem: (d, canvas.render(d.figure)[0]) for stem, d in figures.draw_all(first(run)).items()}
+    source = page.html(run, drawn)
+    assert Page(source).tags.count("img") == 3
+    assert "<figure>" not in source.split("<h3>Error against its bound</h3>")[1]
+    assert "The picture" not in source
+
+
+@pytest.mark.parametrize("name", ["full", "broken", "hostile"])
+def test_words_of_the_error_picture_do_not_overlap(name):
+    """Legend, titles of the panels, and ticks, as they are rendered, keep clear of each other and inside the figure."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    made = errors.over_iterations(first(getattr(sample_run, name)())).figure
+    renderer = FigureCanvasAgg(made).get_renderer()
+    made.draw(renderer)
+    words = [*made.texts, *made.legends[0].get_texts()]
+    for axes in made.axes:
+        words += [axes.title, axes._left_title, axes.xaxis.label]
+        for axis in (axes.xaxis, axes.yaxis):
+            words += [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_visible()]
+    boxes = [t.get_window_extent(renderer) for t in words if t.get_text()]
+    assert all(made.bbox.x0 <= b.x0 and b.x1 <= made.bbox.x1 and made.bbox.y0 <= b.y0 for b in boxes)
+    for index, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[index + 1 :])
 
 
 # The page and the Markdown
@@ -490,7 +656,7 @@ def test_page_is_one_offline_file(name, written):
     assert not found.handlers
     assert not re.search(r"url\(|@import", path.read_text("utf-8"))
     assert path.stat().st_size < 3_000_000
-    assert found.tags.count("img") == 3 * len(groups(getattr(sample_run, name)())) == len(found.alts)
+    assert found.tags.count("img") == 4 * len(groups(getattr(sample_run, name)())) == len(found.alts)
     assert all(found.alts)
 
 
@@ -523,9 +689,12 @@ def test_page_says_what_is_in_doubt(written):
 
 def test_page_stays_small_with_many_pictures(monkeypatch):
     """Where the pictures would make the page too large, it names their files instead and keeps their words."""
-    monkeypatch.setattr(page, "BUDGET", 150_000)
     run = sample_run.full()
     drawn = {stem: (d, canvas.render(d.figure)[0]) for stem, d in figures.draw_all(first(run)).items()}
+    monkeypatch.setattr(page, "LARGEST", 0)
+    words_alone = len(page.html(run, drawn).encode())
+    monkeypatch.setattr(page, "LARGEST", words_alone + 150_000)
+    assert words_alone < len(page.html(run, drawn).encode()) < page.LARGEST
     found = Page(page.html(run, drawn))
     assert found.tags.count("img") == 1
     assert "figures/speedup-float64-1.svg" in found.words
@@ -547,7 +716,7 @@ def test_files_keep_to_the_folder(written):
     """A dtype that is a path makes a file name like any other: nothing is written outside the folder."""
     names = sorted(p.name for p in (written["hostile"] / "figures").iterdir())
     assert "speedup-_float_-1.svg" in names
-    assert len(names) == 12
+    assert len(names) == 16
     assert sorted(p.name for p in written["hostile"].iterdir()) == ["figures", "report.html", "report.md"]
 
 

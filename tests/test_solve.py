@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backends import BackendUnavailable, load, names, solve, stop_reason
 from backends._solve import default_learning_rate, first_stop, validate
 from bench.check.bound import reference
-from bench.check.checks import may_stop
+from bench.check.stopping import may_stop
 
 X = np.array([[1.0, 0.5], [1.0, -1.0], [1.0, 2.0], [1.0, 0.0]])
 Y = np.array([1.0, 2.0, -1.0, 0.5])

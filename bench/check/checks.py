@@ -17,7 +17,8 @@ from bench import problem
 from bench.check import fixtures
 from bench.check.bound import UNIT, Reference, reference
 from bench.check.fixtures import Fixture
-from bench.check.oracle import distance, exact_iterates
+from bench.check.oracle import closed_form, distance, exact_iterates
+from bench.check.stopping import broken_rule, stop_window
 
 Measured = tuple[float, float] | None
 
@@ -32,7 +33,8 @@ class Wrong(Exception):
 
 def answer(backend: ModuleType, case: Fixture) -> tuple[np.ndarray, np.ndarray]:
     """beta and losses of one call from the NumPy arrays of `case` to NumPy arrays."""
-    native = backend.prepare(case.X, case.y, case.beta0)
+    # Copies: what a backend does to its inputs must not reach what it is judged by.
+    native = backend.prepare(case.X.copy(), case.y.copy(), case.beta0.copy())
     return arrays(backend, backend.fit(*native, case.learning_rate, case.max_iter, case.tol))
 
 
@@ -99,22 +101,20 @@ def judge(beta, losses, expected: Reference, dtype: str) -> tuple[float, float]:
 
 
 def returns_the_right_form(backend: ModuleType, dtype: str) -> Measured:
+    """Types, shapes, dtypes and counts; and without an update the start itself, with its loss."""
     case = fixtures.sharp(dtype)[0]
-    for max_iter in (0, 1, 3):
-        beta, losses = answer(backend, replace(case, max_iter=max_iter))
+    for max_iter in (3, 1, 0):
+        one = replace(case, max_iter=max_iter)
+        beta, losses = answer(backend, one)
         check_form(beta, losses, len(case.beta0), dtype, max_iter)
         if len(losses) != max_iter + 1:
             raise Wrong(
                 f"losses has {len(losses)} entries; allowed: {max_iter + 1} after {max_iter} updates with tol = 0"
             )
-    return None
-
-
-def no_update_returns_the_start(backend: ModuleType, dtype: str) -> Measured:
-    case = replace(fixtures.sharp(dtype)[0], max_iter=0)
-    beta, _ = answer(backend, case)
     if not np.array_equal(beta, case.beta0):
         raise Wrong(f"with max_iter = 0 beta is {beta}; allowed: the start, {case.beta0}")
+    with told("with max_iter = 0"):
+        judge(beta, losses, _expected(backend, one, dtype), dtype)
     return None
 
 
@@ -166,10 +166,28 @@ def returns_memory_of_its_own(backend: ModuleType, dtype: str) -> Measured:
 
 
 def forgets_earlier_calls(backend: ModuleType, dtype: str) -> Measured:
-    one, other = fixtures.sharp(dtype)[:2]
-    expected = reference(one.X, one.y, one.beta0, one.learning_rate, one.max_iter, dtype, _normwise(backend))
-    answer(backend, other)
-    return judge(*answer(backend, one), expected, dtype)
+    """One problem between others that differ from it in a single argument, or in its size: all must come out right."""
+    one = fixtures.sharp(dtype)[0]
+    others = {
+        "more rows": replace(one, X=np.concatenate([one.X, one.X[:5]]), y=np.append(one.y, one.y[:5])),
+        "another X of the same shape": replace(one, X=one.X[::-1].copy()),
+        "another y": replace(one, y=one.y[::-1].copy()),
+        "another start": replace(one, beta0=-one.beta0),
+        "another learning_rate": replace(one, learning_rate=one.learning_rate / 2),
+        "another max_iter": replace(one, max_iter=1),
+    }
+    first = answer(backend, one)
+    found = [judge(*first, _expected(backend, one, dtype), dtype)]
+    for name, other in others.items():
+        beta, losses = answer(backend, other)
+        again = np.array_equal(beta, first[0]) and np.array_equal(losses, first[1])
+        with told(
+            f"with {name}, after other calls{', it gave once more the answer of an earlier one' if again else ''}"
+        ):
+            found.append(judge(beta, losses, _expected(backend, other, dtype), dtype))
+        with told(f"right at first, but after a call with {name}"):
+            found.append(judge(*answer(backend, one), _expected(backend, one, dtype), dtype))
+    return _largest(found)
 
 
 def follows_the_exact_iterates(backend: ModuleType, dtype: str) -> Measured:
@@ -183,8 +201,13 @@ def is_exact_on_integers(backend: ModuleType, dtype: str) -> Measured:
     betas, exact_losses = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
     beta, losses = answer(backend, case)
     check_form(beta, losses, len(case.beta0), dtype, case.max_iter)
-    for name, computed, exact in (("beta", beta, betas[-1]), ("losses", losses, exact_losses)):
-        if len(computed) != len(exact) or any(float(c) != float(e) for c, e in zip(computed, exact, strict=False)):
+    # A loss may be the square of a norm, which rounds twice; a beta has no such excuse.
+    for name, computed, exact, slack in (
+        ("beta", beta, betas[-1], 0),
+        ("losses", losses, exact_losses, 4 * UNIT[dtype]),
+    ):
+        close = [abs(float(c) - float(e)) <= slack * float(e) for c, e in zip(computed, exact, strict=False)]
+        if len(computed) != len(exact) or not all(close):
             raise Wrong(
                 f"on small integers, where nothing is rounded, {name} is {list(map(float, computed))};"
                 f" it is exactly {list(map(float, exact))}"
@@ -195,19 +218,87 @@ def is_exact_on_integers(backend: ModuleType, dtype: str) -> Measured:
 def fits_every_shape(backend: ModuleType, dtype: str) -> Measured:
     found = []
     for case in fixtures.shapes(dtype):
-        expected = reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype, _normwise(backend))
-        found.append(judge(*answer(backend, case), expected, dtype))
+        expected = _expected(backend, case, dtype)
+        with told(case.name):
+            found.append(judge(*answer(backend, case), expected, dtype))
+    return _largest(found)
+
+
+def survives_hard_problems(backend: ModuleType, dtype: str) -> Measured:
+    found = []
+    for case in fixtures.hard(dtype):
+        expected = _expected(backend, case, dtype)
+        with told(case.name):
+            found.append(judge(*answer(backend, case), expected, dtype))
+    return _largest(found)
+
+
+def follows_a_long_descent(backend: ModuleType, dtype: str) -> Measured:
+    """After thousands of updates, against the closed form, which makes none."""
+    case = fixtures.long(dtype)
+    expected = _expected(backend, case, dtype)
+    beta, losses = answer(backend, case)
+    judge(beta, losses, expected, dtype)
+    exact, _ = closed_form(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
+    error, bound = distance(beta, exact), float(expected.beta_bound[-1])
+    if not error <= bound:
+        far = f"after {case.max_iter} updates beta is {error:.3g} from the closed form; correct arithmetic is within"
+        raise Wrong(f"{far} {bound:.3g}", error, bound)
+    return error, bound
+
+
+def obeys_the_symmetries(backend: ModuleType, dtype: str) -> Measured:
+    """What a change of the problem must do to the answer, where no oracle is needed to say it.
+
+    Each changed problem is made without rounding, so that both answers have one exact truth and a bound each.
+    """
+    case = fixtures.gridded(dtype)
+    X, y, d = case.X, case.y, case.X.shape[1]
+    rows, columns = np.random.default_rng(1).permutation(len(X)), np.arange(d)[::-1]
+    shift = np.arange(1.0, d + 1, dtype=X.dtype)
+    # What is changed; the changed problem; how its beta is taken back; by which factor that scales.
+    relations: list[tuple[str, Fixture, Callable, float]] = [
+        ("rows in another order", replace(case, X=X[rows], y=y[rows]), lambda b: b, 1),
+        ("columns in another order", replace(case, X=X[:, columns].copy()), lambda b: b[columns], 1),
+        ("every row twice", replace(case, X=np.repeat(X, 2, axis=0), y=np.repeat(y, 2)), lambda b: b, 1),
+        ("y times 4", replace(case, y=4 * y), lambda b: b / 4, 1 / 4),
+        ("another origin of beta", replace(case, y=y - X @ shift, beta0=case.beta0 - shift), lambda b: b + shift, 1),
+        ("half of the updates, then the others", case, lambda b: b, 1),
+    ]
+
+    def ask(name: str, changed: Fixture) -> tuple[np.ndarray, np.ndarray]:
+        if not name.startswith("half"):
+            return answer(backend, changed)
+        middle, first = answer(backend, replace(changed, max_iter=changed.max_iter // 2))
+        beta, last = answer(backend, replace(changed, beta0=middle, max_iter=changed.max_iter - len(first) + 1))
+        return beta, np.concatenate([first, last[1:]])
+
+    beta, losses = answer(backend, case)
+    check_form(beta, losses, d, dtype, case.max_iter)
+    own, found = _expected(backend, case, dtype), []
+    for name, changed, undo, factor in relations:
+        other, other_losses = ask(name, changed)
+        check_form(other, other_losses, d, dtype, case.max_iter)
+        theirs = _expected(backend, changed, dtype)
+        truth = Reference(
+            np.tile(beta.astype(np.float64), (case.max_iter + 1, 1)),
+            losses.astype(np.float64),
+            # The change is taken back in the dtype, too: one rounding more.
+            own.beta_bound + factor * theirs.beta_bound + UNIT[dtype] * np.linalg.norm(beta),
+            own.loss_bound + factor**2 * theirs.loss_bound,
+        )
+        with told(name):
+            found.append(judge(undo(other), factor**2 * other_losses, truth, dtype))
     return _largest(found)
 
 
 def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
     for case in fixtures.stopping(dtype):
-        _, losses = answer(backend, case)
+        beta, losses = answer(backend, case)
+        check_form(beta, losses, len(case.beta0), dtype, case.max_iter)
         n_iter = len(losses) - 1
         _, exact = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
-        bounds = reference(
-            case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype, _normwise(backend)
-        ).loss_bound
+        bounds = _expected(backend, case, dtype).loss_bound
         first, last = stop_window([float(loss) for loss in exact], bounds, case.tol, case.max_iter)
         if not first <= n_iter <= last:
             allowed = str(first) if first == last else f"{first} to {last}"
@@ -216,6 +307,9 @@ def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
             raise Wrong(
                 f"with tol = {case.tol:g} its own losses break the stop rule at k = {where} (n_iter = {n_iter})"
             )
+        # What it stopped with belongs to the update where it stopped.
+        with told(f"stopped by tol = {case.tol:g}"):
+            judge(beta, losses, _expected(backend, replace(case, max_iter=n_iter), dtype), dtype)
     # Strict: with J_0 = 0 nothing is smaller than tol * J_0, and so nothing may stop it.
     still = fixtures.stopping(dtype)[0]
     zero = replace(still, y=still.y * 0, beta0=still.beta0 * 0, max_iter=4)
@@ -227,7 +321,7 @@ def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
 def stops_when_it_diverges(backend: ModuleType, dtype: str) -> Measured:
     largest = Fraction(float(np.finfo(dtype).max))
     for case in fixtures.diverging(dtype):
-        _, exact = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, 8)
+        betas, exact = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, 8)
         expected = next(k for k, loss in enumerate(exact) if loss > largest)
         beta, losses = answer(backend, case)
         check_form(beta, losses, len(case.beta0), dtype, case.max_iter)
@@ -240,6 +334,12 @@ def stops_when_it_diverges(backend: ModuleType, dtype: str) -> Measured:
             raise Wrong(
                 f"{case.name}: it made {len(losses) - 1} updates; allowed: {expected}, where the loss overflows"
             )
+        # The beta of that loss, as far as numbers this large have a bound.
+        bound = _expected(backend, replace(case, max_iter=len(losses) - 1), dtype).beta_bound[-1]
+        with np.errstate(over="ignore"):
+            error = distance(beta, betas[len(losses) - 1]) if np.isfinite(beta).all() else math.nan
+        if not error <= bound:
+            raise Wrong(f"{case.name}: beta is not the one whose loss overflows, but {beta}", error, float(bound))
     return None
 
 
@@ -248,7 +348,7 @@ def meets_least_squares(backend: ModuleType, dtype: str) -> Measured:
     data = problem.penguins()
     rate = float(np.float32(fixtures.default_learning_rate(data.X)))
     case = Fixture("penguins", data.X, data.y, np.zeros(data.X.shape[1]), rate, 600).cast(dtype)
-    expected = reference(case.X, case.y, case.beta0, rate, case.max_iter, dtype, _normwise(backend))
+    expected = _expected(backend, case, dtype)
     X, y = case.X.astype(np.float64), case.y.astype(np.float64)
     solution, _, _, singular = np.linalg.lstsq(X, y)
     # Golub and Van Loan, Matrix Computations, theorem 5.3.1: the sensitivity of least squares, n d u as backward error.
@@ -267,60 +367,37 @@ def meets_least_squares(backend: ModuleType, dtype: str) -> Measured:
 
 CHECKS: tuple[Callable[[ModuleType, str], Measured], ...] = (
     returns_the_right_form,
-    no_update_returns_the_start,
     leaves_its_inputs_alone,
     returns_memory_of_its_own,
     forgets_earlier_calls,
     follows_the_exact_iterates,
     is_exact_on_integers,
     fits_every_shape,
+    survives_hard_problems,
+    follows_a_long_descent,
+    obeys_the_symmetries,
     obeys_the_stop_rule,
     stops_when_it_diverges,
     meets_least_squares,
 )
-
-
-def may_stop(losses, loss_bounds, tol: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where |J_{k-1} - J_k| < tol J_0 may hold in correct arithmetic, and where it must, for each k.
-
-    A loss change within rounding of the threshold may fall on either side: this is the one place that
-    says where backends may disagree. losses, loss_bounds: (K + 1,).
-    """
-    losses, loss_bounds = np.asarray(losses), np.asarray(loss_bounds)
-    change = np.abs(np.diff(losses, prepend=np.nan))  # k = 0 has no predecessor, and a NaN is never smaller
-    doubt = loss_bounds + np.append(0.0, loss_bounds[:-1]) + tol * loss_bounds[0] if tol else np.zeros(len(losses))
-    return change < tol * losses[0] + doubt, change < tol * losses[0] - doubt
-
-
-def stop_window(losses, loss_bounds, tol: float, max_iter: int) -> tuple[int, int]:
-    """The first and the last number of updates at which correct arithmetic may stop. losses: (max_iter + 1,)."""
-    may, must = may_stop(losses, loss_bounds, tol)
-    first, last = (int(np.argmax(where)) if where.any() else max_iter for where in (may, must))
-    return first, last
-
-
-def broken_rule(losses, tol: float, max_iter: int) -> int | None:
-    """The k at which stored losses contradict the stop rule beyond rounding, None where they do not."""
-    u = UNIT[losses.dtype.name]
-    values = losses.astype(np.float64)
-    for k in range(len(values)):
-        change = abs(values[k] - values[k - 1]) if k else math.inf
-        slack = 4 * u * (tol * values[0] + values[k])
-        must = not math.isfinite(values[k]) or k == max_iter or change < tol * values[0] - slack
-        may = must or change < tol * values[0] + slack
-        if (k < len(values) - 1 and must) or (k == len(values) - 1 and not may):
-            return k
-    return None
+# Those that another number of threads could answer differently.
+THREADED = (follows_the_exact_iterates, is_exact_on_integers, fits_every_shape)
 
 
 def _judge_exactly(backend: ModuleType, case: Fixture, dtype: str) -> Measured:
     betas, losses = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
     beta, computed = answer(backend, case)
-    bounds = reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype, _normwise(backend))
+    bounds = _expected(backend, case, dtype)
     exact = Reference(np.array(betas, float), np.array(losses, float), bounds.beta_bound, bounds.loss_bound)
     with told(f"{case.name} ({len(case.y)} x {len(case.beta0)})"):
         judge(beta, computed, exact, dtype)
     return distance(beta, betas[-1]), float(bounds.beta_bound[-1])
+
+
+def _expected(backend: ModuleType, case: Fixture, dtype: str) -> Reference:
+    """Our own float64 descent on `case`, with the bound that this backend has to keep."""
+    normwise = _normwise(backend)
+    return reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype, normwise)
 
 
 def _largest(found) -> Measured:

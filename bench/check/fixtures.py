@@ -29,21 +29,30 @@ class Fixture:
         return replace(self, X=self.X.astype(dtype), y=self.y.astype(dtype), beta0=self.beta0.astype(dtype))
 
 
+def synthetic(name: str, n: int, d: int, max_iter: int, dtype: str) -> Fixture:
+    """A well-conditioned problem with a start that is not zero and a step under 1/L."""
+    data = problem.synthetic(n, d, seed=3)
+    beta0 = np.random.default_rng([n, d]).uniform(-1, 1, d)
+    # Well under 1/L and a float32 number, so that no dtype has to round it.
+    rate = float(np.float32(0.7 * default_learning_rate(data.X)))
+    return Fixture(name, data.X, data.y, beta0, rate, max_iter).cast(dtype)
+
+
 def sharp(dtype: str) -> list[Fixture]:
     """Problems whose exact iterates are known and far from convergence."""
     if dtype == "float32":  # 2^-24 leaves room for few rows and few steps
         return [
-            _synthetic("short", 16, 3, 3, dtype),
-            _synthetic("wide", 4, 6, 2, dtype),
-            _synthetic("one_column", 12, 1, 1, dtype),
+            synthetic("short", 16, 3, 3, dtype),
+            synthetic("wide", 4, 6, 2, dtype),
+            synthetic("one_column", 12, 1, 1, dtype),
         ]
     return [
-        _synthetic("short", 16, 3, 3, dtype),
-        _synthetic("tall", 48, 5, 20, dtype),
-        _synthetic("wide", 6, 9, 10, dtype),
-        _synthetic("one_row", 1, 3, 4, dtype),
-        _synthetic("one_column", 13, 1, 5, dtype),
-        _synthetic("odd", 37, 7, 50, dtype),
+        synthetic("short", 16, 3, 3, dtype),
+        synthetic("tall", 48, 5, 20, dtype),
+        synthetic("wide", 6, 9, 10, dtype),
+        synthetic("one_row", 1, 3, 4, dtype),
+        synthetic("one_column", 13, 1, 5, dtype),
+        synthetic("odd", 37, 7, 50, dtype),
     ]
 
 
@@ -57,29 +66,53 @@ def integers(dtype: str) -> Fixture:
 
 
 def shapes(dtype: str) -> list[Fixture]:
-    """Sizes at which blocks and tiles end unevenly; judged with the float64 reference."""
-    return [_synthetic(f"{n}x{d}", n, d, 5, dtype) for n, d in ((2000, 10), (1021, 3), (130, 33))]
+    """Sizes at which blocks and tiles end unevenly, and a square; judged with the float64 reference."""
+    # Not larger: (n, 1) - (n,) is a common slip, and its n x n matrix must fit in memory.
+    sizes = ((2000, 10), (1021, 3), (130, 33), (12, 12), (300, 150), (4099, 2))
+    return [synthetic(f"{n} x {d}", n, d, 5, dtype) for n, d in sizes]
+
+
+def hard(dtype: str) -> list[Fixture]:
+    """Problems that a step may trip over: columns that are equal, zero or of very different size; a single number."""
+    base = synthetic("hard", 24, 4, 12, dtype)
+    X, found = base.X.astype(np.float64), []
+    columns = {
+        "equal columns": np.column_stack([X, X[:, 0]]),
+        "a column of zeros": np.column_stack([X, np.zeros(len(X))]),
+        "columns of very different size": X * (1e-3, 1.0, 30.0, 1e3),
+        "nothing but zeros": np.zeros((5, 2)),
+        "one number": np.full((1, 1), 3.0),
+    }
+    for name, features in columns.items():
+        y, beta0 = base.y[: len(features)].astype(np.float64), np.linspace(-0.5, 0.75, features.shape[1])
+        rate = float(np.float32(0.7 * default_learning_rate(features)))
+        found.append(Fixture(name, features, y, beta0, rate, base.max_iter).cast(dtype))
+    return found
+
+
+def long(dtype: str) -> Fixture:
+    """Steps enough for an error that grows from step to step."""
+    return synthetic("long", 40, 4, 3000, dtype)
+
+
+def gridded(dtype: str) -> Fixture:
+    """Numbers with few bits, so that what is made of them by adding and by small integers is exact in either dtype."""
+    rng = np.random.default_rng(5)
+    X, y = rng.integers(-512, 513, (300, 6)) / 256, rng.integers(-512, 513, 300) / 256
+    return Fixture("gridded", X, y, np.zeros(6), float(np.float32(0.7 * default_learning_rate(X))), 12).cast(dtype)
 
 
 def stopping(dtype: str) -> list[Fixture]:
     """The same descent stopped by tolerances that it reaches at once, later, and not at all."""
-    base = _synthetic("stop", 32, 4, 40, dtype)
-    return [replace(base, name=f"stop at tol {tol:g}", tol=tol) for tol in (0.5, 1e-2, 1e-4, 0.0)]
+    base = synthetic("stop", 32, 4, 40, dtype)
+    return [replace(base, name=f"stop at tol {tol:g}", tol=tol) for tol in (2.0, 0.5, 1e-2, 1e-4, 0.0)]
 
 
 def diverging(dtype: str) -> list[Fixture]:
     """Steps so large that no rounding can move the k at which the loss overflows, and an overflow at the start."""
-    base = _synthetic("diverging", 16, 3, 30, dtype)
+    base = synthetic("diverging", 16, 3, 30, dtype)
     rate, huge = (1e28, 1e200) if dtype == "float64" else (1e10, 1e30)
     return [
         replace(base, learning_rate=rate),
         replace(base, name="diverged at the start", beta0=np.full(3, huge, base.X.dtype)),
     ]
-
-
-def _synthetic(name: str, n: int, d: int, max_iter: int, dtype: str) -> Fixture:
-    data = problem.synthetic(n, d, seed=3)
-    beta0 = np.random.default_rng([n, d]).uniform(-1, 1, d)
-    # Well under 1/L and a float32 number, so that no dtype has to round it.
-    rate = float(np.float32(0.7 * default_learning_rate(data.X)))
-    return Fixture(name, data.X, data.y, beta0, rate, max_iter).cast(dtype)

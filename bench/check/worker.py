@@ -1,11 +1,15 @@
-"""Cross-check one backend in this process and report each check to the parent (python -m bench.check.worker NAME)."""
+"""Cross-check one backend in this process and report each check to the parent.
+
+python -m bench.check.worker NAME [THREADS]: with THREADS, how many this process has, only what depends on them.
+"""
 
 import math
 import sys
 
 from backends import BackendError, BackendUnavailable, load
 from bench.check.bound import UNIT
-from bench.check.checks import CHECKS, Wrong
+from bench.check.checks import CHECKS, THREADED, Wrong
+from bench.check.hints import Witness, hint
 from bench.process import Channel
 
 
@@ -19,22 +23,30 @@ def main() -> None:
         return
     clean = True
     dtypes = getattr(backend, "DTYPES", tuple(UNIT))
-    if unknown := set(dtypes) - set(UNIT):
-        channel.ask(status="failed", detail=f"DTYPES names {', '.join(sorted(unknown))}; allowed: {', '.join(UNIT)}")
+    if not isinstance(dtypes, tuple | list) or not dtypes or any(dtype not in UNIT for dtype in dtypes):
+        channel.ask(status="failed", detail=f"DTYPES is {dtypes!r}; allowed: a tuple of {' and '.join(UNIT)}")
         return
+    checks, label = (CHECKS, "") if len(sys.argv) < 3 else (THREADED, f", {sys.argv[2]} thread(s)")
     for dtype in dtypes:
-        for check in CHECKS:
-            channel.ask(begins=f"{check.__name__}[{dtype}]")  # so that a crash can be laid to its door
-            result = run_check(check, backend, dtype)
+        witness = Witness(backend, dtype)
+        for check in checks:
+            channel.ask(begins=f"{check.__name__}[{dtype}{label}]")  # so that a crash can be laid to its door
+            result = run_check(check, backend, dtype, label)
             clean &= result["passed"]
             channel.ask(**result)
-    channel.ask(status="ok" if clean and dtypes else "failed")
+            # Apart, and after: to find a hint the backend is asked more, and may crash.
+            if result["passed"]:
+                continue
+            found = hint(check.__name__, result["detail"], witness, result["error"], result["bound"])
+            if found:
+                channel.ask(hinted=result["check"], hint=found)
+    channel.ask(status="ok" if clean else "failed")
 
 
-def run_check(check, backend, dtype: str) -> dict:
+def run_check(check, backend, dtype: str, label: str = "") -> dict:
     """The result of one check, as `gdbench check --json` prints it, and whether what failed is a wrong answer."""
     result = {
-        "check": f"{check.__name__}[{dtype}]",
+        "check": f"{check.__name__}[{dtype}{label}]",
         "passed": True,
         "detail": None,
         "hint": None,

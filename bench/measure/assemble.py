@@ -125,6 +125,7 @@ def _steady(found: Cell, samples: list[CellSample], times: list[float]) -> None:
     found.peak_bytes = max((sample.peak_bytes for sample in good if sample.peak_bytes is not None), default=None)
     ratios = [sample.cpu_over_wall for sample in good if sample.cpu_over_wall is not None]
     found.cpu_over_wall = median(ratios) if ratios else None
+    found.error_curve = next((sample.error_curve for sample in good if sample.error_curve), None)
     found.flags = sorted({flag for sample in good for flag in sample.flags})
     if len(times) > 1 and spread(times) >= NOISY:
         found.flags.append(f"noisy: {spread(times):.0%}")

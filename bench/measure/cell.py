@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from bench.check.bound import Reference
 from bench.check.checks import Wrong, arrays, judge, told
 from bench.measure.stage import OTHER_RATE, PREFIXES, load_reference
 
 JAX_COMPILE = "/jax/core/compile/backend_compile_duration"
+CURVE_POINTS = 24
 KEPT = 1000  # results of timed calls that are judged: in practice all of them
 # Operations a second that no core reaches: two fused multiply-adds of eight (sixteen) a cycle at 6 GHz, doubled.
 FLOPS = {"float64": 400e9, "float32": 800e9}
@@ -29,7 +31,8 @@ def measure(backend, cell: dict[str, Any], orders: dict[str, Any], folder: Path,
     """One process's figures for one cell, as the fields of a CellSample.
 
     cell: as plan.worker_cell makes it. orders: {"calls", "warmup_calls"}, null where this worker is the
-    first and fixes them; then `ask` is told how long the first call took, and may call the cell off.
+    first and fixes them; then `ask` is told how long the first call took, and may call the cell off. "curve": whether
+    the errors over the iterations are wanted, too.
     Whatever the backend raises becomes a status.
     """
     found: dict[str, Any] = {"status": "ok", "detail": None}
@@ -78,6 +81,8 @@ def _measure(backend, cell, orders, folder, benchmark, ask, found) -> None:
         found["error"] = {"value": error, "bound": bound} if np.isfinite(bound) else None  # JSON has no infinity
 
     gate(result)
+    if orders.get("curve"):
+        found["error_curve"] = error_curve(arrays(backend, result)[1], expected)
     if not expected.informative:
         found["flags"] = ["bound not informative"]
         if first_worker:
@@ -152,6 +157,17 @@ def _judge_prefixes(backend, X, y, beta0, known, dtype: str) -> None:
         native = backend.prepare(X[:rows].copy(), y[:rows].copy(), beta0.copy())
         with told(f"on the first {min(len(X), rows)} rows"):
             judge(*arrays(backend, backend.fit(*native, some_rate, K, 0.0)), expected, dtype)
+
+
+def error_curve(losses: np.ndarray, expected: Reference) -> list[list[float]]:
+    """[k, |losses[k] - J(beta_k)|, the bound of that] at about CURVE_POINTS k, evenly on a logarithmic axis."""
+    last = len(losses) - 1
+    picked = np.unique(np.concatenate([[0], np.geomspace(1, max(last, 1), CURVE_POINTS).astype(int)]))
+    return [
+        [float(k), float(abs(losses[k] - expected.losses[k])), float(expected.loss_bound[k])]
+        for k in picked
+        if k <= last and np.isfinite(expected.loss_bound[k])
+    ]
 
 
 def threads_seen() -> dict[str, int]:

@@ -286,7 +286,8 @@ class _Running:
             predicted = budget.predict(cell, self.known_calls(cell))
             if predicted is not None and (reason := budget.too_long(self.plan, predicted)):
                 return {"run": False, "detail": reason, "seconds": predicted}
-        return {"run": True, **(counts or {"calls": None, "warmup_calls": None})}
+        first = cell.id not in self.samples
+        return {"run": True, "curve": first, **(counts or {"calls": None, "warmup_calls": None})}
 
     def known_calls(self, cell: CellPlan) -> list[tuple[Case, float]]:
         """(case, seconds a call) of smaller cells of the same backend, dtype and threads."""

@@ -18,6 +18,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from bench.report import text
 from bench.report.groups import CORE
+from bench.report.tables import Table
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # ships with Matplotlib
@@ -37,6 +38,14 @@ MORE_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#8C6BB1", "#7F7F7F")
 MORE_MARKERS = ("v", "P", "X", "<", "*", ">", "h")
 WIDTH = 8.0  # inches
 LEFT, CHARACTER = 0.95, 0.092  # inches: of the margin, of a letter at 11 points
+
+
+class Drawing(NamedTuple):
+    """figure; alt: what it says, in words and figures; table: its data, in units that are not converted."""
+
+    figure: Figure
+    alt: str
+    table: Table
 
 
 class Look(NamedTuple):
@@ -113,7 +122,11 @@ def heading(figure: Figure, top: float, words: str, size: float = 12.5) -> None:
 
 def log_axis(axis: Any, low: float, high: float, label: Callable[[float], str], wish: float = 7) -> None:
     """A logarithmic axis from low to high with ticks at powers of ten, or at 1, 2, 5 where those are too few."""
-    ticks = log_ticks(low, high, wish)
+    place_ticks(axis, log_ticks(low, high, wish), label)
+
+
+def place_ticks(axis: Any, ticks: Sequence[float], label: Callable[[float], str]) -> None:
+    """These ticks and no others, each with its label and a line of the grid."""
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FixedFormatter([label(tick) for tick in ticks]))
     axis.set_minor_locator(NullLocator())

@@ -1,6 +1,7 @@
-"""The three figures of a group, each with its alternative text and the table of its data.
+"""The figures of a group, each with its alternative text and the table of its data: times, speed-ups, cold costs.
 
-A figure holds one dtype and one number of threads. What has no time is a marked gap of its kind, never a point.
+That of the errors is made in errors.py. A figure holds one dtype and one number of threads. What has no time is a
+marked gap of its kind, never a point.
 """
 
 import re
@@ -11,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.records import Cell
-from bench.report import canvas, text
-from bench.report.canvas import End, Look, Point
+from bench.report import canvas, errors, text
+from bench.report.canvas import Drawing, End, Look, Point
 from bench.report.groups import (
     BASELINE,
     LOOPS,
@@ -36,14 +37,6 @@ LINE = 0.23  # inches: the height of a row of dots
 Value = Callable[[Cell], tuple[float, float | None, float | None] | None]
 
 
-class Drawing(NamedTuple):
-    """figure; alt: what it says, in words and figures; table: its data, seconds unconverted."""
-
-    figure: Figure
-    alt: str
-    table: Table
-
-
 class Panel(NamedTuple):
     """Lines against n.
 
@@ -60,9 +53,14 @@ class Panel(NamedTuple):
 
 
 def draw_all(group: Group) -> dict[str, Drawing]:
-    """File stem -> drawing, for the figures of a group."""
-    made = {"time_per_iteration": time_per_iteration, "speedup": speedups, "cold_cost": cold_cost}
-    return {stem(figure, group): draw(group) for figure, draw in made.items()}
+    """File stem -> drawing, for the figures of a group; one that has nothing to say is left out."""
+    made = {
+        "time_per_iteration": time_per_iteration(group),
+        "speedup": speedups(group),
+        "cold_cost": cold_cost(group),
+        "error": errors.over_iterations(group),
+    }
+    return {stem(figure, group): drawing for figure, drawing in made.items() if drawing is not None}
 
 
 def stem(figure: str, group: Group) -> str:

@@ -14,12 +14,13 @@ from bench.report.figures import stem as stem_of
 from bench.report.groups import Group, groups
 from bench.report.template import render
 
-# Of pictures in the page; the whole stays under 3 MB. Later ones are named as files beside it.
-BUDGET = 2_400_000
+# Bytes of the page. Of pictures that do not fit, the last of LEADS first, the page names the files beside it.
+LARGEST = 2_900_000
 LEADS = {
     "time_per_iteration": "Time per iteration",
     "speedup": "Speed-up",
     "cold_cost": "Cold cost",
+    "error": "Error over the iterations",
 }
 
 
@@ -41,6 +42,7 @@ class Section(NamedTuple):
     control: str | None
     few: str | None
     pictures: list[Picture]
+    error_picture: Picture | None
     times: tables.Table
     others: tables.Table
     cold: tables.Table
@@ -51,18 +53,15 @@ class Section(NamedTuple):
 
 def html(run: Run, drawings: dict[str, tuple[Drawing, bytes]]) -> str:
     """The page. drawings: file stem -> (drawing, its SVG), all groups in order."""
-    room = BUDGET
-    sections = []
-    for group in groups(run):
-        pictures = []
-        for stem, (drawing, svg) in drawings.items():
-            figure = next((figure for figure in LEADS if stem == stem_of(figure, group)), None)
-            if figure is not None:
-                source = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
-                fits = len(source) <= room
-                room -= len(source) if fits else 0
-                pictures.append(Picture(LEADS[figure], stem, source if fits else None, drawing))
-        sections.append(_section(run, group, pictures))
+    without_pictures = _html(run, drawings, 0)
+    return _html(run, drawings, LARGEST - len(without_pictures.encode()))
+
+
+def _html(run: Run, drawings: dict[str, tuple[Drawing, bytes]], room: int) -> str:
+    """The page with at most `room` bytes of pictures."""
+    found = groups(run)
+    pictures = _pictures(found, drawings, room)
+    sections = [_section(run, group, [pictures.get(stem_of(figure, group)) for figure in LEADS]) for group in found]
     return render(
         "page.html.j2",
         answer=sections[0].answer if sections else "The run holds no cell.",
@@ -74,6 +73,20 @@ def html(run: Run, drawings: dict[str, tuple[Drawing, bytes]]) -> str:
         command=text.clean(run.command),
         created=text.clean(run.created),
     )
+
+
+def _pictures(found: list[Group], drawings: dict[str, tuple[Drawing, bytes]], room: int) -> dict[str, Picture]:
+    """File stem -> picture, as many of them with an address as there is room for, those of all groups in turn."""
+    pictures = {}
+    for figure, title in LEADS.items():
+        for stem in (stem_of(figure, group) for group in found):
+            if stem in drawings:
+                drawing, svg = drawings[stem]
+                source = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+                fits = len(source) <= room
+                room -= len(source) if fits else 0
+                pictures[stem] = Picture(title, stem, source if fits else None, drawing)
+    return pictures
 
 
 def flat(data: dict[str, Any]) -> list[tuple[str, str]]:
@@ -88,14 +101,16 @@ def flat(data: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _section(run: Run, group: Group, pictures: list[Picture]) -> Section:
+def _section(run: Run, group: Group, pictures: list[Picture | None]) -> Section:
+    *pictures, error_picture = pictures
     return Section(
         group,
         answer(group),
         tables.plan_line(run, group),
         tables.control_line(group),
         tables.FEW if tables.lacks_intervals(group.cells) else None,
-        pictures,
+        [picture for picture in pictures if picture],
+        error_picture,
         tables.times(group.ranked, "Time per iteration"),
         tables.times(group.others, "Another algorithm"),
         tables.cold_costs(group.ranked + group.others, "Cold cost"),

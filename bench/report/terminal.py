@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import os
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -133,11 +134,29 @@ def print_check(found: dict[str, Any]) -> None:
         table.add_row(Text(report["backend"]), state, f"{passed} of {len(report['checks'])}", share)
     out.print(table)
     for report in found["backends"]:
-        for result in report["checks"]:
-            if not result["passed"]:
-                out.print(Text(f"{report['backend']}: {result['check']}: {result['detail']}"))
-                if result["hint"]:
-                    out.print(Text(f"    hint: {result['hint']}", "bold"))
+        _print_failing(report, out)
+
+
+def _print_failing(report: dict[str, Any], out: Console) -> None:
+    """What went wrong in one backend: each distinct hint once, for many checks may share it, then check by check."""
+    failing = [result for result in report["checks"] if not result["passed"]]
+    if not failing:
+        return
+    counted = f", {len(failing)} of {text.number_of(len(report['checks']), 'check')} failed"
+    ran = report["status"] != "unavailable"
+    out.print(Text(f"\n{report['backend']}: {report['status']}{counted if ran else ''}", "bold"))
+    for hint in dict.fromkeys(result["hint"] for result in failing if result["hint"]):
+        _print_hanging(f"hint: {hint}", out, "bold")
+    for result in failing:
+        _print_hanging(f"{result['check']}: {result['detail']}", out)
+
+
+def _print_hanging(words: str, out: Console, style: str = "") -> None:
+    """Indented, and what is broken off at the width of the console deeper; the lines of `words` stay apart."""
+    for number, line in enumerate(words.splitlines()):
+        first = "      " if number else "  "
+        wrapped = textwrap.wrap(line, out.width, initial_indent=first, subsequent_indent="      ")
+        out.print(Text("\n".join(wrapped), style), soft_wrap=True)
 
 
 def print_warnings(warnings: list[str]) -> None:

@@ -1,0 +1,202 @@
+"""The mistakes that people make in this algorithm, each as a descent that makes it; what they look like is theirs to say.
+
+A mistake is wrong in one way and right in all others, so that two of them can be told apart by their answers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from bench.check.fixtures import Fixture
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A descent that is wrong in one way; the defaults are right.
+
+    data: (X, y) -> what is used in their place. start: of beta_0. scale: (n, d, learning_rate) -> what multiplies
+    Xᵀ residual. step: (X, y, beta, residual, scale, k, all betas) -> what is added to beta, where it is no such
+    product. updates: K -> how many are made. returned: all betas -> the one given back. loss: (residual, y, y_pred, d)
+    -> one loss. losses: all of them, one more than updates -> the list given back.
+    """
+
+    hint: str
+    data: Callable = lambda X, y: (X, y)
+    start: Callable = lambda beta: beta
+    scale: Callable = lambda n, d, rate: 2 / n * rate
+    step: Callable = lambda X, y, beta, residual, scale, k, betas: scale * (X.T @ residual)
+    updates: Callable = lambda K: K
+    returned: Callable = lambda betas: betas[-1]
+    loss: Callable = lambda residual, y, y_pred, d: np.mean(residual * residual)
+    losses: Callable = lambda losses: losses[:-1]
+
+    def answer(self, case: Fixture) -> tuple[np.ndarray, np.ndarray]:
+        """beta and losses as this descent would return them."""
+        X, y = self.data(case.X.astype(float), case.y.astype(float))
+        n, d = X.shape
+        scale = self.scale(n, d, case.learning_rate)
+        betas, losses = [self.start(case.beta0.astype(float))], []
+        updates = self.updates(case.max_iter)
+        for k in range(updates + 1):  # one more than is returned: some mistakes look ahead
+            y_pred = X @ betas[-1]
+            residual = y - y_pred
+            losses.append(self.loss(residual, y, y_pred, d))
+            betas.append(betas[-1] + self.step(X, y, betas[-1], residual, scale, k, betas))
+        residual = y - X @ betas[-1]
+        losses.append(self.loss(residual, y, X @ betas[-1], d))
+        return self.returned(betas[:-1]), np.array(self.losses(losses))
+
+
+def _masked(rows: slice = slice(None), columns: slice = slice(None)) -> Callable:
+    """A step that sees some rows, and moves some components."""
+
+    def step(X, y, beta, residual, scale, k, betas):
+        moved = np.zeros_like(beta)
+        moved[columns] = scale * (X[rows].T @ residual[rows])[columns]
+        return moved
+
+    return step
+
+
+def _momentum(X, y, beta, residual, scale, k, betas):
+    return scale * (X.T @ residual) + (0.9 * (betas[-1] - betas[-2]) if k else 0)
+
+
+def _by_component(X, y, beta, residual, scale, k, betas):
+    moved = beta.copy()
+    for j in range(len(beta)):
+        moved[j] += scale * (X[:, j] @ (y - X @ moved))
+    return moved - beta
+
+
+def _by_row(X, y, beta, residual, scale, k, betas):
+    moved = beta.copy()
+    for row, target in zip(X, y, strict=True):
+        moved = moved + scale * (target - row @ moved) * row
+    return moved - beta
+
+
+def _stale(X, y, beta, residual, scale, k, betas):
+    return scale * (X.T @ (y - X @ betas[max(k - 1, 0)]))
+
+
+def _standardized(X, y):
+    spread = X.std(axis=0)
+    return (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1), y
+
+
+RIGHT = Mistake("")
+# What can be wrong with the iterates ...
+ITERATES = (
+    Mistake("beta moves the wrong way: is the sign of the gradient, or of y - y_pred, turned?", scale=lambda n, d, r: -2 / n * r),
+    Mistake("after one step beta has moved exactly half as far as it should: is the factor 2 of 2/n missing?", scale=lambda n, d, r: r / n),
+    Mistake("after one step beta has moved exactly twice as far as it should: is the factor 2 taken twice?", scale=lambda n, d, r: 4 / n * r),
+    Mistake("the gradient is divided by n_features, where n_samples belongs", scale=lambda n, d, r: 2 / d * r),
+    Mistake("the gradient is divided by n - 1, where n belongs", scale=lambda n, d, r: 2 / (n - 1) * r),
+    Mistake("the gradient is divided by n + 1, where n belongs", scale=lambda n, d, r: 2 / (n + 1) * r),
+    Mistake("the gradient is divided by n * d, where n belongs: is a mean taken over the whole matrix?", scale=lambda n, d, r: 2 / (n * d) * r),
+    Mistake("the gradient is not divided by n_samples", scale=lambda n, d, r: 2 * r),
+    Mistake("the gradient is neither divided by n_samples nor multiplied by 2", scale=lambda n, d, r: r),
+    Mistake("the gradient is divided by n_features, and the factor 2 is missing", scale=lambda n, d, r: r / d),
+    Mistake("the step is the one of the squared learning_rate: is it applied twice?", scale=lambda n, d, r: 2 / n * r * r),
+    Mistake("the step does not depend on learning_rate: it is the whole gradient", scale=lambda n, d, r: 2 / n),
+    Mistake("the step is divided by learning_rate, not multiplied", scale=lambda n, d, r: 2 / n / r),
+    Mistake("the step shrinks from update to update, as if learning_rate were divided by k + 1", step=lambda X, y, b, r, s, k, bs: s / (k + 1) * (X.T @ r)),
+    Mistake("the descent starts at zero, whatever start it is given", start=np.zeros_like),
+    Mistake("the descent starts at ones, whatever start it is given", start=np.ones_like),
+    Mistake("it makes one update too few", updates=lambda K: max(K - 1, 0)),
+    Mistake("it makes one update too many", updates=lambda K: K + 1),
+    Mistake("it makes a single update, whatever max_iter is", updates=lambda K: min(K, 1)),
+    Mistake("it makes no update: beta stays where it started", step=lambda X, y, b, r, s, k, bs: 0 * b),
+    Mistake("beta is right but one update behind: is the one before the last returned?", returned=lambda bs: bs[max(len(bs) - 2, 0)]),
+    Mistake("the start is returned in place of the last beta", returned=lambda bs: bs[0]),
+    Mistake("the mean of all iterates is returned in place of the last beta", returned=lambda bs: np.mean(bs, axis=0)),
+    Mistake("the last row of X takes no part in the gradient", step=_masked(rows=slice(None, -1))),
+    Mistake("the first row of X takes no part in the gradient", step=_masked(rows=slice(1, None))),
+    Mistake("only the first row of X takes part in the gradient", step=_masked(rows=slice(None, 1))),
+    Mistake("the last row of the data is not used at all", data=lambda X, y: (X[:-1], y[:-1])),
+    Mistake("the first row of the data is not used at all", data=lambda X, y: (X[1:], y[1:])),
+    Mistake("the last component of beta is never updated", step=_masked(columns=slice(None, -1))),
+    Mistake("the first component of beta is never updated: is it taken for an intercept?", step=_masked(columns=slice(1, None))),
+    Mistake("X is centred: its column means are subtracted", data=lambda X, y: (X - X.mean(axis=0), y)),
+    Mistake("X is standardized once more", data=_standardized),
+    Mistake("y is centred: its mean is subtracted", data=lambda X, y: (X, y - y.mean())),
+    Mistake("y is standardized: its mean is subtracted, and it is divided by its deviation", data=lambda X, y: (X, (y - y.mean()) / y.std())),
+    Mistake("X and y are both centred", data=lambda X, y: (X - X.mean(axis=0), y - y.mean())),
+    Mistake("every y is replaced by their mean: did (n, 1) - (n,) make an n x n matrix that was averaged?", data=lambda X, y: (X, np.full_like(y, y.mean()))),
+    Mistake("y is in the reverse order of the rows of X", data=lambda X, y: (X, y[::-1])),
+    Mistake("y is one row off", data=lambda X, y: (X, np.roll(y, 1))),
+    Mistake("y is one row off", data=lambda X, y: (X, np.roll(y, -1))),
+    Mistake("the numbers of X and y are cut to integers", data=lambda X, y: (np.trunc(X), np.trunc(y))),
+    Mistake("a part of the last step is added again: is there momentum of 0.9?", step=_momentum),
+    Mistake("the components of beta are updated one after the other, each with a new residual; all must use one gradient", step=_by_component),
+    Mistake("beta is updated row by row; full-batch descent makes one update from all rows", step=_by_row),
+    Mistake("the gradient belongs to the beta before the last one", step=_stale),
+    Mistake("the gradient is divided by its own norm", step=lambda X, y, b, r, s, k, bs: s * (X.T @ r) / np.linalg.norm(s * (X.T @ r)) * s * len(y) / 2),
+    Mistake("the gradient is that of the absolute error: only the signs of the residual are used", step=lambda X, y, b, r, s, k, bs: s * (X.T @ np.sign(r))),
+)  # fmt: skip
+# ... and with the losses that are told of them.
+LOSSES = (
+    Mistake("every loss is half of what it should be: is it divided by 2n?", loss=lambda r, y, p, d: np.mean(r * r) / 2),
+    Mistake("the loss is the sum of the squares, not their mean", loss=lambda r, y, p, d: np.sum(r * r)),
+    Mistake("the loss is half the sum of the squares, not their mean", loss=lambda r, y, p, d: np.sum(r * r) / 2),
+    Mistake("the loss is the root of the mean square", loss=lambda r, y, p, d: np.sqrt(np.mean(r * r))),
+    Mistake("the loss is the norm of the residual, not its mean square", loss=lambda r, y, p, d: np.linalg.norm(r)),
+    Mistake("the loss is the mean absolute error, not the mean square", loss=lambda r, y, p, d: np.mean(np.abs(r))),
+    Mistake("the loss is divided by n - 1, where n belongs", loss=lambda r, y, p, d: np.sum(r * r) / (len(r) - 1)),
+    Mistake("the loss is divided by n_features, where n_samples belongs", loss=lambda r, y, p, d: np.sum(r * r) / d),
+    Mistake("the loss is the variance of the residual: its mean is subtracted", loss=lambda r, y, p, d: np.var(r)),
+    Mistake("the loss is the largest square, not the mean", loss=lambda r, y, p, d: np.max(r * r)),
+    Mistake("the loss leaves out the last row", loss=lambda r, y, p, d: np.mean(r[:-1] ** 2)),
+    Mistake("y looks transposed: (n, 1) - (n,) made an n x n matrix", loss=lambda r, y, p, d: np.mean((y[:, None] - p) ** 2)),
+    Mistake("losses[k] is the loss after update k, not before", losses=lambda js: js[1:]),
+    Mistake("losses[k] is the loss after update k, not before", losses=lambda js: [*js[1:-1], js[-2]]),
+    Mistake("losses[k] is the loss of the beta before k", losses=lambda js: [js[0], *js[:-2]]),
+    Mistake("the losses come in reverse order", losses=lambda js: js[:-1][::-1]),
+    Mistake("the first loss, J of the start, is missing", losses=lambda js: js[1:-1] or js[:1]),
+    Mistake("the first loss, J of the start, is missing", losses=lambda js: js[1:-1]),
+    Mistake("the last loss, J of the beta returned, is missing", losses=lambda js: js[:-2] or js[:1]),
+    Mistake("the last loss, J of the beta returned, is missing", losses=lambda js: js[:-2]),
+    Mistake("there is one loss too many, that of an update which is not returned", losses=lambda js: js),
+    Mistake("the losses are relative to the first one", losses=lambda js: [j / js[0] for j in js[:-1]]),
+    Mistake("every loss is that of the last beta", losses=lambda js: [js[-2]] * (len(js) - 1)),
+    Mistake("every loss is that of the start", losses=lambda js: [js[0]] * (len(js) - 1)),
+    Mistake("the losses are zero", losses=lambda js: [0.0] * (len(js) - 1)),
+)  # fmt: skip
+
+
+def stop_rules(case: Fixture) -> dict[str, Callable[[float], int]]:
+    """How many updates each wrong rule would make, by tol; under "" the right one."""
+    betas, losses = [case.beta0.astype(float)], []
+    X, y, K = case.X.astype(float), case.y.astype(float), case.max_iter
+    for _ in range(K + 1):
+        residual = y - X @ betas[-1]
+        losses.append(float(np.mean(residual * residual)))
+        betas.append(betas[-1] + case.learning_rate * 2 / len(y) * (X.T @ residual))
+    J, moved = losses, [0.0, *(float(np.linalg.norm(b - a)) for a, b in pairwise(betas))]
+
+    def first(stops: Callable[[int, float], bool], delay: int = 0) -> Callable[[float], int]:
+        def count(tol: float) -> int:
+            k = next((k for k in range(1, K + 1) if stops(k, tol)), K)
+            return min(max(k + delay, 0), K) if k < K else K
+
+        return count
+
+    def rule(k, tol):
+        return abs(J[k - 1] - J[k]) < tol * J[0]
+
+    return {
+        "": first(rule),
+        "tol is ignored": first(lambda k, tol: False),
+        "the loss change is compared with tol itself, not with tol * J_0": first(lambda k, tol: abs(J[k - 1] - J[k]) < tol),
+        "the loss change is compared with tol times the loss before, not with tol * J_0": first(lambda k, tol: abs(J[k - 1] - J[k]) < tol * J[k - 1]),
+        "the loss change is compared with tol times the present loss, not with tol * J_0": first(lambda k, tol: abs(J[k - 1] - J[k]) < tol * J[k]),
+        "the loss itself is compared with tol * J_0, not its change": first(lambda k, tol: J[k] < tol * J[0]),
+        "the loss itself is compared with tol, not its change": first(lambda k, tol: J[k] < tol),
+        "the change of beta is compared with tol, not the change of the loss": first(lambda k, tol: moved[k] < tol),
+        "the change of beta is compared with tol times its norm, not the change of the loss": first(lambda k, tol: moved[k] < tol * float(np.linalg.norm(betas[k]))),
+        "it stops one update too late": first(rule, 1),
+        "it stops one update too early": first(rule, -1),
+    }  # fmt: skip

@@ -1,0 +1,40 @@
+"""Where a descent may stop: the one place that says where backends may disagree about it."""
+
+import math
+
+import numpy as np
+
+from bench.check.bound import UNIT
+
+
+def may_stop(losses, loss_bounds, tol: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where |J_{k-1} - J_k| < tol J_0 may hold in correct arithmetic, and where it must, for each k.
+
+    A loss change within rounding of the threshold may fall on either side: this is the one place that
+    says where backends may disagree. losses, loss_bounds: (K + 1,).
+    """
+    losses, loss_bounds = np.asarray(losses), np.asarray(loss_bounds)
+    change = np.abs(np.diff(losses, prepend=np.nan))  # k = 0 has no predecessor, and a NaN is never smaller
+    doubt = loss_bounds + np.append(0.0, loss_bounds[:-1]) + tol * loss_bounds[0] if tol else np.zeros(len(losses))
+    return change < tol * losses[0] + doubt, change < tol * losses[0] - doubt
+
+
+def stop_window(losses, loss_bounds, tol: float, max_iter: int) -> tuple[int, int]:
+    """The first and the last number of updates at which correct arithmetic may stop. losses: (max_iter + 1,)."""
+    may, must = may_stop(losses, loss_bounds, tol)
+    first, last = (int(np.argmax(where)) if where.any() else max_iter for where in (may, must))
+    return first, last
+
+
+def broken_rule(losses, tol: float, max_iter: int) -> int | None:
+    """The k at which stored losses contradict the stop rule beyond rounding, None where they do not."""
+    u = UNIT[losses.dtype.name]
+    values = losses.astype(np.float64)
+    for k in range(len(values)):
+        change = abs(values[k] - values[k - 1]) if k else math.inf
+        slack = 4 * u * (tol * values[0] + values[k])
+        must = not math.isfinite(values[k]) or k == max_iter or change < tol * values[0] - slack
+        may = must or change < tol * values[0] + slack
+        if (k < len(values) - 1 and must) or (k == len(values) - 1 and not may):
+            return k
+    return None

@@ -1,0 +1,246 @@
+"""Wrong backends that the cross-check must reject, and odd ones that it must not: each as what it writes elsewhere.
+
+An edit is (old, new) in the text of a backend; `build` makes the file. Under "hint" stands what the user must be told:
+every hint given holds one of these texts, the first is given; with none, no hint may be given.
+"""
+
+import importlib.resources
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A backend's text with something written otherwise. hint: what must be said of it."""
+
+    name: str
+    edits: tuple[tuple[str, str], ...]
+    hint: tuple[str, ...] = ()
+    base: str = "numpy_vectorized"
+
+    def build(self, folder):
+        """The path of the file."""
+        text = importlib.resources.files("backends").joinpath(f"{self.base}.py").read_text()
+        for old, new in self.edits:
+            assert old in text, f"{self.base} no longer holds {old!r}"
+            text = text.replace(old, new)
+        path = folder / f"{self.name}.py"
+        path.write_text(text)
+        return path
+
+
+TWO = "(-2 / n)"
+N = "n = len(X)"
+START = "beta = beta.copy()"
+PREDICT = "X @ beta"
+RESIDUAL = "residual = y - y_pred"
+LOSS = "np.mean(residual * residual)"
+PRODUCT = "X.T @ residual"
+STEP = "beta = beta - learning_rate * gradient"
+RETURN = "return beta, np.array(losses, dtype=X.dtype)"
+LOOP = "for k in range(max_iter + 1):"
+RULE = "abs(losses[k - 1] - losses[k]) < tol * losses[0]"
+FINITE = "if not math.isfinite(losses[k]):"
+PREPARE = "return np.ascontiguousarray(X), np.ascontiguousarray(y), np.ascontiguousarray(beta)"
+HEAD = "import numpy as np\n"
+LENGTH = "n, d = len(X), len(beta)"  # the rest is of python_loops
+LOOP_STEP = "beta[j] -= learning_rate * gradient[j]"
+LOOP_SUM = "gradient[j] += X[i][j] * residual[i]"
+LOOP_LOSS = "losses.append(total / n)"
+
+
+def one(name: str, old: str, new: str, *hint: str) -> Variant:
+    return Variant(name, ((old, new),), hint)
+
+
+def more(name: str, *edits_and_hints) -> Variant:
+    edits = tuple(part for part in edits_and_hints if isinstance(part, tuple))
+    return Variant(name, edits, tuple(part for part in edits_and_hints if isinstance(part, str)))
+
+
+def loops(name: str, old: str, new: str, *hint: str) -> Variant:
+    return Variant(name, ((old, new),), hint, "python_loops")
+
+
+MUTANTS = (
+    # The step: its sign, its factor, its divisor, its rate.
+    one("sign", TWO, "(2 / n)", "the wrong way"),
+    one("sign_of_the_residual", RESIDUAL, "residual = y_pred - y", "the wrong way"),
+    one("no_two", TWO, "(-1 / n)", "factor 2 of 2/n missing"),
+    one("two_twice", TWO, "(-4 / n)", "factor 2 taken twice"),
+    one("divided_by_d", N, "n = X.shape[1]", "divided by n_features"),
+    one("divided_by_n_minus_1", TWO, "(-2 / max(n - 1, 1))", "divided by n - 1"),
+    one("divided_by_n_plus_1", TWO, "(-2 / (n + 1))", "divided by n + 1"),
+    one("divided_by_n_d", TWO, "(-2 / X.size)", "n * d"),
+    one("not_divided", TWO, "-2.0", "not divided by n_samples"),
+    one("neither", TWO, "-1.0", "neither divided"),
+    one("half_and_by_d", TWO, "(-1 / X.shape[1])", "the factor 2 is missing"),
+    one("integer_division", TWO, "(-(2 // n))", "it makes no update"),
+    one("rate_ignored", STEP, "beta = beta - 0.1 * gradient", "the step is that of learning_rate = 0.1"),
+    one("rate_left_out", STEP, "beta = beta - gradient", "does not depend on learning_rate"),
+    one("rate_squared", STEP, "beta = beta - learning_rate**2 * gradient", "squared learning_rate"),
+    one("rate_divides", STEP, "beta = beta - gradient / learning_rate", "divided by learning_rate"),
+    one("rate_decays", STEP, "beta = beta - learning_rate / (k + 1) * gradient", "divided by k + 1"),
+    one("rate_decays_slowly", STEP, "beta = beta - learning_rate * 0.999**k * gradient", "the later ones are not"),
+    one("rate_rounded", STEP, "beta = beta - round(learning_rate, 3) * gradient", "right direction but the wrong length"),
+    one("three_in_place_of_two", TWO, "(-3 / n)", "1.5 times as far"),
+    one("nearly_two", TWO, "(-2.000000002 / n)", "1.000000001 times as far"),
+    one("step_by_norm", STEP, "beta = beta - learning_rate * gradient / np.linalg.norm(gradient)", "its own norm", "right direction but the wrong length"),
+    one("clipped", STEP, "beta = beta - learning_rate * gradient / max(1, np.linalg.norm(gradient))", "its own norm", "right direction but the wrong length", "right for n x d", "small problems"),
+    one("clipped_by_value", STEP, "beta = beta - learning_rate * np.clip(gradient, -1, 1)"),
+    one("sign_descent", STEP, "beta = beta - learning_rate * np.sign(gradient)"),
+    one("penalty", STEP, "beta = beta - learning_rate * (gradient + 0.01 * beta)", "penalty, or weight decay"),
+    one("lasso", STEP, "beta = beta - learning_rate * (gradient + 0.01 * np.sign(beta))"),
+    one("weight_decay", STEP, "beta = 0.999 * beta - learning_rate * gradient", "penalty, or weight decay"),
+    one("weight_decay_of_a_rounding", STEP, "beta = (1 - 2.3e-16) * beta - learning_rate * gradient"),
+    more("momentum", (START, START + "; v = 0 * beta"), (STEP, "v = 0.9 * v - learning_rate * gradient; beta = beta + v"), "momentum of 0.9"),
+    more("nesterov", (START, START + "; v = 0 * beta"), (STEP, "w = beta - learning_rate * gradient; beta = w + k / (k + 3) * (w - v) if k else w; v = w"), "the later ones are not"),
+    more("adagrad", (START, START + "; v = 0 * beta"), (STEP, "v = v + gradient**2; beta = beta - learning_rate * gradient / np.sqrt(v + 1e-8)")),
+    one("absolute_error_gradient", PRODUCT, "X.T @ np.sign(residual)", "absolute error"),
+    one("huber", PRODUCT, "X.T @ np.clip(residual, -5e3, 5e3)"),
+    # Rows and columns.
+    one("last_row_skipped", PRODUCT, "X[:-1].T @ residual[:-1]", "the last row of X takes no part"),
+    one("first_row_skipped", PRODUCT, "X[1:].T @ residual[1:]", "the first row of X takes no part"),
+    one("row_by_row", STEP, "\n            for i in range(n):\n                beta = beta + learning_rate * (2 / n) * (y[i] - X[i] @ beta) * X[i]", "row by row"),
+    one("stochastic", PRODUCT, "n * X[k % n] * residual[k % n]"),
+    one("mini_batch", PRODUCT, "2 * X[k % 2 :: 2].T @ residual[k % 2 :: 2]"),
+    one("last_feature_skipped", STEP, "beta = beta - learning_rate * np.append(gradient[:-1], 0 * gradient[-1:])", "last component of beta"),
+    one("intercept_skipped", STEP, "beta = beta - learning_rate * np.append(0 * gradient[:1], gradient[1:])", "taken for an intercept"),
+    one("wrong_axis", PRODUCT, "np.resize((X * residual[:, None]).sum(axis=1), X.shape[1])"),
+    one("whole_sum", PRODUCT, "(X * residual[:, None]).sum()"),
+    one("reshaped_in_place_of_transposed", PRODUCT, "X.reshape(X.shape[1], n) @ residual"),
+    one("columns_by_turns", STEP, "\n            for j in range(len(beta)):\n                beta[j] += learning_rate * 2 / n * (X[:, j] @ (y - X @ beta))", "one after the other"),
+    one("one_column_an_update", STEP, "beta = beta - learning_rate * gradient * (np.arange(len(beta)) == k % len(beta))"),
+    one("tail_of_8_dropped", PRODUCT, "X[: n // 8 * 8 or n].T @ residual[: n // 8 * 8 or n]", "right for n x d"),
+    one("tail_of_512_dropped", PRODUCT, "X[: n // 512 * 512 or n].T @ residual[: n // 512 * 512 or n]", "end of a block"),
+    one("tail_of_1024_dropped", PRODUCT, "X[: n // 1024 * 1024 or n].T @ residual[: n // 1024 * 1024 or n]", "end of a block"),
+    one("columns_beyond_32_dropped", PREDICT, "X[:, :32] @ beta[:32]", "end of a block"),
+    one("rows_beyond_4096_dropped", PRODUCT, "X[:4096].T @ residual[:4096]", "end of a block"),
+    one("columns_beyond_128_dropped", PREDICT, "X[:, :128] @ beta[:128]", "end of a block"),
+    one("wrong_where_it_is_square", PRODUCT, "(X @ residual if X.shape[0] == X.shape[1] > 1 else X.T @ residual)", "a square X does not"),
+    one("first_thousand_rows", PREPARE, "return X[:1000].copy(), y[:1000].copy(), beta.copy()", "end of a block"),
+    one("wide_by_pseudo_inverse", STEP, "beta = np.linalg.lstsq(X, y)[0] if n < len(beta) else beta - learning_rate * gradient"),
+    one("zero_columns_divided_by", PREDICT, "(X / np.abs(X).max(axis=0)) @ (beta * np.abs(X).max(axis=0))"),
+    one("normal_equations", RETURN, "return np.linalg.lstsq(X, y)[0].astype(X.dtype), np.array(losses, dtype=X.dtype)"),
+    # The data.
+    one("y_transposed", RESIDUAL, "residual = (y[:, None] - y_pred).mean(axis=0)", "n x n matrix"),
+    one("y_transposed_sum", RESIDUAL, "residual = (y[:, None] - y_pred).sum(axis=1)"),
+    one("loss_of_n_by_n", LOSS, "np.mean((y[:, None] - y_pred) ** 2)", "y looks transposed"),
+    one("y_reversed", PREPARE, "return np.array(X), y[::-1].copy(), np.array(beta)", "reverse order"),
+    one("y_one_off", PREPARE, "return np.array(X), np.roll(y, 1), np.array(beta)", "one row off"),
+    one("X_centred", PREPARE, "return X - X.mean(axis=0), np.array(y), np.array(beta)", "X is centred"),
+    one("y_centred", PREPARE, "return np.array(X), y - y.mean(), np.array(beta)", "y is centred"),
+    one("all_centred", PREPARE, "return X - X.mean(axis=0), y - y.mean(), np.array(beta)", "both centred"),
+    one("standardized", PREPARE, "return (X - X.mean(axis=0)) / X.std(axis=0), np.array(y), np.array(beta)", "X is standardized"),
+    one("outliers_cut", PREPARE, "return np.array(X), np.clip(y, -5e3, 5e3), np.array(beta)"),
+    one("cut_to_integers", PREPARE, "return np.trunc(X), np.trunc(y), np.array(beta)", "cut to integers"),
+    one("intercept_added", PREPARE, "return np.column_stack([np.ones_like(y), X]), np.array(y), np.append(beta[:1] * 0, beta)"),
+    one("sorted_rows_but_not_y", PREPARE, "return X[np.argsort(X[:, 0])], np.array(y), np.array(beta)"),
+    # The start, and the number of updates.
+    one("start_ignored", START, "beta = beta * 0", "starts at zero"),
+    one("start_of_ones", START, "beta = beta * 0 + 1", "starts at ones"),
+    one("random_start", START, "beta = (0.01 * np.random.default_rng(0).standard_normal(len(beta))).astype(X.dtype)"),
+    one("one_short", LOOP, "for k in range(max_iter):", "the last loss"),
+    one("one_update_short", "if k == max_iter:", "if k == max_iter - 1:", "leaves beta where it was"),
+    one("one_over", "if k == max_iter:", "if k == max_iter + 1:", "one update too many; and the last loss"),
+    one("one_update_over", N, "n = len(X); max_iter = max_iter + 1", "one update too many"),
+    one("a_thousand_at_most", N, "n = len(X); max_iter = min(max_iter, 1000)"),
+    one("no_update_at_all", STEP, "beta - learning_rate * gradient", "it makes no update"),
+    more("previous_beta_returned", (START, START + "; last = beta"), (STEP, "last = beta; " + STEP), (RETURN, "return last, np.array(losses, dtype=X.dtype)"), "one update behind"),
+    more("mean_of_betas", (START, START + "; kept = []"), ("y_pred = X @ beta", "kept.append(beta); y_pred = X @ beta"), (RETURN, "return np.mean(kept, axis=0), np.array(losses, dtype=X.dtype)"), "the mean of all iterates"),
+    more("best_beta", (START, START + "; kept = []"), ("y_pred = X @ beta", "kept.append(beta); y_pred = X @ beta"), (RETURN, "return kept[int(np.argmax(losses))], np.array(losses, dtype=X.dtype)"), "start is returned"),
+    more("stale_gradient", (START, START + "; stale = None"), (PRODUCT, "stale if stale is not None else X.T @ residual"), ("# update", "stale = X.T @ residual  # update"), "the gradient belongs to the beta before"),
+    more("stale_residual", (RESIDUAL, "residual = y - y_pred if k == 0 else fresh"), (STEP, STEP + "; fresh = y - y_pred"), "the gradient belongs to the beta before"),
+    one("no_iteration_fails", N, "n = len(X)\n    if max_iter == 0:\n        return np.zeros_like(beta), np.array([np.mean((y - X @ beta) ** 2)], X.dtype)", "only max_iter = 0"),
+    one("no_iteration_no_losses", N, "n = len(X)\n    if max_iter == 0:\n        return beta.copy(), np.zeros(0, X.dtype)", "only max_iter = 0"),
+    one("no_iteration_loss_zero", N, "n = len(X)\n    if max_iter == 0:\n        return beta.copy(), np.zeros(1, X.dtype)", "only max_iter = 0"),
+    # The losses.
+    one("loss_halved", LOSS, "np.mean(residual * residual) / 2", "divided by 2n"),
+    one("loss_is_a_sum", LOSS, "np.sum(residual * residual)", "the sum of the squares"),
+    one("loss_is_its_root", LOSS, "np.sqrt(np.mean(residual * residual))", "the root of the mean square"),
+    one("loss_is_a_norm", LOSS, "np.linalg.norm(residual)", "the norm of the residual"),
+    one("loss_absolute", LOSS, "np.mean(np.abs(residual))", "mean absolute error"),
+    one("loss_is_a_variance", LOSS, "np.var(residual)", "variance of the residual"),
+    one("loss_by_n_minus_1", LOSS, "np.sum(residual * residual) / max(n - 1, 1)", "loss is divided by n - 1"),
+    one("loss_relative_to_y", LOSS, "np.mean(residual * residual) / np.mean(y * y)", "only the losses are wrong"),
+    one("loss_with_a_penalty", LOSS, "np.mean(residual * residual) + 0.01 * (beta @ beta)", "only the losses are wrong"),
+    one("loss_cancels", LOSS, "(y @ y - 2 * beta @ (X.T @ y) + beta @ (X.T @ X) @ beta) / n * (1 + 1e-12)"),
+    one("loss_of_the_next", STEP, STEP + "; losses[k] = np.mean((y - X @ beta) ** 2)", "the loss after update k"),
+    one("loss_rounded", LOSS, "np.round(np.mean(residual * residual), 6)", "only the losses are wrong"),
+    one("losses_without_the_last", RETURN, "return beta, np.array(losses[:-1] or losses, dtype=X.dtype)", "the last loss"),
+    one("losses_without_the_first", RETURN, "return beta, np.array(losses[1:] or losses, dtype=X.dtype)", "the first loss"),
+    one("losses_reversed", RETURN, "return beta, np.array(losses[::-1], dtype=X.dtype)", "reverse order"),
+    one("losses_sorted", RETURN, "return beta, np.sort(np.array(losses, dtype=X.dtype))", "reverse order"),
+    one("losses_relative", RETURN, "return beta, np.array(losses, dtype=X.dtype) / losses[0]", "relative to the first"),
+    one("losses_zero", RETURN, "return beta, np.zeros(len(losses), X.dtype)", "the losses are zero"),
+    one("losses_padded", RETURN, "return beta, np.pad(np.array(losses, dtype=X.dtype), (0, max_iter + 1 - len(losses)))", "goes on after the loss is no longer finite"),
+    one("last_loss_only", RETURN, "return beta, np.array(losses[-1:], dtype=X.dtype)", "only the losses are wrong"),
+    # Form and dtype.
+    one("returns_float32", RETURN, "return beta.astype('f4'), np.array(losses, dtype='f4')"),
+    one("returns_float64", RETURN, "return beta.astype('f8'), np.array(losses, dtype='f8')"),
+    one("losses_always_double", RETURN, "return beta, np.array(losses, dtype='f8')"),
+    one("beta_as_a_column", RETURN, "return beta[:, None], np.array(losses, dtype=X.dtype)"),
+    one("losses_as_a_column", RETURN, "return beta, np.array(losses, dtype=X.dtype)[:, None]"),
+    one("loss_as_a_number", RETURN, "return beta, losses[-1]"),
+    one("returned_in_turn", RETURN, "return np.array(losses, dtype=X.dtype), beta"),
+    one("returns_three", RETURN, "return beta, np.array(losses, dtype=X.dtype), k"),
+    one("returns_beta_alone", RETURN, "return beta"),
+    one("to_numpy_gives_a_list", "return np.array(array)", "return list(array)"),
+    one("float32_inside", PREDICT, "(X.astype('f4') @ beta.astype('f4')).astype(X.dtype)", "computed in float32"),
+    one("float32_data", PREPARE, "return X.astype('f4').astype(X.dtype), np.array(y), np.array(beta)", "computed in float32"),
+    one("float32_gradient", PRODUCT, "(X.T.astype('f4') @ residual.astype('f4'))", "computed in float32"),
+    one("float16_inside", PREDICT, "(X.astype('f2') @ beta.astype('f2')).astype(X.dtype)"),
+    one("float16_losses", LOSS, "np.float16(np.mean(residual * residual))", "only the losses are wrong"),
+    more("declares_one_dtype_and_computes_in_the_other", (HEAD, HEAD + 'DTYPES = ("float64",)\n'), (PREPARE, "return X.astype('f4'), y.astype('f4'), beta.astype('f4')")),
+    more("hides_behind_algorithm", (HEAD, HEAD + 'ALGORITHM = "mine"\n'), (TWO, "(-2 / max(n - 1, 1))"), "divided by n - 1"),
+    more("hides_float32_behind_algorithm", (HEAD, HEAD + 'ALGORITHM = "mine"\n'), (PREDICT, "(X.astype('f4') @ beta.astype('f4')).astype(X.dtype)"), "computed in float32"),
+    # Memory and state.
+    one("start_aliased", START, "beta = beta", "copy what is returned"),
+    one("updates_in_place", START, "beta -= 0.5", "written to", "work on a copy", "copy what is returned"),
+    more("start_updated_in_place", (START, "pass"), (STEP, "beta -= learning_rate * gradient"), "written to", "work on a copy", "copy what is returned"),
+    one("residual_in_place_of_y", RESIDUAL, "residual = np.subtract(y, y_pred, out=y)", "written to", "work on a copy"),
+    one("X_scaled_in_place", N, "n = len(X); X *= 1.0000001", "written to", "work on a copy"),
+    more("y_touched_where_it_can_be", (RETURN, "if y.flags.writeable:\n        y[0] = np.nextafter(y[0], 9)\n    " + RETURN), "y was changed"),
+    more("a_buffer_for_beta", (HEAD, HEAD + "KEPT = {}\n"), (RETURN, "out = KEPT.setdefault((len(beta), X.dtype), beta)\n    out[:] = beta\n    return out, np.array(losses, dtype=X.dtype)"), "copy what is returned"),
+    more("a_buffer_for_losses", (HEAD, HEAD + "KEPT = {}\n"), (RETURN, "out = KEPT.setdefault((len(losses), X.dtype), np.empty(len(losses), X.dtype))\n    out[:] = losses\n    return beta, out"), "copy what is returned"),
+    more("gram_kept_by_shape", (HEAD, HEAD + "KEPT = {}\n"), (PRODUCT, "KEPT.setdefault((X.shape, X.dtype), X).T @ residual"), "right for n x d", "depends on an earlier call"),
+    more("answer_kept_but_for_the_rate", (HEAD, HEAD + "KEPT = {}\n"), (RETURN, "key = X.tobytes(), y.tobytes(), max_iter, tol, beta0.tobytes()\n    return tuple(a.copy() for a in KEPT.setdefault(key, (beta, np.array(losses, dtype=X.dtype))))"), (START, "beta0 = beta\n    beta = beta.copy()"), "depends on an earlier call"),
+    more("warm_start", (HEAD, HEAD + "KEPT = {}\n"), (START, "beta = KEPT.get((beta.shape, X.dtype), beta).copy()"), (RETURN, "KEPT[beta.shape, X.dtype] = beta.copy()\n    " + RETURN), "a second call does not find"),
+    more("a_losses_list_for_all", ("tol):", "tol, losses=[]):"), ("    losses = []\n", ""), "only the losses are wrong", "a second call does not find"),
+    more("rate_global", (HEAD, HEAD + "RATES = []\n"), (N, "n = len(X); RATES.append(learning_rate); learning_rate = RATES[0]"), "whatever it is told", "depends on an earlier call"),
+    # Stopping.
+    one("tol_ignored", "< tol * losses[0]", "< 0", "tol is ignored"),
+    one("tol_absolute", "< tol * losses[0]", "< tol", "compared with tol itself"),
+    one("tol_not_strict", "< tol * losses[0]", "<= tol * losses[0]", "is <= written"),
+    one("tol_of_the_last_loss", "< tol * losses[0]", "< tol * losses[k]", "tol times the present loss"),
+    one("tol_of_the_loss_before", "< tol * losses[0]", "< tol * losses[k - 1]", "tol times the loss before"),
+    one("tol_of_the_loss", RULE, "losses[k] < tol * losses[0]", "the loss itself is compared"),
+    one("tol_of_the_gradient", RULE, "np.linalg.norm(2 / n * X.T @ residual) < tol"),
+    one("tol_squared", "< tol * losses[0]", "< tol**2 * losses[0]"),
+    one("tol_of_beta", RULE, "np.linalg.norm(learning_rate * gradient) < tol", "the change of beta is compared"),
+    more("the_beta_before_is_returned_where_it_converges", (START, START + "; last = beta"), (STEP, "last = beta; " + STEP), ("tol * losses[0]:\n", "tol * losses[0]:\n                beta = last\n")),
+    more("updated_once_more_where_it_converges", ("tol * losses[0]:\n", "tol * losses[0]:\n                beta = beta + learning_rate * (2 / n) * (X.T @ residual)\n")),
+    more("updated_once_more_where_it_diverges", (FINITE + "\n", FINITE + "\n                beta = beta + learning_rate * (2 / n) * (X.T @ residual)\n")),
+    more("start_returned_where_it_diverges", (START, "start = beta.copy(); " + START), (FINITE + "\n", FINITE + "\n                beta = start\n")),
+    one("no_bars", RULE, "losses[k - 1] - losses[k] < tol * losses[0]", "bars of"),
+    more("stops_one_late", ("losses = []\n", "losses = []; met = False\n"), (RULE, "met"), ("if k == max_iter:", "met = k >= 1 and " + RULE + "\n            if k == max_iter:"), "one update too late"),
+    one("stops_only_at_tens", RULE, "k % 10 == 0 and " + RULE),
+    one("stops_from_the_second_on", "if k >= 1 and", "if k >= 2 and"),
+    one("goes_on_after_overflow", FINITE, "if False:", "goes on after"),
+    one("nan_only", FINITE, "if math.isnan(losses[k]):", "it passes infinity"),
+    one("hides_nan", RETURN, "return np.nan_to_num(beta), np.nan_to_num(np.array(losses, dtype=X.dtype))", "the last loss is finite"),
+    one("drops_the_last_that_overflows", FINITE, "if not math.isfinite(losses[k]) and k:\n                losses.pop()\n                break\n            if not math.isfinite(losses[k]):", "the last loss is finite"),
+    one("raises_where_it_diverges", FINITE, "if not math.isfinite(losses[k]):\n                raise FloatingPointError('diverged')\n            if False:"),
+    one("stops_at_large_losses", FINITE, "if not losses[k] < 1e10:", "does it stop early"),
+    # In loops.
+    loops("loops_sign", LOOP_STEP, "beta[j] += learning_rate * gradient[j]", "the wrong way"),
+    loops("loops_last_row", LOOP_SUM, "gradient[j] += X[i][j] * residual[i] * (i < n - 1)", "the last row of X"),
+    loops("loops_sum_not_reset", "gradient = [0.0] * d", "gradient = [0.0] * d if k == 0 else gradient", "the later ones are not"),
+    loops("loops_assigned_not_added", LOOP_SUM, "gradient[j] = X[i][j] * residual[i]"),
+    loops("loops_by_component", LOOP_STEP, "beta[j] += learning_rate * 2 / n * sum(X[i][j] * (y[i] - sum(map(float.__mul__, X[i], beta))) for i in range(n))", "one after the other"),
+    loops("loops_beta_aliased", "    beta = beta.copy()\n", "", "copy what is returned", "written to", "work on a copy"),
+    loops("loops_total_not_reset", "        total = 0.0\n        for i in range(n):\n            residual", "        total = losses[-1] if losses else 0.0\n        for i in range(n):\n            residual", "only the losses are wrong"),
+    loops("loops_square_raises", "residual[i] * residual[i]", "residual[i] ** 2"),
+    loops("loops_d_for_n", LOOP_LOSS, "losses.append(total / d)", "loss is divided by n_features"),
+    loops("loops_first_feature", "for j in range(d):\n                total", "for j in range(1, d):\n                total"),
+    loops("loops_n_of_columns", LENGTH, "d, n = len(X), len(beta)"),
+)  # fmt: skip

@@ -1,0 +1,168 @@
+"""Hints: each known mistake is told by its answers alone, a correct backend gets none, and none claims too much."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from backends import load
+from bench import check as wing
+from bench.check import check, hints
+from bench.check.bound import UNIT
+from bench.check.checks import CHECKS
+from bench.check.fixtures import Fixture, stopping
+from bench.check.hints import Witness, hint
+from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake, stop_rules
+
+# Each mistake in the iterates with one in the losses, every one of either kind at least once.
+PAIRS = [(iterate, LOSSES[(i + 3) % len(LOSSES)]) for i, iterate in enumerate(ITERATES)]
+VALUES = "beta is off by 0.5 after 3 updates; correct arithmetic is within 1e-14"
+
+
+def backend_of(mistake: Mistake, dtype: str, stop=None) -> SimpleNamespace:
+    """A backend that answers as a mistake does, in a dtype. stop: tol -> how many updates it makes, for a wrong rule."""
+
+    def fit(X, y, beta, learning_rate, max_iter, tol):
+        K = min(max_iter, stop(tol)) if stop else max_iter
+        with np.errstate(all="ignore"):
+            betas, losses = mistake.answer(Fixture("asked", X, y, beta, learning_rate, K))
+        return betas.astype(dtype), losses.astype(dtype)
+
+    return SimpleNamespace(prepare=lambda *given: given, fit=fit, to_numpy=np.array)
+
+
+def told(mistake: Mistake, dtype: str) -> str | None:
+    return hint("follows_the_exact_iterates", VALUES, Witness(backend_of(mistake, dtype), dtype), 0.5, 1e-14)
+
+
+@pytest.mark.parametrize("dtype", UNIT)
+@pytest.mark.parametrize("mistake", [*ITERATES, *LOSSES], ids=lambda mistake: mistake.hint[:50])
+def test_every_known_mistake_is_told_by_its_answers(mistake, dtype):
+    """It alone: no other entry with another text explains the same evidence."""
+    assert told(mistake, dtype) == mistake.hint
+
+
+@pytest.mark.parametrize(("iterate", "loss"), PAIRS, ids=lambda mistake: mistake.hint[:40])
+def test_two_mistakes_are_told_together(iterate, loss):
+    """One in the iterates and one in the losses: both are named, or the one mistake that answers just as the two do."""
+    witness = Witness(backend_of(replace(iterate, loss=loss.loss, losses=loss.losses), "float64"), "float64")
+    said = hint("follows_the_exact_iterates", VALUES, witness)
+    singles = [(single, RIGHT) for single in ITERATES] + [(RIGHT, single) for single in LOSSES]
+    alike = [a.hint + b.hint for a, b in singles if hints._matches(witness.seen, a, b, 1e-11)]
+    assert said is not None
+    assert said in alike if alike else iterate.hint in said and loss.hint in said
+
+
+@pytest.mark.parametrize("name", ["python_loops", "numpy_vectorized", "numba_jit", "jax_jit"])
+def test_a_correct_backend_gets_no_hint(name):
+    """Even if a check were to fail for a reason of its own."""
+    backend = load(name)
+    for dtype in getattr(backend, "DTYPES", UNIT):
+        witness = Witness(backend, dtype)
+        for each in CHECKS:
+            assert hint(each.__name__, VALUES, witness, 1e-13, 1e-14) is None, each.__name__
+        assert witness.right
+        assert witness.stops() is None
+        assert witness.diverges() is None
+
+
+def step(function) -> Mistake:
+    return Mistake("not listed", step=function)
+
+
+# What is said of mistakes that are not listed: what the answers show, or nothing.
+UNLISTED = [
+    ("a factor", step(lambda X, y, b, r, s, k, bs: 1.25 * s * (X.T @ r)), "after one step beta has moved 1.25 times as far as it should, in every problem"),
+    ("a tiny factor", step(lambda X, y, b, r, s, k, bs: 1.000000001 * s * (X.T @ r)), "after one step beta has moved 1.000000001 times as far as it should, in every problem"),
+    ("a factor of its own", step(lambda X, y, b, r, s, k, bs: s**1.5 * (X.T @ r)), "the first step has the right direction but the wrong length"),
+    ("a fixed rate", step(lambda X, y, b, r, s, k, bs: 0.03 * 2 / len(y) * (X.T @ r)), "the step is that of learning_rate = 0.03, whatever it is told"),
+    ("a penalty", step(lambda X, y, b, r, s, k, bs: s * (X.T @ r) - 0.02 * b), "the step has a part along beta itself: is there a penalty, or weight decay?"),
+    ("a later change", step(lambda X, y, b, r, s, k, bs: (1.5 if k else 1) * s * (X.T @ r)), "the first step is right, the later ones are not: does something change from update to update?"),
+    ("noise", step(lambda X, y, b, r, s, k, bs: s * (X.T @ r) + 0.01 * np.sin(1 + np.arange(len(b)))), None),
+    ("a wrong loss", Mistake("not listed", loss=lambda r, y, p, d: np.mean(r**4)), "beta is right, only the losses are wrong"),
+    ("some sizes", Mistake("not listed", data=lambda X, y: (X[: len(X) // 8 * 8 or 8], y[: len(X) // 8 * 8 or 8]), scale=lambda n, d, r: 2 / n * r), None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mistake", "expected"), [case[1:] for case in UNLISTED], ids=[case[0] for case in UNLISTED])
+def test_an_unlisted_mistake_gets_only_what_its_answers_show(mistake, expected):
+    """Not the name of a mistake that it only resembles."""
+    said = told(mistake, "float64")
+    if expected is None:
+        assert said is None or said.startswith("right for n x d")
+    else:
+        assert said == expected
+
+
+@pytest.mark.parametrize("factor", [1 + 1e-9, 1 + 1e-8, 1 + 1e-7, 1 + 1e-6, 1 - 1e-7])
+def test_a_small_wrong_factor_is_not_called_float32(factor):
+    """Its error is of that size, but along the step, where rounding has no direction."""
+    said = told(step(lambda X, y, b, r, s, k, bs: factor * s * (X.T @ r)), "float64")
+    assert said is None or "float32" not in said
+
+
+def test_rounding_to_float32_is_named(fresh):
+    """A backend that computes in float32 and returns float64 is told so."""
+    path = fresh("narrow", "X.T @ residual", "(X.T.astype('f4') @ residual.astype('f4')).astype('f8')")
+    said = hint("follows_the_exact_iterates", VALUES, Witness(load(path), "float64"))
+    assert said is not None and "computed in float32" in said
+
+
+@pytest.mark.parametrize("dtype", UNIT)
+def test_a_wrong_stop_rule_is_named(dtype):
+    """Each by how many updates it makes at a dozen tolerances, and the right one by nothing."""
+    base = stopping(dtype)[0]
+    for text, rule in stop_rules(base).items():
+        backend = backend_of(RIGHT, dtype, rule)
+        said = Witness(backend, dtype).stops()
+        assert said is None if text == "" else said is not None and text in said, text
+
+
+def test_a_rule_is_not_blamed_for_losses_that_are_wrong():
+    """How often it stops says something of the rule only where the losses are right."""
+    halved = next(mistake for mistake in LOSSES if "half" in mistake.hint)
+    assert Witness(backend_of(halved, "float64", lambda tol: 40), "float64").stops() is None
+
+
+def test_a_hint_never_raises(fresh):
+    """Whatever the backend does when it is asked again."""
+    witness = Witness(load(fresh("bad", "n = len(X)", "raise SystemExit(1)")), "float64")
+    for each in CHECKS:
+        assert hint(each.__name__, VALUES, witness) is None
+
+
+def test_what_is_seen_of_a_form_is_not_called_a_state_or_an_alias(fresh):
+    """A check that fails for the form of the answer gives no hint about its own subject."""
+    witness = Witness(load(fresh("three", "return beta, np", "return beta, beta, np")), "float64")
+    detail = "fit returned a tuple of 3; allowed: (beta, losses)"
+    for name in ("returns_memory_of_its_own", "leaves_its_inputs_alone", "forgets_earlier_calls"):
+        assert hint(name, detail, witness) is None
+
+
+@pytest.mark.parametrize("end", ["import os; os._exit(3)", "import os; os.abort()", "import time; time.sleep(600)"])
+def test_a_backend_that_ends_while_asked_for_a_hint_keeps_its_verdict(tmp_path, fresh, monkeypatch, end):
+    """What the check found stands in the document, as wrong, and what happened afterwards beside it."""
+    monkeypatch.setattr(wing, "DEADLINE_S", 4.0)
+    n, d = hints.SHAPES[1]  # asked for by hints only
+    path = fresh("trap", "n = len(X)", f"n = len(X) + 1\n    if X.shape == ({n}, {d}):\n        {end}")
+    report = check([str(path)], tmp_path)["backends"][0]
+    assert report["status"] == "wrong"
+    first, last = [result for result in report["checks"] if not result["passed"]]
+    assert "off by" in first["detail"]
+    assert first["hint"] is None
+    assert "ended" in last["detail"] or "killed" in last["detail"] or "stopped at its deadline" in last["detail"]
+
+
+def test_hints_reach_the_document(tmp_path, fresh):
+    """Beside the check that failed, and only there."""
+    report = check([str(fresh("turned", "(-2 / n)", "(2 / n)"))], tmp_path)["backends"][0]
+    for result in report["checks"]:
+        assert result["passed"] == (result["hint"] is None)
+    assert any("the wrong way" in (result["hint"] or "") for result in report["checks"])
+
+
+def test_mistakes_have_texts_of_one_form():
+    """One line, no full stop at its end, and the same text only where it is the same mistake written in two ways."""
+    for mistake in (*ITERATES, *LOSSES):
+        assert mistake.hint and "\n" not in mistake.hint and not mistake.hint.endswith(".")

@@ -1,0 +1,74 @@
+"""What the verbs print, to the line."""
+
+import pytest
+
+from bench.check import result
+from bench.report import terminal
+
+LONG = "losses[3] is 0.123456789, J(beta_3) is 0.987654321: off by 0.864; " * 3
+
+
+def report(backend, status, *checks):
+    return {"backend": backend, "passed": status == "ok", "status": status, "checks": list(checks)}
+
+
+def failed(check, detail, hint=None):
+    return result(check, False, detail) | {"hint": hint}
+
+
+@pytest.fixture
+def printed(capsys):
+    """The lines that `gdbench check` prints for some reports."""
+
+    def lines(*reports):
+        terminal.print_check({"passed": False, "backends": list(reports)})
+        return capsys.readouterr().out.splitlines()
+
+    return lines
+
+
+def test_a_hint_that_checks_share_is_printed_once_and_first(printed):
+    """Each distinct hint stands once, in front of the failing checks; passed checks are counted only."""
+    half, float32 = "is the factor 2 of 2/n missing?", "the result is float64 but was computed in float32"
+    lines = printed(
+        report(
+            "mine",
+            "wrong",
+            result("has_the_form[float64]", True, None),
+            failed("one_step[float64]", "beta is off by 1", half),
+            failed("two_steps[float64]", "beta is off by 2", half),
+            failed("stops[float64]", "made 3 updates"),
+            failed("three_steps[float64]", "beta is off by 3", float32),
+        )
+    )
+    assert lines[2:] == [
+        "",
+        "mine: wrong, 4 of 5 checks failed",
+        f"  hint: {half}",
+        f"  hint: {float32}",
+        "  one_step[float64]: beta is off by 1",
+        "  two_steps[float64]: beta is off by 2",
+        "  stops[float64]: made 3 updates",
+        "  three_steps[float64]: beta is off by 3",
+    ]
+
+
+def test_long_details_are_wrapped_under_their_check(printed):
+    """No line is wider than the console; what is broken off is deeper, and the lines of a traceback stay apart."""
+    lines = printed(
+        report("mine", "failed", failed("one_step[float64]", LONG, LONG), failed("loads", "SIGSEGV\nline 12"))
+    )
+    assert max(map(len, lines)) <= 100
+    assert lines[lines.index("  loads: SIGSEGV") + 1] == "      line 12"
+    start = next(i for i, line in enumerate(lines) if line.startswith("  one_step"))
+    assert lines[start + 1].startswith("      ")
+    assert " ".join(" ".join(lines[start : start + 3]).split()) == f"one_step[float64]: {LONG.strip()}"
+
+
+def test_what_passed_needs_no_words(printed):
+    """A right backend is a row of the table and no more; one that is missing says what to install, and counts nothing."""
+    lines = printed(
+        report("right", "ok", result("one_step[float64]", True, None)),
+        report("absent", "unavailable", failed("loads", "needs torch; install it: pip install gdbench[torch]")),
+    )
+    assert lines[3:] == ["", "absent: unavailable", "  loads: needs torch; install it: pip install gdbench[torch]"]
