@@ -120,6 +120,7 @@ MUTANTS = (
     one("first_thousand_rows", PREPARE, "return X[:1000].copy(), y[:1000].copy(), beta.copy()", "end of a block"),
     one("wide_by_pseudo_inverse", STEP, "beta = np.linalg.lstsq(X, y)[0] if n < len(beta) else beta - learning_rate * gradient"),
     one("zero_columns_divided_by", PREDICT, "(X / np.abs(X).max(axis=0)) @ (beta * np.abs(X).max(axis=0))"),
+    one("a_zero_column_divided_by", PREDICT, "((X / np.abs(X).max(axis=0)) @ (beta * np.abs(X).max(axis=0)) if X.any() else X @ beta)"),
     one("normal_equations", RETURN, "return np.linalg.lstsq(X, y)[0].astype(X.dtype), np.array(losses, dtype=X.dtype)"),
     # The data.
     one("y_transposed", RESIDUAL, "residual = (y[:, None] - y_pred).mean(axis=0)", "n x n matrix"),

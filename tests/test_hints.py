@@ -140,6 +140,15 @@ def test_what_is_seen_of_a_form_is_not_called_a_state_or_an_alias(fresh):
         assert hint(name, detail, witness) is None
 
 
+def test_answers_that_differ_are_named_before_a_lost_block(fresh):
+    """Where small problems come out right and a large one now so, now so, as with threads that race."""
+    path = fresh(
+        "race", "X.T @ residual", "X.T @ residual * (1 if n < 100 else np.random.default_rng().uniform(0.9, 1.1))"
+    )
+    said = hint("fits_every_shape", VALUES, Witness(load(path), "float64"), 0.5, 1e-14)
+    assert said is not None and said.startswith("two calls on the same problem")
+
+
 @pytest.mark.parametrize("end", ["import os; os._exit(3)", "import os; os.abort()", "import time; time.sleep(600)"])
 def test_a_backend_that_ends_while_asked_for_a_hint_keeps_its_verdict(tmp_path, fresh, monkeypatch, end):
     """What the check found stands in the document, as wrong, and what happened afterwards beside it."""

@@ -72,6 +72,15 @@ class Witness:
                 if beta.shape == (d,) and losses.ndim == 1 and beta.dtype == losses.dtype == self._dtype:
                     yield case, beta.astype(float), losses.astype(float)
 
+    def wavers(self) -> bool:
+        """Whether a problem large enough to be shared out gets another answer each time, beyond rounding."""
+        case = fixtures.shapes(self._dtype)[0]
+        try:
+            one, *others = (np.asarray(answer(self._backend, case)[0], float) for _ in range(5))
+        except BaseException:
+            return False
+        return not all(_near(one, other, MATCH[self._dtype]) for other in others)
+
     def stops(self) -> str | None:
         """The mistake in the stop rule, from the updates made at several tolerances."""
         made = {}
@@ -143,6 +152,8 @@ def hint(
         return witness.stops()
     if check == "stops_when_it_diverges":
         return witness.diverges()
+    if check == "fits_every_shape" and witness.wavers():
+        return "two calls on the same problem give different answers: do threads write to the same place?"
     # Off by far more than what a wider bound would let pass.
     if check == "fits_every_shape" and error is not None and bound is not None and error > 1000 * bound:
         if detail.startswith("12 x 12"):
