@@ -185,6 +185,16 @@ class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     cells: list[Cell]
 
 
+def sentinel_seconds(blocks: list[Block], threads: int) -> dict[str, list[float]]:
+    """What the sentinels took in the blocks of one thread count, by kernel, in the order of time."""
+    found: dict[str, list[float]] = {}
+    for block in blocks:
+        if block.threads == threads:
+            for kernel, seconds in block.sentinels.items():
+                found.setdefault(kernel, []).extend(seconds)
+    return found
+
+
 def worst(statuses: list[Status]) -> Status:
     """The status that a cell shows for these of its blocks."""
     return min(statuses, key=SEVERITY.index)

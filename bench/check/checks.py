@@ -214,21 +214,11 @@ def is_exact_on_integers(backend: ModuleType, dtype: str) -> Measured:
 
 
 def fits_every_shape(backend: ModuleType, dtype: str) -> Measured:
-    found = []
-    for case in fixtures.shapes(dtype):
-        expected = _expected(backend, case, dtype)
-        with told(case.name):
-            found.append(judge(*answer(backend, case), expected, dtype))
-    return _largest(found)
+    return _largest(_judge_named(backend, case, dtype) for case in fixtures.shapes(dtype))
 
 
 def survives_hard_problems(backend: ModuleType, dtype: str) -> Measured:
-    found = []
-    for case in fixtures.hard(dtype):
-        expected = _expected(backend, case, dtype)
-        with told(case.name):
-            found.append(judge(*answer(backend, case), expected, dtype))
-    return _largest(found)
+    return _largest(_judge_named(backend, case, dtype) for case in fixtures.hard(dtype))
 
 
 def follows_a_long_descent(backend: ModuleType, dtype: str) -> Measured:
@@ -390,6 +380,12 @@ def _judge_exactly(backend: ModuleType, case: Fixture, dtype: str) -> Measured:
     with told(f"{case.name} ({len(case.y)} x {len(case.beta0)})"):
         judge(beta, computed, exact, dtype)
     return distance(beta, betas[-1]), float(bounds.beta_bound[-1])
+
+
+def _judge_named(backend: ModuleType, case: Fixture, dtype: str) -> Measured:
+    expected = _expected(backend, case, dtype)
+    with told(case.name):
+        return judge(*answer(backend, case), expected, dtype)
 
 
 def _expected(backend: ModuleType, case: Fixture, dtype: str) -> Reference:

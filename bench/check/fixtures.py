@@ -29,13 +29,16 @@ class Fixture:
         return replace(self, X=self.X.astype(dtype), y=self.y.astype(dtype), beta0=self.beta0.astype(dtype))
 
 
+def short_step(X: np.ndarray) -> float:
+    """Well under 1/L, and a float32 number, so that no dtype has to round it."""
+    return float(np.float32(0.7 * default_learning_rate(X)))
+
+
 def synthetic(name: str, n: int, d: int, max_iter: int, dtype: str) -> Fixture:
     """A well-conditioned problem with a start that is not zero and a step under 1/L."""
     data = problem.synthetic(n, d, seed=3)
     beta0 = np.random.default_rng([n, d]).uniform(-1, 1, d)
-    # Well under 1/L and a float32 number, so that no dtype has to round it.
-    rate = float(np.float32(0.7 * default_learning_rate(data.X)))
-    return Fixture(name, data.X, data.y, beta0, rate, max_iter).cast(dtype)
+    return Fixture(name, data.X, data.y, beta0, short_step(data.X), max_iter).cast(dtype)
 
 
 def sharp(dtype: str) -> list[Fixture]:
@@ -85,8 +88,7 @@ def hard(dtype: str) -> list[Fixture]:
     }
     for name, features in columns.items():
         y, beta0 = base.y[: len(features)].astype(np.float64), np.linspace(-0.5, 0.75, features.shape[1])
-        rate = float(np.float32(0.7 * default_learning_rate(features)))
-        found.append(Fixture(name, features, y, beta0, rate, base.max_iter).cast(dtype))
+        found.append(Fixture(name, features, y, beta0, short_step(features), base.max_iter).cast(dtype))
     return found
 
 
@@ -99,7 +101,7 @@ def gridded(dtype: str) -> Fixture:
     """Numbers with few bits, so that what is made of them by adding and by small integers is exact in either dtype."""
     rng = np.random.default_rng(5)
     X, y = rng.integers(-512, 513, (300, 6)) / 256, rng.integers(-512, 513, 300) / 256
-    return Fixture("gridded", X, y, np.zeros(6), float(np.float32(0.7 * default_learning_rate(X))), 12).cast(dtype)
+    return Fixture("gridded", X, y, np.zeros(6), short_step(X), 12).cast(dtype)
 
 
 def stopping(dtype: str) -> list[Fixture]:

@@ -28,8 +28,7 @@ def _problem(n: int, d: int) -> Fixture:
     """Features that are neither centred nor of one scale, so that centring and scaling show."""
     rng = np.random.default_rng([n, d])
     X, y, beta0 = rng.uniform(-1, 3, (n, d)), rng.uniform(-4, 5, n), rng.uniform(-1, 1, d)
-    rate = float(np.float32(0.7 * fixtures.default_learning_rate(X)))
-    return Fixture(f"{n} x {d}", X, y, beta0, rate, 0)
+    return Fixture(f"{n} x {d}", X, y, beta0, fixtures.short_step(X), 0)
 
 
 class Witness:

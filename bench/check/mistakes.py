@@ -34,6 +34,11 @@ class Mistake:
 
     def answer(self, case: Fixture) -> tuple[np.ndarray, np.ndarray]:
         """beta and losses as this descent would return them."""
+        betas, losses = self.descend(case)
+        return self.returned(betas[:-1]), np.array(self.losses(losses))
+
+    def descend(self, case: Fixture) -> tuple[list[np.ndarray], list[float]]:
+        """Every beta and every loss, one more of each than updates are asked for."""
         X, y = self.data(case.X.astype(float), case.y.astype(float))
         n, d = X.shape
         scale = self.scale(n, d, case.learning_rate)
@@ -46,7 +51,7 @@ class Mistake:
             betas.append(betas[-1] + self.step(X, y, betas[-1], residual, scale, k, betas))
         residual = y - X @ betas[-1]
         losses.append(self.loss(residual, y, X @ betas[-1], d))
-        return self.returned(betas[:-1]), np.array(self.losses(losses))
+        return betas, losses
 
 
 def _masked(rows: slice = slice(None), columns: slice = slice(None)) -> Callable:
@@ -169,13 +174,8 @@ LOSSES = (
 
 def stop_rules(case: Fixture) -> dict[str, Callable[[float], int]]:
     """How many updates each wrong rule would make, by tol; under "" the right one."""
-    betas, losses = [case.beta0.astype(float)], []
-    X, y, K = case.X.astype(float), case.y.astype(float), case.max_iter
-    for _ in range(K + 1):
-        residual = y - X @ betas[-1]
-        losses.append(float(np.mean(residual * residual)))
-        betas.append(betas[-1] + case.learning_rate * 2 / len(y) * (X.T @ residual))
-    J, moved = losses, [0.0, *(float(np.linalg.norm(b - a)) for a, b in pairwise(betas))]
+    (betas, J), K = RIGHT.descend(case), case.max_iter
+    moved = [0.0, *(float(np.linalg.norm(b - a)) for a, b in pairwise(betas))]
 
     def first(stops: Callable[[int, float], bool], delay: int = 0) -> Callable[[float], int]:
         def count(tol: float) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.measure.budget import calls_per_cell
 from bench.measure.plan import BASELINE, CELL_SHARE, CellPlan, Plan
-from bench.records import Block, Cell, CellSample, Ledger, ProblemId, Run, Speedup, worst
+from bench.records import Block, Cell, CellSample, Ledger, ProblemId, Run, Speedup, sentinel_seconds, worst
 from bench.statistics import holds_one, median_interval, outliers, speedup, spread, trend
 
 BASELINES = ("python_loops", BASELINE)
@@ -238,11 +238,7 @@ def _drifts(blocks: list[Block]) -> list[str]:
     """Where the machine itself became slower or faster while the run went on, as its sentinels saw it."""
     reasons = []
     for threads in sorted({block.threads for block in blocks}):
-        seen: dict[str, list[float]] = {}
-        for block in blocks:
-            for kernel, seconds in block.sentinels.items() if block.threads == threads else ():
-                seen.setdefault(kernel, []).extend(seconds)
-        for kernel, seconds in seen.items():
+        for kernel, seconds in sentinel_seconds(blocks, threads).items():
             change, low, high = trend(seconds) if len(seconds) > 2 else (0.0, None, None)
             # As with the control, each sign alone gives false alarms: two looks at memory differ by percents.
             if abs(change) > DRIFT and low is not None and high is not None and low * high > 0:

@@ -116,11 +116,10 @@ def foresee(plan: Plan) -> tuple[float, set[str]]:
 
 def announce(plan: Plan) -> str:
     """The prediction, for the user, before the run starts."""
-    seconds, gone = foresee(plan)
-    words = f"predicted: about {_rounded(seconds)} s for {plan.blocks} blocks, report included"
-    if gone:
-        words += f"; {len(gone)} of {len(plan.cells)} cells are left out to fit the time budget"
-    if plan.budget_given and seconds > plan.budget_s:
+    words = f"predicted: about {_rounded(plan.predicted_s)} s for {plan.blocks} blocks, report included"
+    if plan.left_out:
+        words += f"; {len(plan.left_out)} of {len(plan.cells)} cells are left out to fit the time budget"
+    if plan.budget_given and plan.predicted_s > plan.budget_s:
         words += (
             f"; found a time budget of {plan.budget_s:.3g} s, in which not even the smallest problem fits:"
             " it is measured all the same"

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -83,7 +84,7 @@ def execute(
                 # All blocks hold the same cells, so this is exact at their ends; the first one has only the prediction.
                 now = time.monotonic()
                 left = (now - started_blocks) / done * (total - done) if block.index else None
-                if left is None and plan.predicted_s is not None:
+                if left is None:
                     left = max(0.0, plan.predicted_s - (now - begun)) or None
                 on_progress(Progress(done, total, left, f"block {block.index + 1} of {plan.blocks}: {worker}"))
                 record.threads_seen[worker] = running.worker(block, worker, cells)
@@ -153,7 +154,7 @@ class _Running:
     left_out: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.left_out = budget.foresee(self.plan)[1]
+        self.left_out |= self.plan.left_out
 
     def replan(self, blocks: list[Block], spent_s: float) -> None:
         """After the first blocks: leave out what does not fit the user's budget, now that the costs are known."""
@@ -194,12 +195,12 @@ class _Running:
                 elif outcome.timed_out and cell.case.size >= died_in.case.size:
                     self.record(cell, block, status="skipped", detail="not tried: a smaller size ran into its deadline")
             left = [cell for cell in left if cell.id not in self.dropped]
-        seen: dict[str, int] = {}
+        seen: Counter[str] = Counter()
         for cell in cells:
             for sample in self.samples.get(cell.id, []):
                 if sample.block == block.index:
-                    seen = {key: max(seen.get(key, 0), count) for key, count in (seen | sample.threads_seen).items()}
-        return seen
+                    seen |= Counter(sample.threads_seen)  # the larger of each
+        return dict(seen)
 
     def record(self, cell: CellPlan, block: BlockPlan, **found: Any) -> None:
         """On disk first, then in memory. Raises ValueError where it is no sample."""

@@ -111,7 +111,8 @@ class Plan:
     budget_s: float
     mode: str  # "quick", "default" or "full"
     budget_given: bool = False  # by the user, instead of the mode's
-    predicted_s: float | None = None
+    predicted_s: float = 0.0
+    left_out: frozenset[str] = frozenset()  # ids of the cells that would not fit the user's budget
 
     @property
     def cells(self) -> list[CellPlan]:

@@ -79,7 +79,9 @@ def make_plan(
         mode=mode,
         budget_given=time_budget is not None,
     )
-    return replace(plan, predicted_s=round(foresee(plan)[0], 1)), [*notes, announce(plan)]
+    seconds, gone = foresee(plan)
+    plan = replace(plan, predicted_s=round(seconds, 1), left_out=frozenset(gone))
+    return plan, [*notes, announce(plan)]
 
 
 def new_folder(out: str | None) -> Path:

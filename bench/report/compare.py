@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, get_args
 import msgspec
 
 from bench import statistics
-from bench.records import Cell, Run
+from bench.records import Cell, Run, sentinel_seconds
 from bench.report import identity, text
 from bench.report.groups import BASELINE, Key, problem_label, reading_order, reason, speedup, title
 from bench.report.identity import ACROSS, Difference
@@ -292,8 +292,8 @@ def _unmeasured(base: Cell | None, new: Cell | None) -> tuple[Verdict, str | Non
     }
     if len(set(why.values())) < len(why):
         return "not measured", f"{why['NEW']}, in both runs"
-    told = "; ".join(f"{name}: {words}" for name, words in why.items())
-    return ("missing" if len(why) == 1 else "not measured", told) if why else None
+    reasons = "; ".join(f"{name}: {words}" for name, words in why.items())
+    return ("missing" if len(why) == 1 else "not measured", reasons) if why else None
 
 
 def _limit(before: Side, after: Side, key: CellKey) -> float | str:
@@ -313,14 +313,10 @@ def _limit(before: Side, after: Side, key: CellKey) -> float | str:
 
 def _moved(before: Side, after: Side, threads: int, limit: float) -> list[Moved]:
     """The sentinel kernels that differ by more than the limit; one without a kernel where a run has none."""
-    seen = []
-    for side in (before, after):
-        kernels: dict[str, list[float]] = {}
-        for block in side.run.blocks:
-            for kernel, seconds in block.sentinels.items() if block.threads == threads else ():
-                kernels.setdefault(kernel, []).extend(seconds)
-        seen.append({kernel: math.log(median(seconds)) for kernel, seconds in kernels.items() if seconds})
-    ours, theirs = seen
+    ours, theirs = (
+        {kernel: math.log(median(seconds)) for kernel, seconds in found.items() if seconds}
+        for found in (sentinel_seconds(side.run.blocks, threads) for side in (before, after))
+    )
     if not ours or ours.keys() != theirs.keys():
         return [Moved(threads, None, None)]
     shifts = {kernel: theirs[kernel] - ours[kernel] for kernel in sorted(ours)}
