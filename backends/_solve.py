@@ -30,7 +30,8 @@ class Fit:
         X_new = _array("X_new", X_new, 2)
         if X_new.shape[1] != len(self.beta):
             raise ValueError(f"X_new: found {X_new.shape[1]} features; allowed: {len(self.beta)}, as in the fit")
-        return X_new @ self.beta
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity is an answer, as it is in a fit
+            return X_new @ self.beta
 
 
 def solve(
@@ -62,7 +63,7 @@ def solve(
     """
     X, y, beta, learning_rate, max_iter, tol = validate(X, y, learning_rate, max_iter, tol, beta0, seed)
     if log_every is not None and (log_every := _integer("log_every", log_every)) < 1:
-        raise ValueError(f"log_every: found {log_every}; allowed: an integer >= 1, or None")
+        raise ValueError(f"log_every: found {_shown(log_every)}; allowed: an integer >= 1, or None")
     if not isinstance(backend, str) and not hasattr(backend, "__fspath__"):
         raise TypeError(f"backend: found {type(backend).__name__}; allowed: a name or the path of a .py file")
     module = load(backend)
@@ -118,9 +119,9 @@ def validate(X, y, learning_rate=None, max_iter=1000, tol=1e-9, beta0=None, seed
         beta = np.zeros(X.shape[1], X.dtype)
     elif isinstance(beta0, str):
         if beta0 != "random":
-            raise ValueError(f'beta0: found {beta0!r}; allowed: None, "random", or {X.shape[1]} numbers')
+            raise ValueError(f'beta0: found {_shown(beta0)}; allowed: None, "random", or {X.shape[1]} numbers')
         if (seed := _integer("seed", seed)) < 0:
-            raise ValueError(f"seed: found {seed}; allowed: an integer >= 0")
+            raise ValueError(f"seed: found {_shown(seed)}; allowed: an integer >= 0")
         beta = (0.01 * np.random.default_rng(seed).standard_normal(X.shape[1])).astype(X.dtype)
     else:
         with np.errstate(over="ignore"):
@@ -138,7 +139,7 @@ def validate(X, y, learning_rate=None, max_iter=1000, tol=1e-9, beta0=None, seed
             raise ValueError(f"learning_rate: found {learning_rate}; allowed: a finite number > 0, or None for 1/L")
     max_iter = _integer("max_iter", max_iter)
     if not 0 <= max_iter < 2**31:
-        raise ValueError(f"max_iter: found {max_iter}; allowed: an integer from 0 to {2**31 - 1}")
+        raise ValueError(f"max_iter: found {_shown(max_iter)}; allowed: an integer from 0 to {2**31 - 1}")
     tol = _number("tol", tol)
     if not tol >= 0:
         raise ValueError(f"tol: found {tol}; allowed: a number >= 0")
@@ -188,7 +189,7 @@ def _array(name, value, ndim) -> np.ndarray:
     """`value` as a finite C-ordered float64 or float32 array of `ndim` dimensions that is not empty."""
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError, OverflowError) as error:
+    except Exception as error:  # an object's own __array__ may raise anything: a tensor with a gradient, RuntimeError
         raise ValueError(f"{name}: found something that is no array ({error}); allowed: {_SHAPES[ndim]}") from None
     if array.dtype.kind not in "fiub" or array.dtype.char == "g":
         raise TypeError(
@@ -215,12 +216,13 @@ _SHAPES = {1: "1 dimension, such as (n_samples,)", 2: "2 dimensions, (n_samples,
 def _number(name, value) -> float:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}: found {value!r} of type {type(value).__name__}; allowed: a real number")
+    # NumPy counts a duration among the integers.
+    if isinstance(value, bool | np.bool_ | np.timedelta64) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: found {_shown(value)} of type {type(value).__name__}; allowed: a real number")
     try:
         return float(value)
     except OverflowError:  # an integer beyond every float
-        return -math.inf if str(value).startswith("-") else math.inf
+        return -math.inf if value < 0 else math.inf
 
 
 def _integer(name, value) -> int:
@@ -229,4 +231,13 @@ def _integer(name, value) -> int:
             raise TypeError
         return operator.index(value)
     except TypeError:
-        raise TypeError(f"{name}: found {value!r} of type {type(value).__name__}; allowed: an integer") from None
+        raise TypeError(f"{name}: found {_shown(value)} of type {type(value).__name__}; allowed: an integer") from None
+
+
+def _shown(value) -> str:
+    """A value in a message: one line of at most 80 characters."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a broken __repr__, or an integer of more digits than Python prints
+        return "what cannot be shown"
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -144,8 +144,9 @@ def run(
     target: str | None = None,
     max_iter: int | None = None,
     time_budget: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     out: str | None = None,
+    resume: str | None = None,
     save_baseline: str | None = None,
     strict: Annotated[bool, Flag] = False,
     no_report: Annotated[bool, Flag] = False,
@@ -177,9 +178,11 @@ def run(
     time_budget
         Such as 120s or 5m; a cell that would take over a quarter of it is skipped.
     seed
-        Of the synthetic data and of the order of measurement.
+        Of the synthetic data and of the order of measurement; 0 if none is named.
     out
         The folder of the run, new or empty; results/<time> if none is named.
+    resume
+        The folder of a run that was stopped: what is left of it is run, with its own plan.
     save_baseline
         A name under which the run is kept, too, in results/baselines, for `gdbench compare NAME NEW`.
     strict
@@ -193,8 +196,6 @@ def run(
     """
     from bench import records
     from bench.measure.driver import RunError, execute
-    from bench.measure.plan import BASELINE
-    from bench.measure.setup import make_plan, new_folder
     from bench.report.terminal import RunProgress, print_warnings
 
     if quick and full:
@@ -204,39 +205,40 @@ def run(
             records.baseline(save_baseline)
         except ValueError as error:
             raise UsageError(f"--save-baseline: {error}") from None
-    chosen = _chosen([BASELINE, *backend] if backend else _all_names())
+    planned = {
+        "sizes": size, "dtypes": dtype, "threads": threads, "data": data, "target": target, "max_iter": max_iter,
+        "time_budget": time_budget, "seed": seed,
+    }  # fmt: skip
     try:
-        plan, notes = make_plan(
-            mode="quick" if quick else "full" if full else "default",
-            backends=chosen,
-            sizes=size,
-            dtypes=dtype,
-            threads=threads,
-            data=data,
-            target=target,
-            max_iter=max_iter,
-            time_budget=time_budget,
-            seed=seed,
-        )
-        folder = new_folder(out)
+        if resume is None:
+            mode = "quick" if quick else "full" if full else "default"
+            book = _begin(mode, backend, planned, out, keep=save_baseline is not None)
+        else:
+            book = _resume(resume, planned | {"quick": quick, "full": full, "backend": backend, "out": out})
     except ValueError as error:
         raise UsageError(str(error)) from None
-    if save_baseline is not None:
-        records.BASELINES.mkdir(parents=True, exist_ok=True)  # where it cannot be made, better now than after the run
-    print_warnings(notes)
-    command = shlex.join(["gdbench", *sys.argv[1:]])
+    folder = book.folder
+    going_on = f"what is finished is kept; go on with: {shlex.join(['gdbench', 'run', '--resume', str(folder)])}"
     try:
         with RunProgress() as progress:
-            record = execute(plan, folder, command, progress)
+            record = execute(book, progress)
     except RunError as error:
-        shutil.rmtree(folder)  # it was new or empty, and a run that cannot start leaves nothing
+        if resume is None:
+            shutil.rmtree(folder)  # it was new or empty, and a run that cannot start leaves nothing
         raise UsageError(str(error)) from None
+    except (KeyboardInterrupt, OSError):
+        print_warnings([going_on])
+        raise
+    finally:
+        book.close()
+    code = _run_code(record, asked=book.plan.named, strict=strict)
+    if code == 130:
+        print_warnings([going_on])
     if not no_report:
         from bench import report as wing
 
         page = wing.write(record, folder)
         _open(page, open)
-    code = _run_code(record, asked=bool(backend), strict=strict)
     if save_baseline is not None:
         print_warnings([_save_baseline(save_baseline, record, code)])
     if json:
@@ -303,7 +305,8 @@ def compare(
     json
         Print one JSON document.
     """
-    from bench.records import find_run, load_run, save
+    from bench.disk import save
+    from bench.records import find_run, load_run
     from bench.report import compare as wing
     from bench.report.identity import ACROSS
 
@@ -337,7 +340,9 @@ def main() -> None:
     as_json = "--json" in sys.argv[1:]
     if sys.platform == "win32":
         sys.exit(_fail("found Windows; allowed: Linux, macOS, or Windows through WSL", 2, as_json))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: as with Ctrl-C, nothing is lost
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # asked to end, terminal closed: as with Ctrl-C, nothing is lost
+        if signal.getsignal(ending) == signal.SIG_DFL:  # under nohup it stays ignored
+            signal.signal(ending, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an old locale has no µ
@@ -352,6 +357,37 @@ def main() -> None:
     except KeyboardInterrupt:
         code = _fail("interrupted", 130, as_json)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _begin(mode: str, backend: list[str] | None, planned: dict[str, Any], out: str | None, keep: bool):
+    """The logbook of a new run; its user is told what to know. Raises UsageError, ValueError and OSError.
+
+    keep: as a baseline, too.
+    """
+    from bench.measure.logbook import Logbook
+    from bench.measure.plan import BASELINE
+    from bench.measure.setup import make_plan, new_folder
+    from bench.records import BASELINES
+    from bench.report.terminal import print_warnings
+
+    chosen = _chosen([BASELINE, *backend] if backend else _all_names())
+    plan, notes = make_plan(mode=mode, backends=chosen, named=bool(backend), **planned)
+    folder = new_folder(out)
+    if keep:
+        BASELINES.mkdir(parents=True, exist_ok=True)  # where it cannot be made, better now than after the run
+    book = Logbook.begin(folder, plan, shlex.join(["gdbench", *sys.argv[1:]]))
+    print_warnings(notes)
+    return book
+
+
+def _resume(folder: str, others: dict[str, Any]):
+    """The logbook of a run that was stopped. Raises UsageError, ValueError, OSError and UnreadableRun."""
+    from bench.measure.logbook import Logbook
+
+    if given := [name for name, value in others.items() if value is not None and value is not False]:
+        option = "--" + given[0].removesuffix("s").replace("_", "-")
+        raise UsageError(f"--resume: found together with {option}; allowed: alone, a run has its plan from its start")
+    return Logbook.resume(Path(folder))
 
 
 def _chosen(names: list[str]) -> list:
@@ -420,7 +456,9 @@ def _print_json(document: Any) -> None:
 
 
 def _fail(message: str, code: int, as_json: bool) -> int:
-    line = " ".join(message.split())
+    from bench.report.text import clean
+
+    line = clean(message, 1000)  # it may quote what a file or a user has written
     if as_json:
         _print_json({"error": line, "exit_code": code})
     print(f"gdbench: {line}", file=sys.stderr)

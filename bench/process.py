@@ -7,13 +7,16 @@ mistaken for an answer.
 
 import contextlib
 import ctypes
+import faulthandler
 import json
 import os
+import re
 import selectors
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,11 +25,15 @@ from typing import Any
 
 import psutil
 
+from bench import memory
+
 CHANNEL = "GDBENCH_CHANNEL"  # the child's end: a file descriptor number
+STACK = "GDBENCH_STACK"  # the file, by its number, into which a child that crashes or is asked to writes where it is
 ROOT = Path(__file__).resolve().parent.parent
 TAIL_BYTES = 16_384
 LINE_BYTES = 1 << 24
-PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
+LOOK_S = 0.1  # between two looks at a child that says nothing
 GRACE_S = 2.0  # between asking a child to end and killing it
 
 THREAD_VARIABLES = (
@@ -43,25 +50,33 @@ REMOVED = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a child ended. output: the end of what it printed."""
+    """How a child ended. output: the end of what it printed. stack: where its threads were when it crashed or hung.
+
+    out_of_memory: it was stopped because the machine's memory ran out, or it died saying so.
+    """
 
     returncode: int
     timed_out: bool
     output: str
     seconds: float
+    stack: str = ""
+    out_of_memory: bool = False
 
     @property
     def ok(self) -> bool:
-        return self.returncode == 0 and not self.timed_out
+        return self.returncode == 0 and not self.timed_out and not self.out_of_memory
 
     def describe(self) -> str:
-        """One line: the signal, exit code or deadline, and the most telling line printed."""
+        """One line: the signal, exit code or deadline, where in its code that was, the most telling line printed."""
         if self.timed_out:
             how = "stopped at its deadline"
         elif self.returncode < 0:
             how = f"killed by {_signal_name(-self.returncode)}"
         else:
             how = f"ended with exit code {self.returncode}"
+        if self.out_of_memory:
+            how = f"out of memory, {how}"
+        how += _place(self.stack)
         lines = [line.strip() for line in self.output.splitlines() if any(map(str.isalpha, line))]
         telling = [line for line in lines if "error" in line.lower()] or lines
         return f"{how}: {telling[-1][:300]}" if telling else how
@@ -72,6 +87,18 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:  # a real-time signal
         return f"signal {number}"
+
+
+def _place(stack: str) -> str:
+    """Where the thread that was interrupted was, from the innermost line out to the first that is not ours."""
+    current = stack.partition("Current thread")[2].partition("\n\n")[0]
+    frames = []
+    for path, line, function in re.findall(r'^  File "(.*)", line (\d+) in (.+)$', current, re.MULTILINE):
+        if Path(path).is_relative_to(ROOT / "bench"):
+            break
+        frames.append(f"{function} ({Path(path).name}, line {line})")
+    # What is between belongs to a library.
+    return f" in {', called from '.join(dict.fromkeys([frames[0], frames[-1]]))}" if frames else ""
 
 
 def cpus(threads: int) -> set[int]:
@@ -97,22 +124,25 @@ def run(
     folder: Path,
     on_message: Callable[[dict[str, Any]], Any] = lambda message: None,
     environment: dict[str, str] | None = None,
+    memory_bytes: int = memory.BASE,
 ) -> Outcome:
     """Run `python -P ARGUMENTS` in `folder` and return how it ended.
 
     threads: processors and library threads that the child gets. on_message: called with each message;
     what it returns, if not None, is sent back. deadline_s: wall seconds until the child is ended by
     force, counted anew from each message that was answered: printing does not count. environment:
-    variables to add. Whatever the child started is gone when this returns.
+    variables to add. memory_bytes: what it may have, if so much is free. Whatever the child started is gone
+    when this returns.
     """
     ours, theirs = socket.socketpair()
+    stack = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the channel
     env = {key: value for key, value in os.environ.items() if key not in REMOVED}
     env |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     # Our package first: a folder named bench on the user's path must not stand in for ours.
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
     env.setdefault("JAX_PLATFORMS", "cpu")
-    env |= (environment or {}) | {CHANNEL: str(theirs.fileno())}
-    started = time.monotonic()
+    env |= (environment or {}) | {CHANNEL: str(theirs.fileno()), STACK: str(stack.fileno())}
+    started, killed = time.monotonic(), memory.killed()
     before = _adopt_orphans()
     mine = os.sched_getaffinity(0) if (wanted := cpus(threads)) else set()
     try:
@@ -125,29 +155,39 @@ def run(
             stderr=subprocess.STDOUT,
             cwd=folder,
             env=env,
-            pass_fds=[theirs.fileno()],
+            pass_fds=[theirs.fileno(), stack.fileno()],
             start_new_session=True,  # a group of its own, to be ended whole
         )
+        memory.limit(child.pid, memory_bytes)
     except BaseException:
         ours.close()
+        stack.close()
         raise
     finally:
         theirs.close()
         if mine:
             os.sched_setaffinity(0, mine)
     assert child.stdout is not None
-    with ours, child.stdout:
+    with ours, stack, child.stdout:
         try:
-            output, timed_out = _listen(child, ours, deadline_s, on_message)
+            output, stopped = _listen(child, ours, deadline_s, on_message)
+            if stopped == "deadline":
+                _ask_where(child, stack)
         finally:
             _end(child, before)
-    return Outcome(child.returncode, timed_out, output.decode(errors="replace"), time.monotonic() - started)
+        where = os.pread(stack.fileno(), TAIL_BYTES, 0).decode(errors="replace")
+    text, code = output.decode(errors="replace"), child.returncode
+    eaten = stopped == "memory" or (code != 0 and not stopped and memory.TOLD.search(text) is not None)
+    eaten |= code == -signal.SIGKILL and not stopped and memory.killed() > killed
+    return Outcome(code, stopped == "deadline", text, time.monotonic() - started, where, eaten)
 
 
-def _listen(child, channel, deadline_s, on_message) -> tuple[bytes, bool]:
-    """Pass messages on and keep the end of the output until the child is gone or its time is up."""
+def _listen(child, channel, deadline_s, on_message) -> tuple[bytes, str | None]:
+    """Pass messages on and keep the end of the output until the child is gone, or why it must go now: its
+    "deadline" is over, or it holds the "memory" that the system needs."""
     output, pending = b"", b""
     deadline = time.monotonic() + deadline_s
+    look = 0.0  # when to look at the memory next: not at every line that is printed
     os.set_blocking(child.stdout.fileno(), False)
     channel.setblocking(False)
     with selectors.DefaultSelector() as selector:
@@ -155,10 +195,15 @@ def _listen(child, channel, deadline_s, on_message) -> tuple[bytes, bool]:
         selector.register(channel, selectors.EVENT_READ)
         gone = False
         while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return output, not gone
-            for key, _ in (events := selector.select(0 if gone else min(left, 0.1 if selector.get_map() else 0.01))):
+            now = time.monotonic()
+            if (left := deadline - now) <= 0:
+                return output, None if gone else "deadline"
+            # What is shared between processes, or held by many of them, no limit of a single one counts.
+            if not gone and now >= look:
+                look = now + LOOK_S
+                if memory.scarce() and memory.held(child.pid) > memory.available():
+                    return output, "memory"
+            for key, _ in (events := selector.select(0 if gone else min(left, LOOK_S if selector.get_map() else 0.01))):
                 chunk = _read(key.fileobj)
                 if chunk is None:
                     continue  # woken for nothing
@@ -173,7 +218,7 @@ def _listen(child, channel, deadline_s, on_message) -> tuple[bytes, bool]:
                 else:
                     output = (output + chunk)[-TAIL_BYTES:]
             if gone and not events:
-                return output, False
+                return output, None
             # Not the end of the pipes: a grandchild may hold them open for ever, or fill them.
             if not gone and child.poll() is not None:
                 gone = True
@@ -205,6 +250,20 @@ def _answer(channel, line, on_message) -> bool:
         channel.sendall(json.dumps(reply).encode() + b"\n")
     channel.setblocking(False)
     return True
+
+
+def _ask_where(child, stack) -> None:
+    """Let a child write where it is; one that is stopped, or has not begun to listen, will not."""
+    size = 0
+    for attempt in range(40):
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            if attempt == 0:
+                child.send_signal(signal.SIGUSR1)
+            child.wait(0.05)
+            return
+        before, size = size, os.fstat(stack.fileno()).st_size
+        if size and size == before:
+            return
 
 
 def _adopt_orphans() -> set[int]:
@@ -245,6 +304,11 @@ class Channel:
     def __init__(self) -> None:
         self._socket = socket.socket(fileno=int(os.environ.pop(CHANNEL)))
         self._reader = self._socket.makefile("r", encoding="utf-8")
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a driver that is killed leaves no child
+        stack = int(os.environ.pop(STACK, 2))
+        faulthandler.enable(stack)
+        faulthandler.register(signal.SIGUSR1, stack)
 
     def send(self, **message: Any) -> None:
         self._socket.sendall(json.dumps(message).encode() + b"\n")

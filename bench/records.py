@@ -1,26 +1,29 @@
-"""What a run is on disk: its schema, and saving and loading that cannot leave half a file.
+"""What a run is on disk: its schema and the versions of that, saving and loading.
 
-A run folder holds run.json (a Run), journal.jsonl (a CellSample per line, written the moment a cell
-ends), raw/ (pytest-benchmark's own JSON), the report and the figures. Statistics and pictures are
-derived from samples and can be made again at any time.
+A run folder holds run.json (a Run), the report and the figures, all of them written at the end; and from the
+start plan.json (a Start), journal.jsonl (a CellSample per line, written the moment a cell ends), blocks.jsonl (a
+Block per line) and raw/ (pytest-benchmark's own JSON). Statistics and pictures are derived from samples and can
+be made again at any time. Nothing that is read is ever evaluated.
 """
 
 import contextlib
 import json
 import math
-import os
 import re
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import msgspec
 
-SCHEMA = 1
+from bench.disk import read, save
+
+MOST_CELLS, MOST_GROUPS = 5_000, 64  # of a run that is read: a report of more would take an hour, and nobody reads it
+SCHEMA = 2  # whatever a field is added to, or renamed in, gets the next number, a migration and a golden file
 BASELINES = Path("results") / "baselines"  # under the current directory: runs that were given a name
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Size = Annotated[float, msgspec.Meta(ge=0)]
 Above0 = Annotated[float, msgspec.Meta(gt=0)]  # what is divided by, or drawn on a logarithmic axis
 
@@ -171,7 +174,7 @@ class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A whole run, as run.json holds it."""
+    """A whole run, as run.json holds it. resumed: when it was taken up again after it had been stopped."""
 
     schema: int = SCHEMA
     created: str
@@ -183,6 +186,34 @@ class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     stable: bool
     reasons: list[str]
     cells: list[Cell]
+    resumed: list[str] = []
+
+
+class Start(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a run must know to go on after it was stopped, as plan.json holds it.
+
+    plan: every field of the plan, unlike Run.plan, which is its description. sources: digests of the backends' files,
+    by name. machine: with its peaks once they are measured. digests: of the problems, by case, once they are staged.
+    """
+
+    schema: int = SCHEMA
+    created: str
+    command: str
+    plan: dict[str, Any]
+    machine: dict[str, Any]
+    sources: dict[str, str]
+    digests: dict[str, str] = {}
+    resumed: list[str] = []
+
+
+Record = TypeVar("Record", Run, Start, CellSample, Block)
+
+
+def _from_1(run: dict[str, Any]) -> dict[str, Any]:
+    return run | {"resumed": []}  # a run that was stopped could not go on
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}  # by the schema that they start from
 
 
 def sentinel_seconds(blocks: list[Block], threads: int) -> dict[str, list[float]]:
@@ -200,25 +231,9 @@ def worst(statuses: list[Status]) -> Status:
     return min(statuses, key=SEVERITY.index)
 
 
-def save(path: Path, text: str | bytes) -> None:
-    """Write a whole file or nothing: the old one stands until the new one is on disk."""
-    data = text.encode() if isinstance(text, str) else text
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # mkstemp makes files that only their owner can read
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
-
-
 def save_run(folder: Path, run: Run) -> None:
     """Write folder/run.json. Raises ValueError for NaN or infinity, which JSON does not have."""
-    save(folder / "run.json", _json(run, indent=1))
+    save(folder / "run.json", encode(run, indent=1))
 
 
 def load_run(where: Path) -> Run:
@@ -226,20 +241,48 @@ def load_run(where: Path) -> Run:
     path = where
     try:
         path = where / "run.json" if where.is_dir() else where
-        data = _strict_json(path.read_text("utf-8"))
+        text = read(path)
     except FileNotFoundError:
         allowed = "the folder of a run, its run.json, or the name of a saved baseline"
-        raise UnreadableRun(f"{where}: found no run.json; allowed: {allowed}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UnreadableRun(f"{path}: cannot be read as a run: {error}") from None
-    if not isinstance(data, dict) or not isinstance(data.get("schema"), int):
-        raise UnreadableRun(f"{path}: is no run: it has no schema number")
-    if data["schema"] != SCHEMA:
-        raise UnreadableRun(f"{path}: found schema {data['schema']}; allowed: {SCHEMA} (a newer gdbench may read it)")
+        hint = f" (it was stopped: gdbench run --resume {where} completes it)" if (where / "plan.json").exists() else ""
+        raise UnreadableRun(f"{where}: found no run.json{hint}; allowed: {allowed}") from None
+    except (OSError, ValueError) as error:
+        raise UnreadableRun(f"{path}: cannot be read as a run: {_reason(error)}") from None
+    run = decode(text, Run, path)
+    groups = {(cell.dtype, cell.threads, cell.n_features) for cell in run.cells}
+    if len(run.cells) > MOST_CELLS or len(groups) > MOST_GROUPS:
+        raise UnreadableRun(
+            f"{path}: found {len(run.cells)} cells with {len(groups)} combinations of dtype, threads and n_features;"
+            f" allowed: up to {MOST_CELLS} and {MOST_GROUPS}"
+        )
+    return run
+
+
+def decode(text: str, kind: type[Record], path: Path) -> Record:
+    """A record from JSON, an older schema brought up to date. Raises UnreadableRun, naming the path."""
+    what = "run" if kind is Run else "record of a run"
     try:
-        return msgspec.convert(data, Run)
-    except msgspec.ValidationError as error:
-        raise UnreadableRun(f"{path}: is no valid run: {error}") from None
+        data = _strict_json(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableRun(f"{path}: cannot be read as a {what}: {error}") from None
+    if kind in (Run, Start):
+        if not isinstance(data, dict) or type(data.get("schema")) is not int:
+            raise UnreadableRun(f"{path}: is no {what}: it has no schema number")
+        if not min(MIGRATIONS) <= data["schema"] <= SCHEMA or (kind is Start and data["schema"] != SCHEMA):
+            oldest = SCHEMA if kind is Start else min(MIGRATIONS)
+            allowed = f"{oldest} to {SCHEMA}" if oldest < SCHEMA else f"{SCHEMA}"
+            hint = " (a newer gdbench may read it)" if data["schema"] > SCHEMA else ""
+            raise UnreadableRun(f"{path}: found schema {data['schema']}; allowed: {allowed}{hint}")
+        for version in range(data["schema"], SCHEMA):
+            data = MIGRATIONS[version](data) | {"schema": version + 1}
+    try:
+        return msgspec.convert(data, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise UnreadableRun(f"{path}: is no valid {what}: {error}") from None
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 def baseline(name: str) -> Path:
@@ -268,22 +311,8 @@ def find_run(given: str) -> Path:
     return Path(given)
 
 
-class Journal:
-    """The samples of a run, one JSON line each, on disk before the next cell starts."""
-
-    def __init__(self, path: Path):
-        self._file = path.open("ab")
-
-    def append(self, sample: CellSample) -> None:
-        self._file.write(_json(sample))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _json(record: Run | CellSample, indent: int | None = None) -> bytes:
+def encode(record: Record, indent: int | None = None) -> bytes:
+    """A record as JSON with a line end; one line without indent. Raises ValueError for what JSON does not have."""
     text = json.dumps(msgspec.to_builtins(record), allow_nan=False, ensure_ascii=False, indent=indent)
     # A file's name need not be UTF-8; what is not comes out as JSON's own escape.
     return text.encode("utf-8", "backslashreplace") + b"\n"

@@ -159,7 +159,7 @@ def trend(samples: Sequence[float]) -> Interval:
 
 def outliers(samples: Sequence[float]) -> int:
     """How many samples lie beyond Tukey's fences, 1.5 interquartile ranges outside the quartiles."""
-    low, high = np.percentile(samples, [25, 75])
+    low, high = map(float, np.percentile(samples, [25, 75]))  # of a NumPy number an overflow is a warning
     reach = 1.5 * (high - low)
     return sum(not low - reach <= sample <= high + reach for sample in samples)
 

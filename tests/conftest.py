@@ -1,6 +1,8 @@
 """What all tests share: the backends by name, and what a missing library means."""
 
 import importlib
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +40,22 @@ def fresh(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def a_disk(tmp_path):
+    """Mounts a file system of a size, such as "1m", of its own; the test is skipped where this user may not."""
+    mounted = []
+
+    def a_disk(size):
+        folder = tmp_path / f"disk-{size}"
+        folder.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("this user may not mount a file system")
+        mounted.append(folder)
+        return folder
+
+    yield a_disk
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -4,7 +4,7 @@ import math
 import random
 from typing import Any
 
-from bench.records import Block, Cell, Error, Ledger, ProblemId, Run, Speedup
+from bench.records import Block, Cell, Error, Ledger, ProblemId, Run, Speedup, Start
 from bench.statistics import median_interval, speedup
 
 # Seconds per iteration at n = 100, 1 000, 10 000, 100 000, 1 000 000 with d = 10.
@@ -172,6 +172,11 @@ def core_cells(blocks: int = 6, **other: Any) -> list[Cell]:
     for n, time in zip(SIZES, SECONDS["numpy_vectorized"], strict=True):
         cells.append(cell("numpy_vectorized", n, time, blocks=blocks, control=True, **other))
     return cells
+
+
+def start(digests: dict[str, str]) -> Start:
+    """What an unremarkable run knew when it began."""
+    return Start(created="now", command="gdbench run", plan={}, machine={}, sources={}, digests=digests)
 
 
 def full() -> Run:

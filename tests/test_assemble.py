@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import sample_run
 
 from bench.measure import assemble as assembling
 from bench.measure.assemble import assemble
@@ -39,7 +40,7 @@ def samples_of(plan, seconds=SECONDS, jitter=(1.0, 1.01, 0.99, 1.005, 0.995, 1.0
 
 
 def run_of(plan, samples, interrupted=False):
-    return assemble(plan, samples, [], {case.key: "d" for case in plan.cases}, {}, "now", "gdbench run", interrupted)
+    return assemble(plan, samples, [], sample_run.start({case.key: "d" for case in plan.cases}), interrupted)
 
 
 def cell_of(run, backend, n=100, control=False):
@@ -262,7 +263,7 @@ def test_a_drifting_sentinel_makes_the_run_unstable(seconds, reason):
     blocks = [block(i, 2, memory=[s], arithmetic=[1.0]) for i, s in enumerate(seconds)]
     blocks += [block(i, 1, memory=[2.0]) for i in range(5)]
     plan = a_plan()
-    run = assemble(plan, samples_of(plan), blocks, {case.key: "d" for case in plan.cases}, {}, "now", "gdbench", False)
+    run = assemble(plan, samples_of(plan), blocks, sample_run.start({case.key: "d" for case in plan.cases}), False)
     assert run.stable is (reason is None)
     assert (reason or "") in " ".join(run.reasons)
 

@@ -14,8 +14,9 @@ from bench.measure.budget import (
     too_long,
 )
 from bench.measure.driver import _Running
+from bench.measure.logbook import Logbook
 from bench.measure.plan import BASELINE, CELL_SHARE, CONTROL, CellPlan, synthetic_cases
-from bench.records import CellSample, Journal
+from bench.records import CellSample
 
 
 def cell_of(n, max_iter=100):
@@ -147,15 +148,15 @@ def test_the_first_blocks_correct_the_guess(tmp_path):
     """Costs that turn out higher leave out more, with the time that was measured; without a budget they do not."""
     for given in ("60s", None):
         plan = planned(sizes=["100x10", "1000x10"], backends=[NUMPY, MINE], time_budget=given)
-        journal = Journal(tmp_path / "journal")
-        journal.close()  # nothing is recorded here
-        running = _Running(plan, tmp_path, tmp_path, journal)
+        book = Logbook.begin(tmp_path / str(given), plan, "gdbench run")
+        running = _Running(book, tmp_path)
         assert not running.left_out
         for cell in plan.cells:
             cost_s = 20.0 if (cell.backend, cell.case.n_samples) == (MINE, 1000) else 1.0
             sample = CellSample(cell=cell.id, block=0, status="ok", rounds_s=[0.25, 0.5, 0.75], cost_s=cost_s)
             running.samples[cell.id] = [sample]
-        running.replan([], 25.0)
+        running.replan(1, 10.0)
+        book.close()
         gone = {cell.id: cell for cell in plan.cells if cell.id in running.left_out}
         if given is None:
             assert not gone

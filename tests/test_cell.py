@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
+import sample_run
 from rich.console import Console
 
 from backends import numpy_vectorized
@@ -161,7 +162,7 @@ def test_the_words_of_a_run_under_a_fake_clock(clock, staged, benchmark):
                     CellSample,
                 )
             )
-    run = assemble(plan, samples, [], {CASE.key: "d"}, {}, "now", "gdbench run", interrupted=False)
+    run = assemble(plan, samples, [], sample_run.start({CASE.key: "d"}), interrupted=False)
     out = io.StringIO()
     tables.print_run(run, Console(file=out, width=100))
     assert [line.rstrip() for line in out.getvalue().replace("\u00a0", " ").splitlines()] == [

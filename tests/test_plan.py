@@ -329,10 +329,10 @@ def test_backend_of_imports_nothing(tmp_path):
 
 
 def test_a_new_folder(tmp_path, monkeypatch):
-    """A fresh name is made with its parents; an empty folder is taken; one that holds something, or a file, is refused."""
+    """A fresh name is taken, and so is an empty folder; one that holds something, or a file, is refused."""
     monkeypatch.chdir(tmp_path)
     assert new_folder("deep/er") == Path("deep/er")
-    assert Path("deep/er").is_dir()
+    Path("deep/er").mkdir(parents=True)
     assert new_folder("deep/er") == Path("deep/er")
     Path("deep/er/.hidden").write_text("mine")
     Path("file").write_text("mine")
@@ -364,9 +364,22 @@ def test_two_runs_of_one_second(tmp_path, monkeypatch):
         new_folder(None)
 
 
-def test_a_problem_larger_than_the_free_memory_is_refused(monkeypatch):
-    """Before anything is made: the estimate and what is free are named."""
-    monkeypatch.setattr(setup.psutil, "virtual_memory", lambda: SimpleNamespace(available=2**30))
-    with pytest.raises(ValueError, match=r"found a problem that needs about 4\.5 GiB .* allowed: up to the 1\.0 GiB"):
+def test_a_problem_larger_than_the_machine_is_skipped_with_the_estimate(monkeypatch):
+    """Before anything is made: what it needs, of memory or of scratch disk, and what is free; without another, refused."""
+    monkeypatch.setattr(setup.memory, "available", lambda: 2**30)
+    memory_told = r"needs about 4\.5 GiB of memory to prepare, and 1\.0 GiB are free"
+    with pytest.raises(ValueError, match=rf"--size: found a problem that {memory_told}; allowed: a smaller one"):
         planned(sizes=["10000000x10"])
-    assert planned(sizes=["1000000x10"])
+    plan = planned(sizes=["10000000x10", "1000000x10"])
+    assert [case.too_large is not None for case in plan.cases] == [False, True]
+    reasons = {cell.case.n_samples: cell.impossible for cell in plan.cells}
+    assert reasons[1_000_000] is None
+    assert re.fullmatch(memory_told, reasons[10_000_000])
+    assert {cell.case.n_samples for block in block_plans(plan) for _, cells in block.order for cell in cells} == {
+        1_000_000
+    }
+    monkeypatch.setattr(setup.memory, "available", lambda: 2**40)
+    monkeypatch.setattr(setup.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**30))
+    told = [case.too_large for case in planned(sizes=["6000000x10", "3000000x10"]).cases]
+    assert told[0] is None
+    assert told[1].startswith("needs, with smaller ones, about 1.3 GiB of scratch disk")

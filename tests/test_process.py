@@ -250,7 +250,7 @@ def test_what_was_said_before_a_crash_counts(child):
     """Messages that a child sent just before it died are all heard."""
     told = []
     outcome = child(talk("import os\nfor i in range(500): channel.send(i=i)\nos.abort()"), on_message=told.append)
-    assert outcome.describe() == "killed by SIGABRT"
+    assert outcome.describe() == "killed by SIGABRT in <module> (<string>, line 5)"
     assert told == [{"i": i} for i in range(500)]
 
 
@@ -325,7 +325,7 @@ def test_printing_does_not_extend_the_deadline(child, clock):
         outcome = child(talk(f"print('busy', flush=True)\nwhile True: {code}"), deadline_s=100.0)
         assert outcome.timed_out
         assert not outcome.ok
-        assert outcome.describe() == "stopped at its deadline: busy"
+        assert outcome.describe() == "stopped at its deadline in <module> (<string>, line 4): busy"
         assert outcome.seconds >= 100.0
 
 

@@ -1,10 +1,10 @@
 """The run folder: what is saved is read back, half a file never appears, and what cannot be read is refused with a reason."""
 
 import contextlib
-import errno
 import json
 import math
 import os
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,14 +16,13 @@ from bench.records import (
     Cell,
     CellSample,
     Error,
-    Journal,
     Ledger,
     ProblemId,
     Run,
     Speedup,
+    Start,
     UnreadableRun,
     load_run,
-    save,
     save_run,
     worst,
 )
@@ -103,7 +102,7 @@ def test_run_json_is_plain_json_that_others_may_read(tmp_path):
     assert json.loads(text)["machine"]["cpu"]["model"] == "é ü 中"
     assert text.endswith("}\n")
     assert json.loads(text)["cells"][0]["median_s"] == 0.1 + 0.2
-    assert json.loads(text)["schema"] == 1
+    assert json.loads(text)["schema"] == records.SCHEMA
     assert (tmp_path / "run.json").stat().st_mode & 0o777 == 0o644
 
 
@@ -127,46 +126,6 @@ def test_a_name_that_is_no_utf_8_is_saved(tmp_path):
     run = a_run(command="gdbench run -b " + os.fsdecode(b"caf\xe9.py"))
     save_run(tmp_path, run)
     assert load_run(tmp_path).command.startswith("gdbench run -b caf")
-
-
-@pytest.mark.parametrize("step", ["replace", "fsync", "chmod"])
-@pytest.mark.parametrize(
-    "error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=["full", "Ctrl-C"]
-)
-def test_a_save_that_fails_changes_nothing(tmp_path, monkeypatch, step, error):
-    """Disk full or interrupted at any step: the old file is whole, the error passes on, no temporary file stays."""
-    path = tmp_path / "file.txt"
-    save(path, "old")
-
-    def fail(*arguments, **options):
-        raise error
-
-    monkeypatch.setattr(records.os, step, fail)
-    with pytest.raises(type(error)):
-        save(path, "new" * 10_000)
-    monkeypatch.undo()
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_new_file_is_on_disk_before_it_replaces_the_old(tmp_path, monkeypatch):
-    """fsync comes before replace, and at replace the temporary file holds all bytes."""
-    steps = []
-    fsync, replace = os.fsync, os.replace
-
-    def watched_fsync(handle):
-        steps.append("fsync")
-        fsync(handle)
-
-    def watched_replace(source, target):
-        with open(source, "rb") as file:  # noqa: PTH123
-            steps.append(("replace", len(file.read())))
-        replace(source, target)
-
-    monkeypatch.setattr(records.os, "fsync", watched_fsync)
-    monkeypatch.setattr(records.os, "replace", watched_replace)
-    save(tmp_path / "file.txt", b"x" * 100_000)
-    assert steps == ["fsync", ("replace", 100_000)]
 
 
 # What is no run
@@ -226,8 +185,9 @@ def test_any_byte_damaged(saved):
         ("{}", "is no run: it has no schema number"),
         ('{"schema": "1"}', "is no run: it has no schema number"),
         ('{"schema": 1.0}', "is no run: it has no schema number"),
-        ('{"schema": 2}', r"found schema 2; allowed: 1 \(a newer gdbench may read it\)"),
+        ('{"schema": 3}', r"found schema 3; allowed: 1 to 2 \(a newer gdbench may read it\)"),
         ('{"schema": 99, "anything": [1]}', "found schema 99; allowed: 1"),
+        ('{"schema": 0}', r"found schema 0; allowed: 1 to 2$"),
         ('{"schema": 1}', "is no valid run: Object missing required field"),
         ('{"schema": true}', "is no"),
         ('{"schema": 1, "schema": 1}', "found a key twice"),
@@ -242,7 +202,7 @@ def test_any_byte_damaged(saved):
         (b"\xff\xfe{\x00}\x00", "cannot be read as a run"),
         ("{} {}", "cannot be read as a run"),
     ],
-    ids=range(23),
+    ids=range(24),
 )
 def test_what_is_no_run_is_refused(saved, content, message):
     """Not JSON, not an object, no or another schema, NaN tokens, keys twice, deep nesting: refused with the reason."""
@@ -321,42 +281,46 @@ def test_every_status_has_its_severity():
     assert (SEVERITY[0], SEVERITY[-1]) == ("wrong", "ok")
 
 
-# The journal
+# Schemas
 
 
-def test_each_sample_is_on_disk_at_once(tmp_path, monkeypatch):
-    """After every append, another reader finds one more whole line, and fsync has been called."""
-    synced = []
-    fsync = os.fsync
-    monkeypatch.setattr(records.os, "fsync", lambda handle: (synced.append(handle), fsync(handle)))
-    path = tmp_path / "journal.jsonl"
-    journal = Journal(path)
-    samples = [
-        CellSample(cell=f"é\n{i}", block=i, status="ok", rounds_s=[0.1 + 0.2, 1e-9], cold=i == 0) for i in range(3)
-    ]
-    for count, sample in enumerate(samples, 1):
-        journal.append(sample)
-        content = path.read_bytes()
-        assert content.endswith(b"\n")
-        assert [msgspec.json.decode(line, type=CellSample) for line in content.splitlines()] == samples[:count]
-        assert len(synced) == count
-    journal.close()
+GOLDEN = Path(__file__).parent / "golden"
+KINDS = {"run.json": Run, "plan.json": Start, "journal.jsonl": CellSample, "blocks.jsonl": Block}
 
 
-def test_a_journal_opened_again_goes_on(tmp_path):
-    """What stands in it already is kept."""
-    for block in range(2):
-        journal = Journal(tmp_path / "journal.jsonl")
-        journal.append(CellSample(cell="a", block=block, status="ok"))
-        journal.close()
-    assert [json.loads(line)["block"] for line in (tmp_path / "journal.jsonl").read_text().splitlines()] == [0, 1]
+def of_schema(number, name):
+    """The records in a golden file of a schema."""
+    text = (GOLDEN / str(number) / name).read_text("utf-8")
+    return [records.decode(part, KINDS[name], name) for part in (text.splitlines() if "jsonl" in name else [text])]
 
 
-def test_a_detail_with_stray_characters_is_written(tmp_path):
-    """What a backend says may hold half a surrogate pair, or bytes that are no UTF-8: the journal takes it as a line all the same."""
-    journal = Journal(tmp_path / "journal.jsonl")
-    try:
-        journal.append(CellSample(cell="a", block=0, status="failed", detail="raised ValueError: \udcff\ud800"))
-    finally:
-        journal.close()
-    assert json.loads((tmp_path / "journal.jsonl").read_text("utf-8"))["status"] == "failed"
+@pytest.mark.parametrize("number", range(1, records.SCHEMA + 1))
+def test_a_run_of_every_schema_is_read(number):
+    """The golden run of each schema that there ever was loads, brought up to date, with all that it held."""
+    (run,) = of_schema(number, "run.json")
+    assert run.schema == records.SCHEMA
+    before = json.loads((GOLDEN / str(number) / "run.json").read_text())
+    assert before["schema"] == number
+    now = msgspec.to_builtins(run)
+    assert {key: now[key] for key in before if key != "schema"} == {k: v for k, v in before.items() if k != "schema"}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_newest_golden_files_have_every_field(name):
+    """Whoever adds, renames or drops a field of a record meets this test: it needs a new schema with a migration."""
+    data = [msgspec.to_builtins(record) for record in of_schema(records.SCHEMA, name)]
+    text = (GOLDEN / str(records.SCHEMA) / name).read_text()
+    raw = [json.loads(part) for part in (text.splitlines() if "jsonl" in name else [text])]
+    assert raw == data, "bench/records.py: a field has changed, so SCHEMA must change, too"
+
+
+def test_the_schemas_are_a_chain():
+    """From every older schema there is one step to the next."""
+    assert sorted(records.MIGRATIONS) == list(range(1, records.SCHEMA))
+
+
+def test_a_run_that_was_stopped_says_how_to_go_on(tmp_path):
+    """A folder with a plan and no run.json is no riddle."""
+    (tmp_path / "plan.json").write_text("{}")
+    with pytest.raises(UnreadableRun, match=rf"gdbench run --resume {tmp_path} completes it"):
+        load_run(tmp_path)

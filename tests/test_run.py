@@ -234,43 +234,6 @@ def test_a_slow_backend_is_skipped_with_its_own_time(tmp_path, fresh):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("text", "status", "detail"),
-    [
-        ("import ctypes; ctypes.string_at(0)", "crashed", "SIGSEGV"),
-        ("import os; os._exit(0)", "crashed", "without a result"),
-        ("raise RuntimeError('it broke')", "failed", "it broke"),
-        ("raise SystemExit(0)", "failed", "SystemExit"),
-        ("raise MemoryError", "out_of_memory", "MemoryError"),
-    ],
-)
-def test_a_failing_backend_spoils_nothing_else(tmp_path, fresh, text, status, detail):
-    """Its cell says what happened, its smaller cell and the others keep their figures, exit 3."""
-    path = fresh("failing", "    n = len(X)\n", f"    n = len(X)\n    if n > 100:\n        {text}\n")
-    code, _, err = gdbench("run", *SMALL, "--size", "200x3", "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
-    assert code == 3, err
-    for cell in load_run(tmp_path / "run").cells:
-        if (cell.backend, cell.n_samples) == ("failing", 200):
-            assert (cell.status, cell.median_s) == (status, None)
-            assert detail in cell.detail
-        else:
-            assert cell.status == "ok"
-            assert None not in cell.samples_s
-
-
-@pytest.mark.slow
-def test_a_hanging_backend_is_ended(tmp_path, fresh):
-    """A cell that hangs while printing is a timeout, and the run goes on."""
-    path = fresh("hanging", "    n = len(X)\n", "    n = len(X)\n    while True:\n        print('still here')\n")
-    code, _, err = gdbench(
-        "run", *SMALL[:-2], "--time-budget", "4s", "-b", path, "--out", tmp_path / "run", cwd=tmp_path
-    )
-    assert code == 3, err
-    statuses = {cell.backend: cell.status for cell in load_run(tmp_path / "run").cells}
-    assert statuses == {"hanging": "timeout", "numpy_vectorized": "ok"}
-
-
-@pytest.mark.slow
 def test_a_compile_in_the_timed_region_fails(tmp_path, fresh):
     """A file that compiles anew at a late call is caught by the compiler's own events."""
     path = fresh(

@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import sample_run
 
 from bench.measure.assemble import assemble
 from bench.measure.plan import BASELINE, Backend, Plan, synthetic_cases
@@ -117,7 +118,7 @@ def simulated(rng, machine, noise=0.03, mine=1.0):
         for block, factor in enumerate(machine)
     ]
     digests = {case.key: "d" for case in PLAN.cases}
-    return assemble(PLAN, samples, blocks, digests, {}, "now", "gdbench run", interrupted=False)
+    return assemble(PLAN, samples, blocks, sample_run.start(digests), interrupted=False)
 
 
 def calm(rng):

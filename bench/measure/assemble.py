@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.measure.budget import calls_per_cell
 from bench.measure.plan import BASELINE, CELL_SHARE, CellPlan, Plan
-from bench.records import Block, Cell, CellSample, Ledger, ProblemId, Run, Speedup, sentinel_seconds, worst
+from bench.records import Block, Cell, CellSample, Ledger, ProblemId, Run, Speedup, Start, sentinel_seconds, worst
 from bench.statistics import holds_one, median_interval, outliers, speedup, spread, trend
 
 BASELINES = ("python_loops", BASELINE)
@@ -25,19 +25,16 @@ def assemble(
     plan: Plan,
     samples: dict[str, list[CellSample]],
     blocks: list[Block],
-    digests: dict[str, str],
-    machine: dict[str, Any],
-    created: str,
-    command: str,
+    start: Start,
     interrupted: bool,
 ) -> Run:
-    """The record of a run. samples: by cell id, at most one a block; digests: by the key of a case."""
+    """The record of a run. samples: by cell id, at most one a block; start: what was known when it began."""
     planned = plan.cells
     by_id = {cell.id: cell for cell in planned}
     times = {cell.id: _times(samples.get(cell.id, []), plan.blocks) for cell in planned}
     cells = []
     for cell in planned:
-        found = _cell(plan, cell, samples.get(cell.id, []), times[cell.id], digests, interrupted)
+        found = _cell(plan, cell, samples.get(cell.id, []), times[cell.id], start.digests, interrupted)
         if found.median_s is not None:
             _compare(found, cell, by_id, times, samples)
         cells.append(found)
@@ -45,14 +42,15 @@ def assemble(
     if interrupted:
         reasons.insert(0, "interrupted: not every block was run")
     return Run(
-        created=created,
-        command=command,
+        created=start.created,
+        command=start.command,
         plan=plan.describe(),
-        machine=machine,
+        machine=start.machine,
         blocks=blocks,
         stable=not reasons,
         reasons=reasons,
         cells=cells,
+        resumed=start.resumed,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from bench.check.bound import Reference
 from bench.check.checks import Wrong, arrays, judge, told
@@ -108,8 +109,12 @@ def _measure(backend, cell, orders, folder, benchmark, ask, found) -> None:
         if not answer["run"]:
             found |= {"status": "skipped", "detail": answer["detail"], "predicted_s": shortest}
             return
-    while _more_warmup(orders, warmups, time.perf_counter() - start, cell):
+    elapsed = time.perf_counter() - start
+    while _more_warmup(orders, warmups, elapsed, cell):
         shortest = min(shortest, timed_call())
+        before_it, elapsed = elapsed, time.perf_counter() - start
+        if not elapsed > before_it:
+            raise RuntimeError(f"the clock stands still or runs back: it was at {before_it} s, then at {elapsed} s")
         warmups += 1
     calls = orders["calls"] or max(1, int(np.ceil(cell["min_round_s"] / shortest)))
     found |= {"calls": calls, "warmup_calls": warmups}
@@ -172,8 +177,6 @@ def error_curve(losses: np.ndarray, expected: Reference) -> list[list[float]]:
 
 def threads_seen() -> dict[str, int]:
     """How many processors this process may use, and how many threads each loaded library has given itself."""
-    from threadpoolctl import threadpool_info
-
     found: dict[str, int] = {}
     if hasattr(os, "sched_getaffinity"):
         found["processors"] = len(os.sched_getaffinity(0))

@@ -68,9 +68,12 @@ def backend_of():
 
             try:
                 module = load(cell["source"])
-            except BackendError as error:
+            except (
+                BackendError,
+                KeyboardInterrupt,
+            ) as error:  # the file's own: no keyboard reaches us
                 status = "unavailable" if isinstance(error, BackendUnavailable) else "failed"
-                loaded[cell["source"]] = None, {"status": status, "detail": str(error)[:500]}
+                loaded[cell["source"]] = None, {"status": status, "detail": (str(error) or repr(error))[:500]}
             else:
                 seconds = time.perf_counter() - start if STARTED_COLD and not loaded else None
                 loaded[cell["source"]] = module, {"import_s": seconds}

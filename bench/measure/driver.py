@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -16,14 +16,18 @@ from typing import Any
 
 import msgspec
 
-from bench import machine, process
+from bench import machine, memory, process
+from bench.disk import Scratch
 from bench.measure import budget
 from bench.measure.assemble import assemble
-from bench.measure.plan import CELL_SHARE, BlockPlan, Case, CellPlan, Plan, block_plans, worker_cell
-from bench.records import Block, CellSample, Journal, Run, Status, save_run
+from bench.measure.logbook import Logbook
+from bench.measure.plan import CELL_SHARE, STAGE_COPIES, BlockPlan, Case, CellPlan, Plan, block_plans, worker_cell
+from bench.records import Block, CellSample, Run, Status, save_run
 
 STAGE_DEADLINE_S = 300.0
 START_ALLOWANCE_S = 30.0  # for the start of a worker and the import of its library
+WORKER_COPIES = 40  # of X in float64 that a worker may hold: a list of Python floats is five
+HANG_SHARE, SHORTEST_S = 0.25, 10.0  # of the rest of a budget, for a worker that says nothing; but at least that long
 
 
 class RunError(Exception):
@@ -40,67 +44,77 @@ class Progress:
     what: str
 
 
-def execute(
-    plan: Plan, folder: Path, command: str, on_progress: Callable[[Progress], None] = lambda progress: None
-) -> Run:
-    """Run the whole plan and save folder/run.json; `folder` exists.
+def execute(book: Logbook, on_progress: Callable[[Progress], None] = lambda progress: None) -> Run:
+    """Run the whole plan, or what is left of it, and save run.json in the folder of the run.
 
     Ctrl-C ends it early: what is finished is kept, the other cells are "interrupted", and the run is
-    saved and returned all the same. Raises RunError where the data cannot be staged.
+    saved and returned all the same. Raises RunError where the data cannot be staged, and UnreadableRun where a
+    run that is taken up again finds other data.
     """
-    created = datetime.now(UTC).isoformat(timespec="seconds")
+    plan, start = book.plan, book.start
     blocks: list[Block] = []
-    (folder / "raw").mkdir()
-    scratch = Path(tempfile.mkdtemp(prefix="gdbench-"))
-    running = _Running(plan, folder, scratch, Journal(folder / "journal.jsonl"))
-    described = machine.describe()
     interrupted = False
-    digests: dict[str, str] = {}
-    begun = time.monotonic()
-    try:
+    with Scratch() as scratch:
+        running = _Running(book, scratch)
+        begun = running.started
+        try:
+            _prepare(book, scratch, on_progress)
+            planned = block_plans(plan)
+            done, total = len(book.samples), sum(len(cells) for block in planned for _, cells in block.order)
+            started_blocks, done_before = time.monotonic(), done
+            for block in planned:
+                if record := _finished(book, block):
+                    blocks.append(record)
+                    continue
+                record = Block(
+                    index=block.index,
+                    threads=block.threads,
+                    order=[worker for worker, _ in block.order],
+                    cells={worker: [cell.id for cell in cells] for worker, cells in block.order},
+                    hash_seed=block.hash_seed,
+                    padding_bytes=block.padding_bytes,
+                    started=datetime.now(UTC).isoformat(timespec="seconds"),
+                )
+                started = time.monotonic()
+                if block.index and blocks:
+                    running.replan(block.index, started - begun)
+                blocks.append(record)
+                _look(record)
+                for worker, cells in block.order:
+                    # All blocks hold the same cells, so this is exact at their ends; the first one has a prediction.
+                    now = time.monotonic()
+                    left = max(0.0, plan.predicted_s - (now - begun)) or None
+                    if block.index and done > done_before:
+                        left = (now - started_blocks) / (done - done_before) * (total - done)
+                    on_progress(Progress(done, total, left, f"block {block.index + 1} of {plan.blocks}: {worker}"))
+                    new = [cell for cell in cells if block.index not in running.blocks_of(cell)]
+                    record.threads_seen[worker] = running.worker(block, worker, new)
+                    done += len(new)
+                if block.index == plan.blocks - 1:
+                    _look(record)
+                record.seconds = time.monotonic() - started
+                book.add(record)
+            on_progress(Progress(total, total, 0.0, "done"))
+        except KeyboardInterrupt:
+            interrupted = True
+    book.restore()
+    run = assemble(plan, running.samples, blocks, start, interrupted)
+    save_run(book.folder, run)
+    return run
+
+
+def _prepare(book: Logbook, scratch: Path, on_progress: Callable[[Progress], None]) -> None:
+    """Measure the machine unless that was done before, and put the data and references on scratch disk."""
+    plan, described = book.plan, dict(book.start.machine)
+    if "peaks" not in described:
         on_progress(Progress(0, 0, plan.predicted_s, "measuring the machine"))
         described["peaks"] = machine.peaks(quick=plan.mode == "quick")
-        on_progress(Progress(0, 0, plan.predicted_s, "preparing data and references"))
-        digests = _stage(plan, scratch)
-        planned = block_plans(plan)
-        started_blocks, done = time.monotonic(), 0
-        total = sum(len(cells) for block in planned for _, cells in block.order)
-        for block in planned:
-            record = Block(
-                index=block.index,
-                threads=block.threads,
-                order=[worker for worker, _ in block.order],
-                cells={worker: [cell.id for cell in cells] for worker, cells in block.order},
-                hash_seed=block.hash_seed,
-                padding_bytes=block.padding_bytes,
-                started=datetime.now(UTC).isoformat(timespec="seconds"),
-            )
-            blocks.append(record)
-            started = time.monotonic()
-            if block.index == 1 and block.threads == plan.threads[0]:
-                running.replan(blocks, time.monotonic() - begun)
-            _look(record)
-            for worker, cells in block.order:
-                # All blocks hold the same cells, so this is exact at their ends; the first one has only the prediction.
-                now = time.monotonic()
-                left = (now - started_blocks) / done * (total - done) if block.index else None
-                if left is None:
-                    left = max(0.0, plan.predicted_s - (now - begun)) or None
-                on_progress(Progress(done, total, left, f"block {block.index + 1} of {plan.blocks}: {worker}"))
-                record.threads_seen[worker] = running.worker(block, worker, cells)
-                done += len(cells)
-            if block.index == plan.blocks - 1:
-                _look(record)
-            record.seconds = time.monotonic() - started
-        on_progress(Progress(total, total, 0.0, "done"))
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        running.journal.close()
-        shutil.rmtree(scratch, ignore_errors=True)
-    run = assemble(plan, running.samples, blocks, digests, described, created, command, interrupted)
-    save_run(folder, run)
-    return run
+    on_progress(Progress(0, 0, plan.predicted_s, "preparing data and references"))
+    book.staged(described, _stage(plan, scratch))
+
+
+def _finished(book: Logbook, block: BlockPlan) -> Block | None:
+    return next((b for b in book.blocks if (b.index, b.threads) == (block.index, block.threads)), None)
 
 
 def _look(block: Block) -> None:
@@ -113,9 +127,10 @@ def _stage(plan: Plan, scratch: Path) -> dict[str, str]:
     """Every problem with its references on scratch disk, and the digest of each by the case's key."""
     normwise = any(backend.algorithm is not None for backend in plan.backends)
     spec = scratch / "stage.json"
-    cases = [asdict(case) for case in plan.cases]
+    cases = [asdict(case) for case in plan.cases if case.too_large is None]
     spec.write_text(json.dumps({"folder": str(scratch), "cases": cases, "dtypes": plan.dtypes, "normwise": normwise}))
     digests: dict[str, str] = {}
+    largest = 8 * max(case.size for case in plan.cases if case.too_large is None)
 
     def on_message(message: dict[str, Any]) -> dict[str, Any]:
         if "error" in message:
@@ -129,13 +144,13 @@ def _stage(plan: Plan, scratch: Path) -> dict[str, str]:
         deadline_s=STAGE_DEADLINE_S,
         folder=scratch,
         on_message=on_message,
+        memory_bytes=memory.BASE + STAGE_COPIES * largest,
     )
     if not outcome.ok:
         raise RunError(f"preparing the data {outcome.describe()}")
     return digests
 
 
-@dataclass
 class _Running:
     """A run in progress, and what is known so far.
 
@@ -144,34 +159,52 @@ class _Running:
     would not fit the time budget.
     """
 
-    plan: Plan
-    folder: Path
-    scratch: Path
-    journal: Journal
-    samples: dict[str, list[CellSample]] = field(default_factory=dict)
-    counts: dict[tuple, dict[str, int]] = field(default_factory=dict)
-    dropped: set[str] = field(default_factory=set)
-    left_out: set[str] = field(default_factory=set)
+    def __init__(self, book: Logbook, scratch: Path):
+        self.book, self.plan, self.scratch = book, book.plan, scratch
+        self.started = time.monotonic()
+        self.samples: dict[str, list[CellSample]] = {}
+        self.counts: dict[tuple, dict[str, int]] = {}
+        self.dropped: set[str] = set()
+        self.left_out = set(self.plan.left_out)
+        self.replanned = False
+        self.overhead_s: dict[tuple[str, int], float] = {}  # of a process beside its cells, by worker and threads
+        self._twins = {cell.id: cell.twin for cell in self.plan.cells}
+        for sample in book.samples:
+            self._remember(sample)
 
-    def __post_init__(self) -> None:
-        self.left_out |= self.plan.left_out
+    def blocks_of(self, cell: CellPlan) -> set[int]:
+        """The blocks that have a sample of a cell."""
+        return {sample.block for sample in self.samples.get(cell.id, [])}
 
-    def replan(self, blocks: list[Block], spent_s: float) -> None:
-        """After the first blocks: leave out what does not fit the user's budget, now that the costs are known."""
-        if not self.plan.budget_given:
+    def replan(self, turns: int, spent_s: float) -> None:
+        """After the first blocks, once: leave out what does not fit the user's budget, now that the costs are known.
+
+        What crashed or hung in them does not do so again, so its time is none of the costs.
+        """
+        if not self.plan.budget_given or self.replanned:
             return
-        first = [sample for samples in self.samples.values() for sample in samples if sample.status == "ok"]
+        self.replanned = True
+        first = [sample for samples in self.samples.values() for sample in samples[:1] if sample.status == "ok"]
         costs = {sample.cell: sample.cost_s or 0.0 for sample in first}
-        overhead_s = max(0.0, sum(block.seconds or 0.0 for block in blocks) - sum(costs.values()))
+        alive = {(cell.worker, cell.threads) for cell in self.plan.cells if cell.id in costs}
+        overhead_s = sum(self.overhead_s.get(worker, budget.WORKER_S) for worker in alive)
+        overhead_s += budget.SENTINEL_S * len(self.plan.threads)
         limit_s = self.plan.budget_s - spent_s - budget.REPORT_S
-        self.left_out |= budget.cut(self.plan, costs, overhead_s, self.plan.blocks - 1, limit_s)
+        self.left_out |= budget.cut(self.plan, costs, overhead_s, self.plan.blocks - turns, limit_s)
 
     @property
     def deadline_s(self) -> float:
         """Without an answer: a worker answers when a cell begins, after its first call, and when it ends."""
-        return START_ALLOWANCE_S + CELL_SHARE * self.plan.budget_s
+        longest = START_ALLOWANCE_S + CELL_SHARE * self.plan.budget_s
+        if not self.plan.budget_given:
+            return longest
+        # Whatever hangs, and however often: each takes a share of what is left of the budget that the user gave, and
+        # never less than a cell of the largest size that the budget allows needs.
+        left_s = self.plan.budget_s - budget.REPORT_S - (time.monotonic() - self.started)
+        shortest = SHORTEST_S + CELL_SHARE * self.plan.budget_s / self.plan.blocks
+        return min(longest, max(shortest, HANG_SHARE * left_s))
 
-    def worker(self, block: BlockPlan, name: str, cells: tuple[CellPlan, ...]) -> dict[str, int]:
+    def worker(self, block: BlockPlan, name: str, cells: list[CellPlan]) -> dict[str, int]:
         """All cells of one backend in one fresh process; after a crash, the cells left in another one.
 
         Returns the most threads that its processes found themselves with, by library.
@@ -179,15 +212,17 @@ class _Running:
         left = [cell for cell in cells if cell.id not in self.dropped]
         attempt = 0
         while left:
-            ended, died_in, outcome = self.process(block, name, left, attempt)
+            deadline_s = self.deadline_s
+            ended, died_in, outcome = self.process(block, name, left, attempt, deadline_s)
             left = [cell for cell in left if cell.id not in ended]
             attempt += 1
             if not left or (died_in is None and ended):
                 continue
-            status: Status = "timeout" if outcome.timed_out else "crashed"
-            detail = outcome.describe() if outcome.returncode else "the process ended without a result"
+            died: Status = "out_of_memory" if outcome.out_of_memory else "crashed"
+            status: Status = "timeout" if outcome.timed_out else died
+            detail = outcome.describe() + ("" if outcome.returncode else ", without a result")
             if outcome.timed_out:
-                detail = f"no answer for {self.deadline_s:.0f} s, {detail}"
+                detail = f"no answer for {deadline_s:.0f} s, {detail}"
             for cell in list(left):
                 # It died in this cell, or before its first one: then the fault is the file's, in all its cells.
                 if died_in is None or cell == died_in:
@@ -207,14 +242,18 @@ class _Running:
         if isinstance(found.get("detail"), str):
             found["detail"] = _without_paths(found["detail"], cell)
         sample = msgspec.convert(found | {"cell": cell.id, "block": block.index}, CellSample)
-        self.journal.append(sample)
-        self.samples.setdefault(cell.id, []).append(sample)
-        if sample.status != "ok":
-            self.dropped.add(cell.id)
-        elif sample.calls and sample.warmup_calls:
-            self.counts.setdefault(cell.twin, {"calls": sample.calls, "warmup_calls": sample.warmup_calls})
+        self.book.add(sample)
+        self._remember(sample)
 
-    def process(self, block: BlockPlan, name: str, cells: list[CellPlan], attempt: int):
+    def _remember(self, sample: CellSample) -> None:
+        self.samples.setdefault(sample.cell, []).append(sample)
+        if sample.status != "ok":
+            self.dropped.add(sample.cell)
+        elif sample.calls and sample.warmup_calls:
+            counts = {"calls": sample.calls, "warmup_calls": sample.warmup_calls}
+            self.counts.setdefault(self._twins[sample.cell], counts)
+
+    def process(self, block: BlockPlan, name: str, cells: list[CellPlan], attempt: int, deadline_s: float):
         """One process on `cells`. Returns the ids that ended, the cell it was in when it died, and how it ended."""
         ended: set[str] = set()
         current: CellPlan | None = None
@@ -237,6 +276,9 @@ class _Running:
             if event != "cell" or current is None or not isinstance(sample, dict):
                 return None
             if sample.pop("cell", None) == current.id:
+                if changed := self.book.restore():  # whatever it measured, such a file cannot be trusted
+                    wrote = f"wrote into the folder of the run: {', '.join(changed)}"
+                    sample = {"status": "failed", "detail": f"{wrote}; it was put back as it had been"}
                 try:  # cold: a fresh process, and nothing ran in it before
                     self.record(current, block, **sample | {"cold": not ended})
                 except (TypeError, ValueError, msgspec.ValidationError) as error:  # a backend can reach into its worker
@@ -255,13 +297,15 @@ class _Running:
         outcome = process.run(
             [
                 "-m", "pytest", "-c", str(here / "worker.ini"), "--rootdir", str(here), str(here / "test_speed.py"),
-                "-p", "pytest_benchmark.plugin", "-p", "no:cacheprovider", "--assert=plain", "-q", "--tb=short",
+                "-p", "pytest_benchmark.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--capture=no",
+                "--assert=plain", "-q", "--tb=short",
                 "--benchmark-only", "--benchmark-disable-gc", "--benchmark-quiet", f"--benchmark-json={raw}",
             ],
             threads=block.threads,
-            deadline_s=self.deadline_s,
+            deadline_s=deadline_s,
             folder=work,
             on_message=on_message,
+            memory_bytes=memory.BASE + WORKER_COPIES * 8 * max(cell.case.size for cell in cells),
             environment={
                 "GDBENCH_SPEC": str(work / "spec.json"),
                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
@@ -269,10 +313,17 @@ class _Running:
                 "GDBENCH_PADDING": "x" * block.padding_bytes,
             },
         )  # fmt: skip
+        letters = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)[:100]
+        stem = f"block{block.index:02}-{block.threads}t-{letters}{f'-{attempt}' if attempt else ''}"
         if raw.exists() and raw.stat().st_size:
-            stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)[:100]
-            suffix = f"-{attempt}" if attempt else ""
-            shutil.move(raw, self.folder / "raw" / f"block{block.index:02}-{block.threads}t-{stem}{suffix}.json")
+            self.book.keep_raw(f"{stem}.json", raw.read_bytes())
+        self.book.restore()  # what it did just before it died is nobody's sample any more
+        if outcome.ok:
+            costs = [sample.cost_s or 0.0 for cell in cells for sample in self.samples.get(cell.id, [])[-1:]]
+            self.overhead_s[name, block.threads] = max(0.0, outcome.seconds - sum(costs))
+        if not outcome.ok and not ended.issuperset(cell.id for cell in cells):
+            told = f"{outcome.describe()}\n\n{outcome.output}\n{outcome.stack}"
+            self.book.keep_raw(f"{stem}.txt", told.encode("utf-8", "replace"))
         shutil.rmtree(work, ignore_errors=True)
         return ended, current, outcome
 

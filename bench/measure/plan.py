@@ -12,6 +12,7 @@ SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 N_FEATURES = 10
 MIN_ROUND_S = 0.010  # a round shorter than this measures the clock
 WARMUP_CALLS, WARMUP_S = 3, 0.1
+STAGE_COPIES = 6  # of X in float64, while the data and its references are made
 CELL_SHARE = 0.25  # of the time budget that one cell may take over all blocks
 
 
@@ -28,6 +29,7 @@ class Case:
     path: str | None = None  # absolute, because workers run in a folder of their own
     given: str | None = None  # the path as the user named it
     target: str | None = None
+    too_large: str | None = None  # why this machine cannot prepare it
 
     @property
     def size(self) -> int:
@@ -83,7 +85,7 @@ class CellPlan:
         """Why it need not be tried, None where it can run."""
         if self.backend.missing is None and self.dtype not in self.backend.dtypes:
             return f"computes in {', '.join(self.backend.dtypes)} only"
-        return None
+        return self.case.too_large
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Plan:
     budget_s: float
     mode: str  # "quick", "default" or "full"
     budget_given: bool = False  # by the user, instead of the mode's
+    named: bool = False  # the backends were, by the user: then one that is missing is a failure
     predicted_s: float = 0.0
     left_out: frozenset[str] = frozenset()  # ids of the cells that would not fit the user's budget
 

@@ -1,18 +1,20 @@
 """From the words of a command line to a plan and a folder, each error one clear sentence."""
 
 import re
+import shutil
+import tempfile
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-import psutil
-
-from bench import machine, process
+from bench import machine, memory, process
 from bench.measure.budget import announce, foresee
+from bench.measure.logbook import is_new
 from bench.measure.plan import (
     N_FEATURES,
     PENGUINS,
     SIZES,
+    STAGE_COPIES,
     Backend,
     Case,
     Plan,
@@ -23,8 +25,8 @@ from bench.measure.stage import BUILT_IN, build
 from bench.problem import Problem
 
 MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 180.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
-STAGE_COPIES = 6  # of X, while the data and its references are made
-MAX_VALUES = 2**31  # n_samples x n_features of a synthetic problem: 16 GiB in float64
+STAGED_COPIES = 2  # of X on scratch disk, its references and a worker's own files in it
+MAX_VALUES = 2**40  # n_samples x n_features of a problem: 8 TiB in float64, the rest is a slip of the finger
 
 
 def make_plan(
@@ -38,12 +40,14 @@ def make_plan(
     target: str | None,
     max_iter: int | None,
     time_budget: str | None,
-    seed: int,
+    seed: int | None,
+    named: bool = False,
 ) -> tuple[Plan, list[str]]:
     """The plan, and what the user should be told before it starts. Raises ValueError."""
     blocks, rounds, budget = MODES[mode]
     if max_iter is not None and not 1 <= max_iter < 2**31:
         raise ValueError(f"--max-iter: found {max_iter}; allowed: an integer from 1 to {2**31 - 1}")
+    seed = 0 if seed is None else seed
     if seed < 0:
         raise ValueError(f"--seed: found {seed}; allowed: an integer >= 0")
     notes = list(machine.warnings())
@@ -60,16 +64,13 @@ def make_plan(
         sweep = [n for n in SIZES if mode != "quick" or n < 1_000_000]
         cases = synthetic_cases([(n, N_FEATURES) for n in sweep], seed, max_iter)
         cases.append(replace(PENGUINS, max_iter=max_iter or PENGUINS.max_iter))
-    largest = max(case.size for case in cases)
-    needed, available = largest * 8 * STAGE_COPIES, psutil.virtual_memory().available
-    if needed > available:
-        raise ValueError(
-            f"--size: found a problem that needs about {needed / 2**30:.1f} GiB to prepare;"
-            f" allowed: up to the {available / 2**30:.1f} GiB that are free"
-        )
+    cases = _too_large(sorted(cases, key=lambda case: (case.kind != "synthetic", case.size)), dtypes or ["float64"])
+    if all(case.too_large for case in cases):
+        raise ValueError(f"--size: found a problem that {cases[0].too_large}; allowed: a smaller one")
+    notes += [f"{case.key} is skipped: it {case.too_large}" for case in cases if case.too_large]
     plan = Plan(
         backends=tuple(backends),
-        cases=tuple(sorted(cases, key=lambda case: (case.kind != "synthetic", case.size))),
+        cases=tuple(cases),
         dtypes=tuple(dict.fromkeys(map(_dtype, dtypes or ["float64"]))),
         threads=tuple(sorted({_threads(text) for text in threads or ["1"]})),
         blocks=blocks,
@@ -78,6 +79,7 @@ def make_plan(
         budget_s=budget if time_budget is None else _seconds(time_budget),
         mode=mode,
         budget_given=time_budget is not None,
+        named=named,
     )
     seconds, gone = foresee(plan)
     plan = replace(plan, predicted_s=round(seconds, 1), left_out=frozenset(gone))
@@ -85,12 +87,12 @@ def make_plan(
 
 
 def new_folder(out: str | None) -> Path:
-    """A new folder for the run: `out`, or results/<date>-<time>. Raises ValueError where it holds something."""
+    """A folder for a new run, that need not exist: `out`, or results/<date>-<time>. Raises ValueError where it holds
+    something."""
     if out is not None:
         folder = Path(out)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not (folder.is_dir() and is_new(folder)):
             raise ValueError(f"--out: found {out!r}, which is not empty; allowed: a new or empty folder")
-        folder.mkdir(parents=True, exist_ok=True)
         return folder
     stem = datetime.now().strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
@@ -101,6 +103,26 @@ def new_folder(out: str | None) -> Path:
             continue
         return folder
     raise ValueError(f"results/{stem}: found a hundred runs of this second; allowed: another --out")
+
+
+def _too_large(cases: list[Case], dtypes: list[str]) -> list[Case]:
+    """The cases, with a reason where this machine has not the memory to prepare one, or the disk to keep it."""
+    memory_free, disk_free = memory.available(), shutil.disk_usage(tempfile.gettempdir()).free
+    judged, staged = [], 0
+    for case in cases:
+        needed = case.size * 8 * STAGE_COPIES
+        staged += case.size * 8 * STAGED_COPIES * len(set(dtypes))
+        reason = None
+        if needed > memory_free:
+            reason = f"needs about {_gib(needed)} of memory to prepare, and {_gib(memory_free)} are free"
+        elif staged > disk_free:
+            reason = f"needs, with smaller ones, about {_gib(staged)} of scratch disk, and {_gib(disk_free)} are free"
+        judged.append(replace(case, too_large=reason))
+    return judged
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
 
 
 def _size(text: str) -> tuple[int, int]:

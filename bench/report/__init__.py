@@ -2,20 +2,23 @@
 
 from pathlib import Path
 
-from bench.records import Run, save
+from bench.disk import save
+from bench.records import Run, UnreadableRun
 
 
 def write(run: Run, folder: Path) -> Path:
     """Write report.md, report.html and figures/*.svg and *.png into a folder; the path of the page.
 
     Everything is derived from the run, so it can be written again at any time. Raises OSError where the
-    folder cannot be written.
+    folder cannot be written, and UnreadableRun where its figures would come to lie outside of it.
     """
     # Matplotlib and Jinja2 take half a second to import, which only a report should cost.
     from bench.report import canvas, figures, page, tables
     from bench.report.groups import groups
 
     pictures = folder / "figures"
+    if pictures.is_symlink():  # the folder may come from anybody, and the link may lead anywhere
+        raise UnreadableRun(f"{pictures}: found a symbolic link; allowed: a folder of its own, or none")
     pictures.mkdir(parents=True, exist_ok=True)
     drawings = {}
     for group in groups(run):

@@ -145,7 +145,9 @@ def limits(values: Sequence[float], pad: float = 1.6) -> tuple[float, float]:
     """Limits of a log axis around positive values, at least one and a half decades apart; 1 to 10 around none."""
     if not values:
         return 1.0, 10.0
-    low, high = min(values) / pad, max(values) * pad
+    # A record may hold any figure above 0; what lies further out than these is drawn outside the axes.
+    within = [min(max(value, 1e-150), 1e150) for value in values]
+    low, high = min(within) / pad, max(within) * pad
     widen = max(1.0, math.sqrt(30 / (high / low)))
     return low / widen, high * widen
 
@@ -223,7 +225,7 @@ def end_labels(axes: Axes, ends: Sequence[End], height: float) -> None:
     """Names at the right of the axes (height: inches), each tied to the end of its line, nudged apart."""
     low, high = axes.get_ylim()
     ends = sorted(ends, key=lambda end: end.value)
-    wanted = [math.log(end.value / low) / math.log(high / low) for end in ends]
+    wanted = [(math.log(end.value) - math.log(low)) / math.log(high / low) for end in ends]  # a ratio may overflow
     for end, fraction in zip(ends, spread_out(wanted, 0.2 / height), strict=True):
         axes.annotate(
             end.label,

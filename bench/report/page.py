@@ -89,13 +89,13 @@ def _pictures(found: list[Group], drawings: dict[str, tuple[Drawing, bytes]], ro
     return pictures
 
 
-def flat(data: dict[str, Any]) -> list[tuple[str, str]]:
+def flat(data: dict[str, Any], depth: int = 10) -> list[tuple[str, str]]:
     """A nested dictionary as (path, value) rows, whatever it holds: cpu · model, Example CPU."""
     rows: list[tuple[str, str]] = []
     for key, value in data.items():
         label = text.clean(str(key), 60)
-        if isinstance(value, dict) and value:
-            rows += [(f"{label} · {inner}", words) for inner, words in flat(value)]
+        if isinstance(value, dict) and value and depth:
+            rows += [(f"{label} · {inner}", words) for inner, words in flat(value, depth - 1)]
         else:
             rows.append((label, text.words(value)))
     return rows

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from bench.records import Run, UnreadableRun, load_run, save
+from bench.disk import save
+from bench.records import Run, UnreadableRun, load_run
 from bench.report import tables, text
 from bench.report.answer import answer
 from bench.report.groups import dig, groups

@@ -172,7 +172,7 @@ def trust(run: Run) -> str:
         return "Nothing was found against these figures, but the run has too few processes to judge its stability."
     if run.stable:
         return "Stable: the run's own controls found nothing against these figures."
-    reasons = "; ".join(text.clean(reason) for reason in run.reasons) or "no reason recorded"
+    reasons = "; ".join(text.clean(reason, 400) for reason in run.reasons) or "no reason recorded"
     return f"Unstable, so no verdict should rest on this run: {reasons}"
 
 
@@ -181,7 +181,7 @@ def flags(group: Group) -> list[tuple[str, str]]:
     found: dict[str, dict[str, list[str]]] = {}
     for c in group.cells:
         for flag in c.flags:
-            kind, _, figure = text.clean(flag).partition(": ")
+            kind, _, figure = text.clean(flag, 400).partition(": ")
             where = problem_label(c) + (f" ({figure})" if figure else "")
             found.setdefault(kind, {}).setdefault(name(c), []).append(where)
     return [

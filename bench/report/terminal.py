@@ -161,7 +161,8 @@ def _print_hanging(words: str, out: Console, style: str = "") -> None:
 
 def print_warnings(warnings: list[str]) -> None:
     for warning in warnings:
-        console(stderr=True).print(Text(f"note: {warning}", "yellow"))
+        # Not broken into lines of ours: it may hold a command to copy.
+        console(stderr=True).print(Text(f"note: {warning}", "yellow"), soft_wrap=True)
 
 
 def print_run(record, folder: Path) -> None:
@@ -170,9 +171,9 @@ def print_run(record, folder: Path) -> None:
 
     out = console()
     tables.print_run(record, out)
-    out.print(Text(f"\nrun: {folder}"))
+    out.print(Text(f"\nrun: {text.clean(str(folder))}"))
     if (page := folder / "report.html").exists():
-        out.print(Text(f"report: {page}"))
+        out.print(Text(f"report: {text.clean(str(page))}"))
 
 
 def print_comparison(found, page: Path | None) -> None:
@@ -182,7 +183,7 @@ def print_comparison(found, page: Path | None) -> None:
     out = console()
     changes.print_comparison(found, out)
     if page is not None:
-        out.print(Text(f"\nreport: {page}"))
+        out.print(Text(f"\nreport: {text.clean(str(page))}"))
 
 
 class CheckProgress:

@@ -82,18 +82,21 @@ def listed(words: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
 
 
-def words(value: Any) -> str:
-    """Whatever a record holds, in words: "yes", "1 000", "avx2, fma", "not known"."""
+def words(value: Any, depth: int = 10) -> str:
+    """Whatever a record holds, in words: "yes", "1 000", "avx2, fma", "not known"; an ellipsis for what lies deeper."""
     if value is None:
         return "not known"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return count(value)
+    if isinstance(value, dict | list) and not depth:
+        return "…"
     if isinstance(value, dict):
-        return ", ".join(f"{clean(str(k), 60)} {words(v)}" for k, v in value.items()) or "none"
+        return ", ".join(f"{clean(str(k), 60)} {words(v, depth - 1)}" for k, v in value.items()) or "none"
     if isinstance(value, list):
-        return ("; " if any(isinstance(v, dict) for v in value) else ", ").join(map(words, value)) or "none"
+        separator = "; " if any(isinstance(v, dict) for v in value) else ", "
+        return separator.join(words(v, depth - 1) for v in value) or "none"
     return clean(str(value), 400)
 
 
