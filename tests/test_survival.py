@@ -34,6 +34,7 @@ FAULTS = {  # what fit does at first, the status that it shall have, and what it
     "closes_all": ("import os; os.closerange(3, 200)", "crashed", ""),
     "writes": ("(OUT / 'journal.jsonl').write_text('{}'); (OUT / 'run.json').mkdir(exist_ok=True)", "failed", r"wrote into the folder of the run: journal\.jsonl, run\.json; it was put back"),
     "deletes": ("import shutil; shutil.rmtree(OUT)", "failed", r"wrote into the folder of the run: raw, plan\.json, journal\.jsonl, blocks\.jsonl"),
+    "sweeps": ("import os, shutil; shutil.rmtree(os.path.dirname(os.getcwd()))", "failed", "No such file"),
     "closed_clock": ("import time; time.perf_counter = lambda: 0.0", "failed", "clock stands still"),
     "back_clock": ("import itertools, time; time.perf_counter = itertools.count(0, -1).__next__", "failed", "clock stands still or runs back"),
 }  # fmt: skip

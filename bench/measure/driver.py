@@ -59,6 +59,7 @@ def execute(book: Logbook, on_progress: Callable[[Progress], None] = lambda prog
         begun = running.started
         try:
             _prepare(book, scratch, on_progress)
+            running.staged = _files(scratch)
             planned = block_plans(plan)
             done, total = len(book.samples), sum(len(cells) for block in planned for _, cells in block.order)
             started_blocks, done_before = time.monotonic(), done
@@ -126,6 +127,7 @@ def _look(block: Block) -> None:
 def _stage(plan: Plan, scratch: Path) -> dict[str, str]:
     """Every problem with its references on scratch disk, and the digest of each by the case's key."""
     normwise = any(backend.algorithm is not None for backend in plan.backends)
+    scratch.mkdir(exist_ok=True)
     spec = scratch / "stage.json"
     cases = [asdict(case) for case in plan.cases if case.too_large is None]
     spec.write_text(json.dumps({"folder": str(scratch), "cases": cases, "dtypes": plan.dtypes, "normwise": normwise}))
@@ -167,6 +169,7 @@ class _Running:
         self.dropped: set[str] = set()
         self.left_out = set(self.plan.left_out)
         self.replanned = False
+        self.staged: dict[str, tuple[int, int]] = {}  # what all workers read, as it was prepared
         self.overhead_s: dict[tuple[str, int], float] = {}  # of a process beside its cells, by worker and threads
         self._twins = {cell.id: cell.twin for cell in self.plan.cells}
         for sample in book.samples:
@@ -288,6 +291,9 @@ class _Running:
                 return {}
             return None
 
+        if _files(self.scratch) != self.staged:  # a worker before this one was not content with its own folder
+            _stage(self.plan, self.scratch)
+            self.staged = _files(self.scratch)
         raw = self.scratch / "pytest-benchmark.json"
         raw.unlink(missing_ok=True)
         work = Path(tempfile.mkdtemp(dir=self.scratch))
@@ -353,6 +359,12 @@ class _Running:
                 if times:
                     known.append((other.case, median(times)))
         return known
+
+
+def _files(scratch: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change of every staged file, by name."""
+    found = {path.name: path.stat() for path in scratch.glob("*.np[yz]")}
+    return {name: (status.st_size, status.st_mtime_ns) for name, status in found.items()}
 
 
 def _without_paths(detail: str, cell: CellPlan) -> str:
