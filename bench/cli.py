@@ -9,8 +9,8 @@ Imports stand inside the verbs: `--help` and `list` must answer at once and load
 
 import io
 import json
+import re
 import shlex
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -20,6 +20,15 @@ from cyclopts import App, CycloptsError, Parameter
 
 from bench import __version__
 
+
+def _whole(_, tokens) -> int:
+    """An integer as it is typed: cyclopts alone would round 2.5, and read "none" as no value at all."""
+    if not re.fullmatch("[+-]?[0-9]{1,300}", tokens[0].value):
+        raise ValueError(f"found {tokens[0].value[:60]!r}; allowed: an integer")
+    return int(tokens[0].value)
+
+
+Whole = Parameter(converter=_whole)
 Several = Parameter(consume_multiple=(1, None), negative_iterable=())
 Flag = Parameter(negative="", show_default=False)
 
@@ -142,9 +151,9 @@ def run(
     threads: Annotated[list[str] | None, Several] = None,
     data: str | None = None,
     target: str | None = None,
-    max_iter: int | None = None,
+    max_iter: Annotated[int | None, Whole] = None,
     time_budget: str | None = None,
-    seed: int | None = None,
+    seed: Annotated[int | None, Whole] = None,
     out: str | None = None,
     resume: str | None = None,
     save_baseline: str | None = None,
@@ -224,7 +233,7 @@ def run(
             record = execute(book, progress)
     except RunError as error:
         if resume is None:
-            shutil.rmtree(folder)  # it was new or empty, and a run that cannot start leaves nothing
+            book.abandon()
         raise UsageError(str(error)) from None
     except (KeyboardInterrupt, OSError):
         print_warnings([going_on])
@@ -346,6 +355,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an old locale has no µ
+    if broken := [word for word in sys.argv[1:] if "\0" in word]:  # no shell can, a caller of main() can
+        sys.exit(_fail(f"found {broken[0]!r}; allowed: words without a null character", 2, as_json))
     try:
         code = app(sys.argv[1:])
     except (CycloptsError, UsageError) as error:

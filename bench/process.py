@@ -90,12 +90,14 @@ def _signal_name(number: int) -> str:
 
 
 def _place(stack: str) -> str:
-    """Where the thread that was interrupted was, from the innermost line out to the first that is not ours."""
+    """Where the thread that was interrupted was: its innermost line and the last before it comes back to ours."""
     current = stack.partition("Current thread")[2].partition("\n\n")[0]
-    frames = []
+    frames: list[str] = []
     for path, line, function in re.findall(r'^  File "(.*)", line (\d+) in (.+)$', current, re.MULTILINE):
         if Path(path).is_relative_to(ROOT / "bench"):
-            break
+            if frames:
+                break
+            continue
         frames.append(f"{function} ({Path(path).name}, line {line})")
     # What is between belongs to a library.
     return f" in {', called from '.join(dict.fromkeys([frames[0], frames[-1]]))}" if frames else ""

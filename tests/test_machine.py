@@ -254,7 +254,7 @@ FAILING = {
     "silent": ("pass", "ended with exit code 0"),
     "message and crash": (
         "import os; from bench.process import Channel; Channel().send(gflop_per_s={}, read=[]); os.abort()",
-        "killed by SIGABRT",
+        "killed by SIGABRT in <module> (<string>, line 1)",
     ),
     "path": ("raise OSError('/home/somebody/lib.so: no such file')", "ended with exit code 1: OSError: (path) no such file"),
 }  # fmt: skip

@@ -137,6 +137,13 @@ class Logbook:
                 self._seen[name] = None
         return found
 
+    def abandon(self) -> None:
+        """Leave nothing of a run that could not start: its folder was new or empty."""
+        for name in (PLAN, JOURNAL, BLOCKS, RAW):
+            _remove(self.folder / name)
+        with contextlib.suppress(OSError):  # it is the current folder, or a disk of its own
+            self.folder.rmdir()
+
     def close(self) -> None:
         self._journal.close()
         self._blocks.close()

@@ -174,7 +174,7 @@ def _dtype(text: str) -> str:
 
 def _threads(text: str) -> int:
     available = process.available_threads()
-    count = available if text == "all" else int(text) if text.isascii() and text.isdigit() else 0
+    count = available if text == "all" else int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
     if not 1 <= count <= available:
         raise ValueError(f"--threads: found {text!r}; allowed: an integer from 1 to {available}, or all")
     return count
