@@ -167,7 +167,7 @@ def run(
     Parameters
     ----------
     quick
-        3 blocks and sizes up to 100 000: under a minute, without intervals.
+        3 blocks and sizes up to 100 000: about a minute, without intervals.
     full
         10 blocks, for comparing runs.
     backend

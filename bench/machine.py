@@ -131,6 +131,14 @@ def _peaks_of(threads: int, sets: list[tuple[int, str | None]], quick: bool) -> 
     return {"threads": threads} | told
 
 
+def read_rates(threads: int, working_sets: list[int]) -> list[float]:
+    """GB/s at which all threads together read so many bytes again and again. Raises OSError where that fails."""
+    told = _probe(json.dumps({"threads": threads, "working_sets": working_sets, "repetitions": 5}), threads)
+    if "error" in told:
+        raise OSError(f"the read bandwidth cannot be measured: {told['error']}")
+    return [entry["gb_per_s"] for entry in told["read"]]
+
+
 def sentinels(threads: int) -> dict[str, float]:
     """Seconds of two fixed kernels that use no library: {"arithmetic", "memory"}; empty where they fail. Half a second.
 

@@ -8,9 +8,10 @@ import pytest
 
 import backends
 from backends import solve
+from backends._solve import default_learning_rate
 from bench import problem
-from bench.check.bound import UNIT
-from bench.check.checks import CHECKS
+from bench.check.bound import UNIT, reference
+from bench.check.checks import CHECKS, arrays, judge
 
 CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
 
@@ -67,3 +68,19 @@ def test_the_penguins_are_the_same_for_all(backend):
     theirs = solve(data.X, data.y, "numpy_vectorized", tol=1e-8)
     assert (ours.n_iter, ours.stop_reason) == (theirs.n_iter, theirs.stop_reason)
     np.testing.assert_allclose(ours.beta, theirs.beta, rtol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", UNIT)
+@pytest.mark.parametrize(
+    ("n", "d"), [(511, 3), (512, 8), (513, 9), (1025, 7), (2500, 8), (2561, 10), (3000, 17), (7001, 5), (600, 100)]
+)
+def test_is_right_where_blocks_tiles_and_threads_meet(backend, dtype, n, d):
+    """Within the bound at sizes on both sides of a tile, a block, and of what is shared between threads."""
+    if dtype not in getattr(backend, "DTYPES", tuple(UNIT)):
+        return
+    data = problem.synthetic(n, d, 1)
+    X, y, beta0 = data.X.astype(dtype), data.y.astype(dtype), np.zeros(d, dtype)
+    rate = default_learning_rate(X)
+    expected = reference(X, y, beta0, rate, 3, dtype, getattr(backend, "ALGORITHM", None) is not None)
+    result = backend.fit(*backend.prepare(X, y, beta0), rate, 3, 0.0)
+    judge(*arrays(backend, result), expected, dtype)

@@ -1,0 +1,158 @@
+"""To the machine's limit: `pytest bench -k limit` measures the tuned files against what each of them should reach.
+
+One run of gdbench with all threads, both dtypes and a C kernel where there is a compiler; between its blocks the read
+bandwidth is measured for just as many bytes as X and y have. Printed is a table of ratios, paired block by block.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from bench import machine
+from bench.measure.driver import execute
+from bench.measure.logbook import Logbook
+from bench.measure.plan import backend_of
+from bench.measure.setup import make_plan
+from bench.process import available_threads
+from bench.records import Cell
+from bench.statistics import Interval, median_interval, speedup
+
+C_KERNEL = Path(__file__).parent / "limit" / "c_kernel.py"
+BACKENDS = ("numpy_vectorized", "numpy_tuned", "numba_tuned", "jax_jit", "jax_tuned")
+LARGE, WIDE, CACHED, SMALL = (1_000_000, 10), (400_000, 100), (100_000, 10), (100, 5)
+
+
+class Row(NamedTuple):
+    """What should be reached: `backend` is `least` times as fast as `other`, or reaches that share of the bandwidth."""
+
+    problem: tuple[int, int]
+    backend: str
+    other: str  # a backend, "bandwidth", or "its float64"
+    least: float
+
+
+ROWS = (
+    Row(LARGE, "numba_tuned", "bandwidth", 0.85),
+    Row(LARGE, "numba_tuned", "numpy_vectorized", 8.0),
+    Row(WIDE, "numba_tuned", "bandwidth", 0.9),
+    Row(WIDE, "numba_tuned", "numpy_vectorized", 2.5),
+    Row(CACHED, "numba_tuned", "numpy_vectorized", 10.0),
+    Row(CACHED, "numba_tuned", "c_kernel", 1.0),
+    Row(CACHED, "numpy_tuned", "numpy_vectorized", 5.0),
+    Row(LARGE, "jax_tuned", "jax_jit", 4.0),
+    Row(SMALL, "numba_tuned", "numpy_vectorized", 10.0),
+    Row(SMALL, "jax_tuned", "numpy_vectorized", 10.0),
+    Row(LARGE, "numba_tuned", "its float64", 1.7),
+)
+
+
+def test_limit(request, tmp_path, capsys):
+    """Every answer passed the gate; the figures are printed, not asserted, for they are this machine's."""
+    if "limit" not in request.config.option.keyword:
+        pytest.skip("takes minutes, so it is asked for by name: pytest bench -k limit")
+    chosen = [backend_of(name) for name in BACKENDS]
+    if shutil.which(os.environ.get("CC", "cc")):
+        chosen.append(backend_of(str(C_KERNEL)))
+    sizes = [f"{n}x{d}" for n, d in (SMALL, CACHED, LARGE, WIDE)]
+    plan, _ = make_plan(
+        mode="default", backends=chosen, sizes=sizes, dtypes=["float64", "float32"], threads=["all"], data=None,
+        target=None, max_iter=None, time_budget="1h", seed=0,
+    )  # fmt: skip
+    bytes_of = {size: 8 * (size[0] * size[1] + size[0]) for size in (LARGE, WIDE)}
+    rates: dict[tuple[int, int], list[float]] = {size: [] for size in bytes_of}
+    begun: set[str] = set()
+
+    def look(progress) -> None:
+        block = progress.what.partition(":")[0]
+        if block.startswith("block") and block not in begun:
+            begun.add(block)
+            for size, rate in zip(bytes_of, machine.read_rates(available_threads(), [*bytes_of.values()]), strict=True):
+                rates[size].append(rate)
+            with capsys.disabled():
+                print(f"\n{block}", end="", flush=True)
+
+    book = Logbook.begin(tmp_path / "run", plan, "pytest bench -k limit")
+    record = execute(book, look)
+    book.close()
+    cells = {(c.backend, (c.n_samples, c.n_features), c.dtype): c for c in record.cells if not c.control}
+    with capsys.disabled():
+        _print(cells, rates, [(row, _reached(row, cells, rates)) for row in ROWS] + _qr_rows())
+    assert not [(c.backend, c.detail) for c in record.cells if c.status not in ("ok", "skipped")]
+
+
+def _reached(row: Row, cells: dict[tuple, Cell], rates) -> Interval | None:
+    own = cells[row.backend, row.problem, "float64"]
+    if row.other == "bandwidth":
+        read = 8 * (row.problem[0] * row.problem[1] + row.problem[0])
+        return speedup([read / rate / 1e9 for rate in rates[row.problem]], [_each(own, s) for s in own.samples_s])
+    if row.other == "its float64":
+        faster = cells[row.backend, row.problem, "float32"]
+        return speedup(own.samples_s, faster.samples_s)
+    other = cells.get((row.other, row.problem, "float64"))
+    return speedup(other.samples_s, own.samples_s) if other is not None and other.samples_s else None
+
+
+def _each(cell: Cell, seconds: float | None) -> float | None:
+    return None if seconds is None else seconds / (cell.n_iter + 1)  # a call reads X once more than it updates
+
+
+def _qr_rows() -> list[tuple[Row, Interval]]:
+    """Whole fits of 1 000 iterations at the largest problem, in turn in this process, with all threads."""
+    from backends import load
+    from bench import problem
+
+    data, iterations = problem.synthetic(*LARGE, 0), 1000
+    fits: dict[str, Callable[[], Any]] = {}
+    for name in ("qr_compressed", "numpy_tuned"):
+        module = load(name)
+        native = module.prepare(data.X, data.y, data.X[0] * 0)
+        fits[name] = partial(module.fit, *native, 0.1, iterations, 0.0)
+    try:
+        from sklearn.linear_model import LinearRegression
+
+        fits["LinearRegression"] = partial(LinearRegression(fit_intercept=False).fit, data.X, data.y)
+    except ImportError:
+        pass
+    seconds: dict[str, list[float]] = {name: [] for name in fits}
+    for _ in range(6):
+        for name, fit in fits.items():
+            start = time.perf_counter()
+            fit()
+            seconds[name].append(time.perf_counter() - start)
+    rows = []
+    for other, least in (("numpy_tuned", 25.0), ("LinearRegression", 0.5)):
+        if other in seconds:
+            found = speedup([*seconds[other]], [*seconds["qr_compressed"]])
+            assert found is not None
+            rows.append((Row(LARGE, "qr_compressed", other, least), found))
+    return rows
+
+
+def _print(cells: dict[tuple, Cell], rates: dict[tuple[int, int], list[float]], rows) -> None:
+    """A line a row: what was asked for, what was reached with its interval, and the times and rates behind it."""
+    table = Table(
+        "problem", "backend", "against", "at least", "reached", "", "time per iteration", title="To the limit"
+    )
+    for row, found in rows:
+        size = f"{row.problem[0]:,} x {row.problem[1]}".replace(",", " ")
+        own = cells.get((row.backend, row.problem, "float64"))
+        each = "" if own is None or own.per_iteration_s is None else f"{own.per_iteration_s * 1e6:.4g} µs"
+        if found is None:
+            table.add_row(size, row.backend, row.other, f"{row.least:g} x", "not measured", "", each)
+            continue
+        brackets = "" if found.low is None else f" [{found.low:.3g}, {found.high:.3g}]"
+        verdict = "reached" if found.median >= row.least else "SHORT"
+        table.add_row(size, row.backend, row.other, f"{row.least:g} x", f"{found.median:.3g}{brackets}", verdict, each)
+    console = Console(width=130)
+    console.print()
+    console.print(table)
+    for (n, d), each_block in rates.items():
+        console.print(f"read bandwidth at {n} x {d}: {median_interval(each_block).median:.1f} GB/s")
