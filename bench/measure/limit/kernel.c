@@ -23,7 +23,7 @@ int descend(const double *restrict X, const double *restrict y, double *restrict
             for (long j = 0; j < d; j++) gradient[j] += row[j] * residual;
         }
         losses[k] = total / n;
-        /* -ffast-math takes isfinite for true; a comparison that must hold is not taken away. */
+        /* -ffast-math knows no NaN, but a descent that diverges meets infinity first. */
         if (!(losses[k] <= 1.7e308) || k == max_iter) return k + 1;
         if (k >= 1 && fabs(losses[k - 1] - losses[k]) < tol * losses[0]) return k + 1;
         for (long j = 0; j < d; j++) {
