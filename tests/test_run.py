@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from test_cli import gdbench
 
+from backends import names
 from bench.records import load_run
 
-CORE = ["python_loops", "numpy_vectorized", "numba_jit", "jax_jit"]
+EVERY = names()
 SMALL = ["--quick", "--no-report", "--size", "60x3", "--time-budget", "40s"]
 
 
@@ -51,7 +52,7 @@ def test_a_quick_run_measures_every_backend_at_every_size(quick):
     """Four sizes and the penguins for the three fast backends; loops measured, or skipped with a prediction."""
     run = load_run(quick)
     shapes = {(100, 10), (1000, 10), (10_000, 10), (100_000, 10), (342, 4)}
-    for name in CORE:
+    for name in EVERY:
         cells = [cell for cell in run.cells if cell.backend == name and not cell.control]
         assert {(cell.n_samples, cell.n_features) for cell in cells} == shapes
         for cell in cells:
@@ -77,7 +78,7 @@ def test_compile_time_is_apart(quick):
     cells = [cell for cell in load_run(quick).cells if cell.ledger.compile_s is not None]
     assert all(cell.ledger.compile_s > 0.05 for cell in cells if cell.backend in ("numba_jit", "jax_jit"))
     assert all(cell.ledger.compile_s == 0 for cell in cells if cell.backend in ("python_loops", "numpy_vectorized"))
-    assert {cell.backend for cell in cells} == set(CORE)
+    assert {cell.backend for cell in cells} == set(EVERY)
 
 
 @pytest.mark.slow
@@ -86,7 +87,7 @@ def test_blocks_are_complete_and_fresh(quick):
     run = load_run(quick)
     assert [block.index for block in run.blocks] == [0, 1, 2]
     for block in run.blocks:
-        assert sorted(block.order) == sorted([*CORE, "numpy_vectorized (control)"])
+        assert sorted(block.order) == sorted([*EVERY, "numpy_vectorized (control)"])
     assert len({block.hash_seed for block in run.blocks}) == 3
 
 
@@ -109,7 +110,7 @@ def test_the_journal_holds_one_line_per_cell_and_block(quick):
 def test_the_raw_samples_are_pytest_benchmarks(quick, tmp_path):
     """`pytest-benchmark compare` reads them, they hold no host name, and the record's medians are theirs."""
     files = sorted((quick / "raw").glob("*.json"))
-    assert len(files) == 15
+    assert len(files) == 3 * (len(EVERY) + 1)  # the control too
     done = subprocess.run(
         ["pytest-benchmark", "compare", *map(str, files[:2])],
         capture_output=True,
