@@ -49,7 +49,7 @@ def quick(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_quick_run_measures_every_backend_at_every_size(quick):
-    """Four sizes and the penguins for the three fast backends; loops measured, or skipped with a prediction."""
+    """Four sizes and the penguins for the compiled and array backends; loops measured, or skipped with a prediction."""
     run = load_run(quick)
     shapes = {(100, 10), (1000, 10), (10_000, 10), (100_000, 10), (342, 4)}
     for name in EVERY:
