@@ -39,6 +39,13 @@ def save(path: Path, text: str | bytes) -> None:
             raise
 
 
+def save_over(path: Path, text: str | bytes) -> None:
+    """As `save`, where somebody may have put a folder in the place of the file."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    save(path, text)
+
+
 def _write(handle: int, data: bytes) -> None:
     """All of it, on disk when this returns. On a full disk one attempt writes a part, and the next one says why."""
     while data:
@@ -116,9 +123,7 @@ class Lines:
             same = (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
             if same and os.pread(self._file, len(self._text) + 1, 0) == self._text:
                 return False
-        if self.path.is_dir() and not self.path.is_symlink():
-            shutil.rmtree(self.path)
-        save(self.path, self._text)
+        save_over(self.path, self._text)
         restored = Lines(self.path)
         os.close(self._file)
         self._file = restored._file

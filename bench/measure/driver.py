@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,7 +19,7 @@ from bench import machine, memory, process
 from bench.disk import Scratch
 from bench.measure import budget
 from bench.measure.assemble import assemble
-from bench.measure.logbook import Logbook
+from bench.measure.logbook import Logbook, utc_now
 from bench.measure.plan import CELL_SHARE, STAGE_COPIES, BlockPlan, Case, CellPlan, Plan, block_plans, worker_cell
 from bench.records import Block, CellSample, Run, Status, save_run
 
@@ -74,7 +73,7 @@ def execute(book: Logbook, on_progress: Callable[[Progress], None] = lambda prog
                     cells={worker: [cell.id for cell in cells] for worker, cells in block.order},
                     hash_seed=block.hash_seed,
                     padding_bytes=block.padding_bytes,
-                    started=datetime.now(UTC).isoformat(timespec="seconds"),
+                    started=utc_now(),
                 )
                 started = time.monotonic()
                 if block.index and blocks:

@@ -17,7 +17,7 @@ import msgspec
 
 from backends import BackendError, describe
 from bench import machine
-from bench.disk import Lines, make_room, read, save
+from bench.disk import Lines, make_room, read, save, save_over
 from bench.measure.plan import Plan
 from bench.records import Block, CellSample, Start, UnreadableRun, decode, encode
 from bench.report.identity import of_machines
@@ -52,7 +52,7 @@ class Logbook:
             journal.close()
             raise ValueError(f"--out: found {str(folder)!r}, which is not empty; allowed: a new or empty folder")
         start = Start(
-            created=_now(),
+            created=utc_now(),
             command=command,
             plan=msgspec.to_builtins(plan),
             machine=machine.describe(),
@@ -91,7 +91,7 @@ class Logbook:
             book._refuse_strangers()
             undo.pop_all()
         if len(book.blocks) < plan.blocks * len(plan.threads):
-            start.resumed.append(_now())
+            start.resumed.append(utc_now())
         (folder / RAW).mkdir(exist_ok=True)
         save(folder / PLAN, encode(start, indent=1))
         return book
@@ -127,11 +127,11 @@ class Logbook:
                 plan = b""
         if plan:
             found.append(PLAN)
-            _remove(self.folder / PLAN)
-            save(self.folder / PLAN, plan)
+            save_over(self.folder / PLAN, plan)
         found += [lines.path.name for lines in (self._journal, self._blocks) if lines.restore()]
+        results = self._results()
         for name, was in self._seen.items():
-            if self._results()[name] != was:
+            if results[name] != was:
                 found.append(name)
                 _remove(self.folder / name)
                 self._seen[name] = None
@@ -233,5 +233,5 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _now() -> str:
+def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
