@@ -131,12 +131,17 @@ def _peaks_of(threads: int, sets: list[tuple[int, str | None]], quick: bool) -> 
     return {"threads": threads} | told
 
 
-def read_rates(threads: int, working_sets: list[int]) -> list[float]:
-    """GB/s at which all threads together read so many bytes again and again. Raises OSError where that fails."""
-    told = _probe(json.dumps({"threads": threads, "working_sets": working_sets, "repetitions": 5}), threads)
-    if "error" in told:
-        raise OSError(f"the read bandwidth cannot be measured: {told['error']}")
-    return [entry["gb_per_s"] for entry in told["read"]]
+def read_rates(threads: int, working_sets: list[int]) -> dict[int, float]:
+    """GB/s at which all threads together read so many bytes again and again, by the bytes.
+
+    Working sets too large for the memory that is free are left out; empty where the measurement fails.
+    """
+    limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
+    sizes = [size for size in working_sets if size <= limit]
+    told = _probe(json.dumps({"threads": threads, "working_sets": sizes, "repetitions": 3, "dtypes": []}), threads)
+    if "error" in told or not sizes:
+        return {}
+    return {size: entry["gb_per_s"] for size, entry in zip(sizes, told["read"], strict=True)}
 
 
 def sentinels(threads: int) -> dict[str, float]:

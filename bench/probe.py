@@ -13,7 +13,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -58,13 +58,14 @@ def multiply_add(numbers, factor, addend, passes):
             numbers[i] = v
 
 
-def compiled() -> tuple[Callable[..., int], Callable[..., None]]:
-    """read_words and multiply_add as machine code that holds no lock of the interpreter."""
+def compiled(dtypes: Sequence[str]) -> tuple[Callable[..., int], Callable[..., None]]:
+    """read_words, and multiply_add for these dtypes, as machine code that holds no lock of the interpreter."""
     from numba import njit
 
-    types = [f"void({dtype}[::1], {dtype}, {dtype}, int64)" for dtype in DTYPES]
+    words = njit("int64(int64[::1], int64)", nogil=True)(read_words)
+    types = [f"void({dtype}[::1], {dtype}, {dtype}, int64)" for dtype in dtypes]
     fused = njit(types, nogil=True, fastmath={"contract"})  # a product and a sum may become one instruction, no more
-    return njit("int64(int64[::1], int64)", nogil=True)(read_words), fused(multiply_add)
+    return words, fused(multiply_add) if dtypes else multiply_add
 
 
 class Team:
@@ -105,7 +106,7 @@ class Team:
         return max(ends) - min(starts)
 
 
-def peaks(threads: int, working_sets: list[int], repetitions: int) -> dict[str, Any]:
+def peaks(threads: int, working_sets: list[int], repetitions: int, dtypes: Sequence[str] = DTYPES) -> dict[str, Any]:
     """{"gflop_per_s": {dtype: ...}, "read": [{"bytes", "gb_per_s"}]} with so many threads at once.
 
     working_sets: bytes that all threads together read again and again, each a slice of its own. Raises ValueError
@@ -113,7 +114,7 @@ def peaks(threads: int, working_sets: list[int], repetitions: int) -> dict[str, 
     """
     if (processors := process.available_threads()) < threads:
         raise ValueError(f"threads: found {threads} on {processors} processors; allowed: at most one on each")
-    read, fused = compiled()
+    read, fused = compiled(dtypes)
     import numpy as np
 
     def read_all(words, passes):
@@ -126,7 +127,7 @@ def peaks(threads: int, working_sets: list[int], repetitions: int) -> dict[str, 
 
     team = Team(threads, repetitions)
     gflop_per_s = {}
-    for dtype in DTYPES:
+    for dtype in dtypes:
         parts = team.make(functools.partial(np.ones, LANES, dtype))
         passes_per_s = team.passes_per_s(multiply_and_add, parts)
         if any((numbers != 2).any() for numbers in parts):  # where v * 0.5 + 1 leads

@@ -19,7 +19,7 @@ import msgspec
 from bench.disk import read, save
 
 MOST_CELLS, MOST_GROUPS = 5_000, 64  # of a run that is read: a report of more would take an hour, and nobody reads it
-SCHEMA = 2  # whatever a field is added to, or renamed in, gets the next number, a migration and a golden file
+SCHEMA = 3  # whatever a field is added to, or renamed in, gets the next number, a migration and a golden file
 BASELINES = Path("results") / "baselines"  # under the current directory: runs that were given a name
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -27,6 +27,8 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Size = Annotated[float, msgspec.Meta(ge=0)]
 Above0 = Annotated[float, msgspec.Meta(gt=0)]  # what is divided by, or drawn on a logarithmic axis
 
+Limit = Literal["bandwidth", "arithmetic"]
+HeldBack = Literal["call overhead", "bandwidth", "arithmetic"]
 Status = Literal[
     "ok", "wrong", "failed", "crashed", "timeout", "out_of_memory", "unavailable", "skipped", "interrupted"
 ]
@@ -157,8 +159,9 @@ class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One pass over all backends. order: worker names ("numpy_vectorized", "numpy_vectorized (control)", ...).
 
     sentinels: seconds of two fixed kernels, "arithmetic" and "memory", that have nothing to do with any backend: at the
-    start of the block, and after the last block of its thread count once more. threads_seen: what each worker found
-    when it looked: {"processors": 1, "openblas": 1, ...}.
+    start of the block, and after the last block of its thread count once more. reads: GB/s at which all threads read
+    so many bytes again and again, by their number: those of X and y of each problem. threads_seen: what each worker
+    found when it looked: {"processors": 1, "openblas": 1, ...}.
     """
 
     index: int
@@ -170,7 +173,50 @@ class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     started: str
     seconds: float | None = None
     sentinels: dict[str, list[Above0]] = {}
+    reads: dict[str, Above0] = {}
     threads_seen: dict[str, dict[str, Count]] = {}
+
+
+class Reached(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a backend makes of the roof over a problem. A pass makes residual, loss and gradient from one beta once.
+
+    share: the least time of a pass over its time, paired in blocks. overhead_s: of a pass, as the fit of the backend's
+    sizes has it, null where that does not predict this size. limit_s: the least that a pass could take.
+    """
+
+    backend: str
+    pass_s: Above0
+    gb_per_s: Above0
+    gflop_per_s: Above0
+    share: Above0 | None
+    share_ci_low: Above0 | None
+    share_ci_high: Above0 | None
+    overhead_s: Size | None
+    limit_s: Above0 | None
+    held_back_by: HeldBack | None
+
+
+class Roof(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the machine allows on one problem: bytes that a pass must read, operations that it must make, both rates.
+
+    ridge: operations a byte at which both limits are equal; with fewer, bandwidth is the limit.
+    """
+
+    threads: Positive
+    dtype: str
+    problem: str
+    n_samples: Positive
+    n_features: Positive
+    bytes: Positive
+    operations: Positive
+    read_gb_per_s: Above0
+    read_ci_low: Above0 | None
+    read_ci_high: Above0 | None
+    peak_gflop_per_s: Above0 | None
+    ridge: Above0 | None
+    limit_s: Above0
+    limited_by: Limit
+    backends: list[Reached]
 
 
 class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -182,7 +228,7 @@ class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     plan: dict[str, Any]
     machine: dict[str, Any]
     blocks: list[Block]
-    roofline: list[dict[str, Any]] = []
+    roofline: list[Roof] = []
     stable: bool
     reasons: list[str]
     cells: list[Cell]
@@ -213,7 +259,12 @@ def _from_1(run: dict[str, Any]) -> dict[str, Any]:
     return run | {"resumed": []}  # a run that was stopped could not go on
 
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}  # by the schema that they start from
+def _from_2(run: dict[str, Any]) -> dict[str, Any]:
+    return run | {"roofline": []}  # the bandwidth was not yet measured between the cells
+
+
+# By the schema that they start from.
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
 
 
 def sentinel_seconds(blocks: list[Block], threads: int) -> dict[str, list[float]]:

@@ -64,6 +64,7 @@ def simulate():
     machine.describe = lambda: {"cpu": {"model": "none"}, "versions": {}, "threads_available": 4, "gdbench": "0"}
     machine.peaks = lambda quick: [{"threads": 1}]
     machine.sentinels = lambda threads: {"arithmetic": 0.1, "memory": 0.2}
+    machine.read_rates = lambda threads, sizes: dict.fromkeys(sizes, 40.0)
     driver.process = SimpleNamespace(run=simulated, available_threads=lambda: 1, ROOT=process.ROOT)
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from bench.costs import roofline
 from bench.measure.budget import calls_per_cell
 from bench.measure.plan import BASELINE, CELL_SHARE, CellPlan, Plan
 from bench.records import Block, Cell, CellSample, Ledger, ProblemId, Run, Speedup, Start, sentinel_seconds, worst
@@ -47,6 +48,7 @@ def assemble(
         plan=plan.describe(),
         machine=start.machine,
         blocks=blocks,
+        roofline=roofline(cells, blocks, start.machine),
         stable=not reasons,
         reasons=reasons,
         cells=cells,

@@ -10,7 +10,7 @@ GUESS = (10e-6, 1.5e-9)
 GUESSES = {"python_loops": (1e-6, 115e-9)}
 CELL_S = 0.1  # loading and judging; compilation is somewhat more
 WORKER_S = 0.6  # interpreter, pytest, the import of a library
-SENTINEL_S = 0.4
+LOOK_S = 1.7  # at the sentinels, and at the bandwidth of each problem
 STAGE_S, REPORT_S = 4.0, 6.0  # data and references before the first block; tables and figures after the last
 
 
@@ -69,7 +69,7 @@ def guessed_costs(plan: Plan) -> dict[str, float]:
 def guessed_overhead(plan: Plan) -> float:
     """Seconds of one block beside its cells, over all thread counts."""
     workers = {(cell.worker, cell.threads) for cell in plan.cells if cell.backend.missing is None}
-    return WORKER_S * len(workers) + SENTINEL_S * len(plan.threads)
+    return WORKER_S * len(workers) + LOOK_S * len(plan.threads)
 
 
 def cut(plan: Plan, costs: Mapping[str, float], overhead_s: float, blocks: int, limit_s: float) -> set[str]:

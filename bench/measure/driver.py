@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from bench import machine, memory, process
+from bench.costs import least_bytes
 from bench.disk import Scratch
 from bench.measure import budget
 from bench.measure.assemble import assemble
@@ -50,55 +51,20 @@ def execute(book: Logbook, on_progress: Callable[[Progress], None] = lambda prog
     saved and returned all the same. Raises RunError where the data cannot be staged, and UnreadableRun where a
     run that is taken up again finds other data.
     """
-    plan, start = book.plan, book.start
-    blocks: list[Block] = []
+    plan = book.plan
     interrupted = False
     with Scratch() as scratch:
-        running = _Running(book, scratch)
-        begun = running.started
+        running = _Running(book, scratch, on_progress)
         try:
             _prepare(book, scratch, on_progress)
             running.staged = _files(scratch)
-            planned = block_plans(plan)
-            done, total = len(book.samples), sum(len(cells) for block in planned for _, cells in block.order)
-            started_blocks, done_before = time.monotonic(), done
-            for block in planned:
-                if record := _finished(book, block):
-                    blocks.append(record)
-                    continue
-                record = Block(
-                    index=block.index,
-                    threads=block.threads,
-                    order=[worker for worker, _ in block.order],
-                    cells={worker: [cell.id for cell in cells] for worker, cells in block.order},
-                    hash_seed=block.hash_seed,
-                    padding_bytes=block.padding_bytes,
-                    started=utc_now(),
-                )
-                started = time.monotonic()
-                if block.index and blocks:
-                    running.replan(block.index, started - begun)
-                blocks.append(record)
-                _look(record)
-                for worker, cells in block.order:
-                    # All blocks hold the same cells, so this is exact at their ends; the first one has a prediction.
-                    now = time.monotonic()
-                    left = max(0.0, plan.predicted_s - (now - begun)) or None
-                    if block.index and done > done_before:
-                        left = (now - started_blocks) / (done - done_before) * (total - done)
-                    on_progress(Progress(done, total, left, f"block {block.index + 1} of {plan.blocks}: {worker}"))
-                    new = [cell for cell in cells if block.index not in running.blocks_of(cell)]
-                    record.threads_seen[worker] = running.worker(block, worker, new)
-                    done += len(new)
-                if block.index == plan.blocks - 1:
-                    _look(record)
-                record.seconds = time.monotonic() - started
-                book.add(record)
-            on_progress(Progress(total, total, 0.0, "done"))
+            for block in running.planned:
+                running.block(block)
+            on_progress(Progress(running.total, running.total, 0.0, "done"))
         except KeyboardInterrupt:
             interrupted = True
     book.restore()
-    run = assemble(plan, running.samples, blocks, start, interrupted)
+    run = assemble(plan, running.samples, running.blocks, book.start, interrupted)
     save_run(book.folder, run)
     return run
 
@@ -113,14 +79,18 @@ def _prepare(book: Logbook, scratch: Path, on_progress: Callable[[Progress], Non
     book.staged(described, _stage(plan, scratch))
 
 
-def _finished(book: Logbook, block: BlockPlan) -> Block | None:
-    return next((b for b in book.blocks if (b.index, b.threads) == (block.index, block.threads)), None)
-
-
 def _look(block: Block) -> None:
     """Time the two sentinels: kernels that never change, so that where they do, the machine has."""
     for kernel, seconds in machine.sentinels(block.threads).items():
         block.sentinels.setdefault(kernel, []).append(seconds)
+
+
+def _read(block: Block, plan: Plan) -> None:
+    """Measure how fast as many bytes can be read as X and y of each problem have: the roof over them, in this block."""
+    cases = [case for case in plan.cases if case.too_large is None]
+    sizes = {least_bytes(case.n_samples, case.n_features, dtype) for case in cases for dtype in plan.dtypes}
+    rates = machine.read_rates(block.threads, sorted(sizes))
+    block.reads = {str(size): rate for size, rate in rates.items()}
 
 
 def _stage(plan: Plan, scratch: Path) -> dict[str, str]:
@@ -160,8 +130,8 @@ class _Running:
     would not fit the time budget.
     """
 
-    def __init__(self, book: Logbook, scratch: Path):
-        self.book, self.plan, self.scratch = book, book.plan, scratch
+    def __init__(self, book: Logbook, scratch: Path, on_progress: Callable[[Progress], None]):
+        self.book, self.plan, self.scratch, self.on_progress = book, book.plan, scratch, on_progress
         self.started = time.monotonic()
         self.samples: dict[str, list[CellSample]] = {}
         self.counts: dict[tuple, dict[str, int]] = {}
@@ -171,8 +141,53 @@ class _Running:
         self.staged: dict[str, tuple[int, int]] = {}  # what all workers read, as it was prepared
         self.overhead_s: dict[tuple[str, int], float] = {}  # of a process beside its cells, by worker and threads
         self._twins = {cell.id: cell.twin for cell in self.plan.cells}
+        self.blocks: list[Block] = []
+        self.planned = block_plans(self.plan)
+        self.total = sum(len(cells) for block in self.planned for _, cells in block.order)
         for sample in book.samples:
             self._remember(sample)
+        self.done = self._done_before = len(book.samples)
+        self._first_block: float | None = None  # when it began
+
+    def block(self, block: BlockPlan) -> None:
+        """All workers of a block, unless the book has it from before the run was stopped."""
+        known = next((b for b in self.book.blocks if (b.index, b.threads) == (block.index, block.threads)), None)
+        if known is not None:
+            self.blocks.append(known)
+            return
+        record = Block(
+            index=block.index,
+            threads=block.threads,
+            order=[worker for worker, _ in block.order],
+            cells={worker: [cell.id for cell in cells] for worker, cells in block.order},
+            hash_seed=block.hash_seed,
+            padding_bytes=block.padding_bytes,
+            started=utc_now(),
+        )
+        started = time.monotonic()
+        self._first_block = self._first_block or started
+        if block.index and self.blocks:
+            self.replan(block.index, started - self.started)
+        self.blocks.append(record)
+        _look(record)
+        _read(record, self.plan)
+        for worker, cells in block.order:
+            what = f"block {block.index + 1} of {self.plan.blocks}: {worker}"
+            self.on_progress(Progress(self.done, self.total, self._left_s(block), what))
+            new = [cell for cell in cells if block.index not in self.blocks_of(cell)]
+            record.threads_seen[worker] = self.worker(block, worker, new)
+            self.done += len(new)
+        if block.index == self.plan.blocks - 1:
+            _look(record)
+        record.seconds = time.monotonic() - started
+        self.book.add(record)
+
+    def _left_s(self, block: BlockPlan) -> float | None:
+        """Seconds left: exact at the ends of blocks, for all hold the same cells; the first one has a prediction."""
+        now = time.monotonic()
+        if block.index and self._first_block and self.done > self._done_before:
+            return (now - self._first_block) / (self.done - self._done_before) * (self.total - self.done)
+        return max(0.0, self.plan.predicted_s - (now - self.started)) or None
 
     def blocks_of(self, cell: CellPlan) -> set[int]:
         """The blocks that have a sample of a cell."""
@@ -190,7 +205,7 @@ class _Running:
         costs = {sample.cell: sample.cost_s or 0.0 for sample in first}
         alive = {(cell.worker, cell.threads) for cell in self.plan.cells if cell.id in costs}
         overhead_s = sum(self.overhead_s.get(worker, budget.WORKER_S) for worker in alive)
-        overhead_s += budget.SENTINEL_S * len(self.plan.threads)
+        overhead_s += budget.LOOK_S * len(self.plan.threads)
         limit_s = self.plan.budget_s - spent_s - budget.REPORT_S
         self.left_out |= budget.cut(self.plan, costs, overhead_s, self.plan.blocks - turns, limit_s)
 

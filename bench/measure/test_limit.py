@@ -16,14 +16,12 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine
 from bench.measure.driver import execute
 from bench.measure.logbook import Logbook
 from bench.measure.plan import backend_of
 from bench.measure.setup import make_plan
-from bench.process import available_threads
-from bench.records import Cell
-from bench.statistics import Interval, median_interval, speedup
+from bench.records import Cell, Roof
+from bench.statistics import Interval, speedup
 
 C_KERNEL = Path(__file__).parent / "limit" / "c_kernel.py"
 BACKENDS = ("numpy_vectorized", "numpy_tuned", "numba_tuned", "jax_jit", "jax_tuned")
@@ -66,42 +64,27 @@ def test_limit(request, tmp_path, capsys):
         mode="default", backends=chosen, sizes=sizes, dtypes=["float64", "float32"], threads=["all"], data=None,
         target=None, max_iter=None, time_budget="1h", seed=0,
     )  # fmt: skip
-    bytes_of = {size: 8 * (size[0] * size[1] + size[0]) for size in (LARGE, WIDE)}
-    rates: dict[tuple[int, int], list[float]] = {size: [] for size in bytes_of}
-    begun: set[str] = set()
-
-    def look(progress) -> None:
-        block = progress.what.partition(":")[0]
-        if block.startswith("block") and block not in begun:
-            begun.add(block)
-            for size, rate in zip(bytes_of, machine.read_rates(available_threads(), [*bytes_of.values()]), strict=True):
-                rates[size].append(rate)
-            with capsys.disabled():
-                print(f"\n{block}", end="", flush=True)
-
     book = Logbook.begin(tmp_path / "run", plan, "pytest bench -k limit")
-    record = execute(book, look)
+    record = execute(book)
     book.close()
+    roofs = {(roof.n_samples, roof.n_features): roof for roof in record.roofline if roof.dtype == "float64"}
     cells = {(c.backend, (c.n_samples, c.n_features), c.dtype): c for c in record.cells if not c.control}
     with capsys.disabled():
-        _print(cells, rates, [(row, _reached(row, cells, rates)) for row in ROWS] + _qr_rows())
+        _print(cells, roofs, [(row, _reached(row, cells, roofs)) for row in ROWS] + _qr_rows())
     assert not [(c.backend, c.detail) for c in record.cells if c.status not in ("ok", "skipped")]
 
 
-def _reached(row: Row, cells: dict[tuple, Cell], rates) -> Interval | None:
+def _reached(row: Row, cells: dict[tuple, Cell], roofs: dict[tuple[int, int], Roof]) -> Interval | None:
     own = cells[row.backend, row.problem, "float64"]
     if row.other == "bandwidth":
-        read = 8 * (row.problem[0] * row.problem[1] + row.problem[0])
-        return speedup([read / rate / 1e9 for rate in rates[row.problem]], [_each(own, s) for s in own.samples_s])
+        found = [f for f in roofs[row.problem].backends if f.backend == row.backend] if row.problem in roofs else []
+        shares = [Interval(f.share, f.share_ci_low, f.share_ci_high) for f in found if f.share is not None]
+        return shares[0] if shares else None
     if row.other == "its float64":
         faster = cells[row.backend, row.problem, "float32"]
         return speedup(own.samples_s, faster.samples_s)
     other = cells.get((row.other, row.problem, "float64"))
     return speedup(other.samples_s, own.samples_s) if other is not None and other.samples_s else None
-
-
-def _each(cell: Cell, seconds: float | None) -> float | None:
-    return None if seconds is None else seconds / (cell.n_iter + 1)  # a call reads X once more than it updates
 
 
 def _qr_rows() -> list[tuple[Row, Interval]]:
@@ -136,7 +119,7 @@ def _qr_rows() -> list[tuple[Row, Interval]]:
     return rows
 
 
-def _print(cells: dict[tuple, Cell], rates: dict[tuple[int, int], list[float]], rows) -> None:
+def _print(cells: dict[tuple, Cell], roofs: dict[tuple[int, int], Roof], rows) -> None:
     """A line a row: what was asked for, what was reached with its interval, and the times and rates behind it."""
     table = Table(
         "problem", "backend", "against", "at least", "reached", "", "time per iteration", title="To the limit"
@@ -154,5 +137,6 @@ def _print(cells: dict[tuple, Cell], rates: dict[tuple[int, int], list[float]], 
     console = Console(width=130)
     console.print()
     console.print(table)
-    for (n, d), each_block in rates.items():
-        console.print(f"read bandwidth at {n} x {d}: {median_interval(each_block).median:.1f} GB/s")
+    for roof in roofs.values():
+        rate = f"{roof.read_gb_per_s:.1f} GB/s"
+        console.print(f"read bandwidth at {roof.n_samples} x {roof.n_features}, float64: {rate}")

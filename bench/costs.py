@@ -1,0 +1,242 @@
+"""What a pass over X costs, and the least that it can: the cost model t = a + b n d, and the roofline.
+
+A pass makes residual, loss and gradient from one β. A call of K iterations makes K + 1, the last for the loss of the β
+that it returns, so everything here is seconds a pass: T / (K + 1).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from bench.records import Block, Cell, HeldBack, Limit, Reached, Roof
+from bench.statistics import Interval, median_interval, speedup, straight_line
+
+ITEMSIZE = {"float64": 8, "float32": 4}
+HELD_OUT = 0.3  # how far the model may be off at a size that it was not shown, to say anything of that size
+SYNTHETIC = "synthetic"
+
+
+def least_bytes(n_samples: int, n_features: int, dtype: str) -> int:
+    """Bytes of X and y, which every pass must read."""
+    return ITEMSIZE[dtype] * (n_samples * n_features + n_samples)
+
+
+def operations(n_samples: int, n_features: int) -> int:
+    """Additions and multiplications of a pass: 2nd for the residual, 2nd for the gradient, 3n for both sums."""
+    return 4 * n_samples * n_features + 3 * n_samples
+
+
+def passes_s(cell: Cell) -> list[float | None]:
+    """Seconds a pass, one a block, None where a block has none."""
+    return [None if seconds is None else seconds / (cell.n_iter + 1) for seconds in cell.samples_s]
+
+
+# ----------------------------------------------------------------------------------------------- the cost model
+
+
+class Model(NamedTuple):
+    """t = a + b n d of one backend, dtype and number of threads: the fit of each block, then their median and interval.
+
+    overhead_s: a, what a pass costs whatever its size. value_s: b, what each value of X adds. held_out: by n·d, how far
+    the fit of the other sizes is off there: 0.1 where it predicts 10 % too much.
+    """
+
+    overhead_s: Interval
+    value_s: Interval
+    held_out: dict[int, float]
+
+    def predicts(self, size: int) -> bool:
+        """Whether a size that the fit was not shown came out as it predicted."""
+        return abs(self.held_out.get(size, math.inf)) <= HELD_OUT
+
+
+def model(cells: Sequence[Cell]) -> Model | None:
+    """The cost model of cells that share backend, dtype and threads; None with a time at fewer than three sizes."""
+    known = [c for c in _synthetic(cells) if any(c.samples_s)]
+    sizes = [c.n_samples * c.n_features for c in known]
+    blocks = [row for row in zip(*map(passes_s, known), strict=False) if all(row)]
+    if len(set(sizes)) < 3 or not blocks:
+        return None
+    fits = [straight_line(sizes, [seconds or 0.0 for seconds in row]) for row in blocks]
+    medians = np.median(np.array(blocks, dtype=float), axis=0).tolist()
+    held_out = {}
+    for size in sorted(set(sizes)):
+        a, b = straight_line(*zip(*((s, t) for s, t in zip(sizes, medians, strict=True) if s != size), strict=True))
+        held_out[size] = (a + b * size) / medians[sizes.index(size)] - 1
+    return Model(median_interval([a for a, _ in fits]), median_interval([b for _, b in fits]), held_out)
+
+
+class Crossover(NamedTuple):
+    """From which n on one backend is faster than another at one d.
+
+    n: its median and interval over the blocks, interpolated between the sizes; an end that lies outside of what was
+    measured is None. kind: "from" where n is known; "everywhere" and "nowhere" among the sizes measured.
+    """
+
+    n_features: int
+    kind: Literal["from", "everywhere", "nowhere"]
+    n: Interval | None = None
+
+
+def crossovers(slower: Sequence[Cell], faster: Sequence[Cell]) -> list[Crossover]:
+    """For each d with two sizes in common: from which n on `faster` wins for good, over `slower`."""
+    found = []
+    for d in sorted({c.n_features for c in _synthetic(faster)}):
+        ours = {c.n_samples: c for c in _synthetic(faster) if c.n_features == d and any(c.samples_s)}
+        theirs = {c.n_samples: c for c in _synthetic(slower) if c.n_features == d and any(c.samples_s)}
+        ns = sorted(ours.keys() & theirs.keys())
+        if len(ns) > 1:
+            found.append(_crossover(d, ns, [passes_s(theirs[n]) for n in ns], [passes_s(ours[n]) for n in ns]))
+    return found
+
+
+def _crossover(d: int, ns: list[int], theirs: list[list[float | None]], ours: list[list[float | None]]) -> Crossover:
+    crossings = []
+    for their_row, our_row in zip(zip(*theirs, strict=False), zip(*ours, strict=False), strict=False):
+        if all(their_row) and all(our_row):
+            crossings.append(_crossing(ns, [math.log(t / o) for t, o in zip(their_row, our_row, strict=True)]))
+    if not crossings:
+        return Crossover(d, "nowhere")
+    first, last = math.log(ns[0]), math.log(ns[-1])
+    median, low, high = median_interval([min(max(at, first), last) for at in crossings])
+    if median in (first, last):
+        return Crossover(d, "everywhere" if median == first else "nowhere")
+    ends = (None if end is None or end in (first, last) else math.exp(end) for end in (low, high))
+    return Crossover(d, "from", Interval(math.exp(median), *ends))
+
+
+def _crossing(ns: list[int], gains: list[float]) -> float:
+    """log n from which on the gain stays positive; infinite where it does not, or does everywhere."""
+    if gains[-1] <= 0:
+        return math.inf
+    behind = [index for index, gain in enumerate(gains) if gain <= 0]
+    if not behind:
+        return -math.inf
+    at = behind[-1]
+    share = -gains[at] / (gains[at + 1] - gains[at])
+    return math.log(ns[at]) + share * math.log(ns[at + 1] / ns[at])
+
+
+def growth(smaller: Cell, larger: Cell, factor: float) -> Interval | None:
+    """p of t ~ sizeᵖ from one cell to another that is `factor` times as large: 1 where time grows with the size."""
+    if (ratio := speedup(passes_s(larger), passes_s(smaller))) is None:
+        return None
+    median, low, high = (None if x is None else math.log(x) / math.log(factor) for x in ratio)
+    assert median is not None
+    return Interval(median, low, high)
+
+
+def _synthetic(cells: Sequence[Cell]) -> list[Cell]:
+    return sorted((c for c in cells if c.problem.name == SYNTHETIC), key=lambda c: (c.n_features, c.n_samples))
+
+
+# ------------------------------------------------------------------------------------------------- the roofline
+
+
+def roofline(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[str, Any]) -> list[Roof]:
+    """What the machine allows on each problem, and what each step-by-step backend reaches of that.
+
+    A pass takes at least max(bytes / bandwidth, operations / peak). The bandwidth is the one measured between the cells
+    for just so many bytes and threads, paired with them block by block. Problems without it have no roof.
+    Source: Williams, Waterman and Patterson, Roofline (2009), here with one ceiling a working set.
+    """
+    chosen = sorted((c for c in cells if c.algorithm is None and not c.control and any(c.samples_s)), key=_group)
+    models = {mine: model(own) for mine, own in _by(chosen, lambda c: (c.backend, c.dtype, c.threads)).items()}
+    found = []
+    for (threads, dtype, n, d, name), own in _by(chosen, _group).items():
+        size = least_bytes(n, d, dtype)
+        # By the block's number, as the samples of a cell are.
+        rates = {b.index: b.reads.get(str(size)) for b in blocks if b.threads == threads}
+        known = [rate for rate in rates.values() if rate]
+        if not known:
+            continue
+        read, peak, work = median_interval(known), _peak(machine, threads, dtype), operations(n, d)
+        least = [_least_s(size, rates.get(index), work, peak) for index in range(max(rates) + 1)]
+        read_s, work_s = size / read.median / 1e9, work / peak / 1e9 if peak else 0.0
+        limited_by: Limit = "bandwidth" if read_s >= work_s else "arithmetic"
+        found.append(
+            Roof(
+                threads=threads,
+                dtype=dtype,
+                problem=name,
+                n_samples=n,
+                n_features=d,
+                bytes=size,
+                operations=work,
+                read_gb_per_s=read.median,
+                read_ci_low=read.low,
+                read_ci_high=read.high,
+                peak_gflop_per_s=peak,
+                ridge=peak / read.median if peak else None,
+                limit_s=max(read_s, work_s),
+                limited_by=limited_by,
+                backends=[_reached(c, size, work, limited_by, least, models[c.backend, dtype, threads]) for c in own],
+            )
+        )
+    return found
+
+
+def _group(cell: Cell) -> tuple[int, str, int, int, str]:
+    return cell.threads, cell.dtype, cell.n_samples, cell.n_features, cell.problem.name
+
+
+def _by(cells: Sequence[Cell], key) -> dict[Any, list[Cell]]:
+    return {found: list(own) for found, own in groupby(sorted(cells, key=key), key)}
+
+
+def _peak(machine: Mapping[str, Any], threads: int, dtype: str) -> float | None:
+    for entry in machine.get("peaks", []):
+        if entry.get("threads") == threads and "error" not in entry:
+            return entry["gflop_per_s"].get(dtype)
+    return None
+
+
+def _least_s(size: int, rate: float | None, work: int, peak: float | None) -> float | None:
+    return max(size / rate / 1e9, work / peak / 1e9 if peak else 0.0) if rate else None
+
+
+def _reached(
+    cell: Cell, size: int, work: int, limited_by: Limit, least: list[float | None], of: Model | None
+) -> Reached:
+    """What a cell makes of the limit. least: seconds of the fastest possible pass, by block."""
+    spent = passes_s(cell)
+    pass_s = median_interval([seconds for seconds in spent if seconds]).median
+    both = min(len(spent), len(least))
+    share = speedup(spent[:both], least[:both])  # the limit as a backend: how many times faster it is
+    limit_s = pass_s / share.median if share else None
+    overhead_s = of.overhead_s.median if of and of.predicts(cell.n_samples * cell.n_features) else None
+    return Reached(
+        backend=cell.backend,
+        pass_s=pass_s,
+        gb_per_s=size / pass_s / 1e9,
+        gflop_per_s=work / pass_s / 1e9,
+        share=1 / share.median if share else None,
+        share_ci_low=1 / share.high if share and share.high else None,
+        share_ci_high=1 / share.low if share and share.low else None,
+        overhead_s=None if overhead_s is None else min(overhead_s, pass_s),
+        limit_s=limit_s,
+        held_back_by=_held_back(limited_by, pass_s, limit_s, overhead_s),
+    )
+
+
+def _held_back(limited_by: Limit, pass_s: float, limit_s: float | None, overhead_s: float | None) -> HeldBack | None:
+    """Where most of a pass goes: the call, the least that reading takes, or the rest; None where that is not known.
+
+    The rest is called arithmetic: the instructions of its loops, and whatever it reads more than once.
+    """
+    if limit_s is None:
+        return None
+    if limit_s >= pass_s / 2:  # that needs no model
+        return limited_by
+    if overhead_s is None:
+        return None
+    parts: dict[HeldBack, float] = {
+        "call overhead": overhead_s,
+        "bandwidth": 0.0,
+        "arithmetic": pass_s - overhead_s - limit_s,
+    }
+    parts[limited_by] += limit_s
+    return max(parts, key=lambda part: parts[part])
