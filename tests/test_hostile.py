@@ -23,7 +23,7 @@ import sample_run
 from rich.console import Console
 from test_report import Page
 
-from bench import cli
+from bench import cli, costs
 from bench.records import Run, save_run
 from bench.report import canvas, changes, figures, page, tables
 from bench.report.compare import compare
@@ -70,10 +70,13 @@ def good() -> Run:
     cells.append(sample_run.cell("qr", 100, 1e-8, blocks=10, algorithm="QR", flags=["noisy: 12 %"]))
     cells.append(sample_run.cell("numba_jit", 100, 6e-7, blocks=10, ledger=sample_run.COLD["numba_jit"]))
     machine = copy.deepcopy(sample_run.MACHINE) | {"python": "CPython 3.11.7"}
-    run = sample_run.run(cells, machine=machine, roofline=[{"gb_per_s": 10.0}], reasons=["a reason"])
+    run = sample_run.run(cells, machine=machine, reasons=["a reason"])
     run.blocks = sample_run.sentinels(10, arithmetic=1e-3, memory=2e-3)
     run.blocks[0].order, run.blocks[0].cells = ["numba_jit"], {"numba_jit": ["numba_jit-100"]}
     run.blocks[0].threads_seen = {"numba_jit": {"processors": 1}}
+    for block in run.blocks:
+        block.reads = {"8800": 200.0}
+    run.roofline = costs.roofline(run.cells, run.blocks, machine)
     return run
 
 

@@ -25,7 +25,7 @@ PLENTY = 1 << 40
 
 @pytest.fixture(scope="module")
 def kernels():
-    return probe.compiled()
+    return probe.compiled(probe.DTYPES)
 
 
 # The kernels
@@ -108,10 +108,10 @@ def test_a_wrong_kernel_is_no_figure(monkeypatch):
     """Peaks raise where the sum or the products are not what they must be, instead of a rate."""
     skips = (lambda words, passes: 0, lambda numbers, factor, addend, passes: numbers.fill(2))
     monkeypatch.setattr(probe, "LEAST_S", 0.0)
-    monkeypatch.setattr(probe, "compiled", lambda: skips)
+    monkeypatch.setattr(probe, "compiled", lambda dtypes: skips)
     with pytest.raises(ValueError, match="sum of what was read"):
         probe.peaks(1, [4096], 1)
-    monkeypatch.setattr(probe, "compiled", lambda: (skips[0], lambda *_: None))
+    monkeypatch.setattr(probe, "compiled", lambda dtypes: (skips[0], lambda *_: None))
     with pytest.raises(ValueError, match="multiply-adds in float64"):
         probe.peaks(1, [4096], 1)
 

@@ -86,7 +86,12 @@ def _look(block: Block) -> None:
 
 
 def _read(block: Block, plan: Plan) -> None:
-    """Measure how fast as many bytes can be read as X and y of each problem have: the roof over them, in this block."""
+    """Measure how fast as many bytes can be read as X and y of each problem have: the roof over them, in this block.
+
+    A quick run, which has no intervals, does so in its first block only.
+    """
+    if plan.mode == "quick" and block.index:
+        return
     cases = [case for case in plan.cases if case.too_large is None]
     sizes = {least_bytes(case.n_samples, case.n_features, dtype) for case in cases for dtype in plan.dtypes}
     rates = machine.read_rates(block.threads, sorted(sizes))

@@ -13,21 +13,23 @@ def write(run: Run, folder: Path) -> Path:
     folder cannot be written, and UnreadableRun where its figures would come to lie outside of it.
     """
     # Matplotlib and Jinja2 take half a second to import, which only a report should cost.
-    from bench.report import canvas, figures, page, tables
+    from bench.report import canvas, figures, limits, page, tables
     from bench.report.groups import groups
 
     pictures = folder / "figures"
     if pictures.is_symlink():  # the folder may come from anybody, and the link may lead anywhere
         raise UnreadableRun(f"{pictures}: found a symbolic link; allowed: a folder of its own, or none")
     pictures.mkdir(parents=True, exist_ok=True)
+    made = {stem: drawing for group in groups(run) for stem, drawing in figures.draw_all(group).items()}
+    if (scaling := limits.scaling(run)) is not None:
+        made[page.SCALING] = scaling
     drawings = {}
-    for group in groups(run):
-        for stem, drawing in figures.draw_all(group).items():
-            svg, png = canvas.render(drawing.figure)
-            save(pictures / f"{stem}.svg", svg)
-            save(pictures / f"{stem}.png", png)
-            drawings[stem] = drawing, svg
+    for stem, drawing in made.items():
+        svg, png = canvas.render(drawing.figure)
+        save(pictures / f"{stem}.svg", svg)
+        save(pictures / f"{stem}.png", png)
+        drawings[stem] = drawing, svg
     named = [(drawing.alt, f"figures/{stem}.svg") for stem, (drawing, _) in drawings.items()]
-    save(folder / "report.md", tables.markdown(run, named))
+    save(folder / "report.md", tables.markdown(run, named, limits.tables, limits.threads_and_dtypes(run)))
     save(folder / "report.html", page.html(run, drawings))
     return folder / "report.html"

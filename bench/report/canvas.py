@@ -87,12 +87,21 @@ def house_style() -> Iterator[None]:
 
 def looks(backends: Sequence[str]) -> dict[str, Look]:
     """Colour and marker by name: fixed for the core, and for others the same in every run unless two want one look."""
-    free = [Look(colour, marker) for marker in MORE_MARKERS for colour in MORE_COLOURS]
+    # Neighbours differ in both, so that neither colour nor marker alone tells the first of them apart.
+    free = [
+        Look(colour, MORE_MARKERS[(at + shift) % len(MORE_MARKERS)])
+        for shift in range(len(MORE_MARKERS))
+        for at, colour in enumerate(MORE_COLOURS)
+    ]
     chosen = {name: Look(*look) for name, look in zip(CORE, CORE_LOOK, strict=True)}
     for name in sorted(set(backends).difference(CORE)):
         wish = zlib.crc32(name.encode("utf-8", "replace")) % len(MORE_COLOURS)
         order = free[wish:] + free[:wish]
-        chosen[name] = next((look for look in order if look not in chosen.values()), free[wish])
+        taken = {part for look in chosen.values() for part in look}
+        unlike = [look for look in order if taken.isdisjoint(look)] + [
+            look for look in order if look not in chosen.values()
+        ]
+        chosen[name] = unlike[0] if unlike else free[wish]
     return {name: chosen[name] for name in backends}
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.records import Cell
-from bench.report import canvas, errors, text
+from bench.report import canvas, errors, limits, text
 from bench.report.canvas import Drawing, End, Look, Point
 from bench.report.groups import (
     BASELINE,
@@ -57,6 +57,7 @@ def draw_all(group: Group) -> dict[str, Drawing]:
     made = {
         "time_per_iteration": time_per_iteration(group),
         "speedup": speedups(group),
+        "roofline": limits.roofline(group),
         "cold_cost": cold_cost(group),
         "error": errors.over_iterations(group),
     }

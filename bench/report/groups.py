@@ -1,11 +1,11 @@
 """What of a run belongs together: only cells of one dtype and one number of threads are ever compared."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from bench import statistics
-from bench.records import Cell, Run, Speedup
+from bench.records import Cell, Roof, Run, Speedup
 from bench.report import text
 
 CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
@@ -17,7 +17,7 @@ class Group(NamedTuple):
     """The cells of one dtype and number of threads.
 
     ranked: step by step, compared with each other. others: another algorithm, never ranked. controls: the
-    second numpy_vectorized of each block.
+    second numpy_vectorized of each block. roofs: what the machine allows on each problem.
     """
 
     dtype: str
@@ -25,6 +25,7 @@ class Group(NamedTuple):
     ranked: list[Cell]
     others: list[Cell]
     controls: list[Cell]
+    roofs: Sequence[Roof] = ()
 
     @property
     def cells(self) -> list[Cell]:
@@ -52,8 +53,9 @@ def groups(run: Run) -> list[Group]:
     for dtype, threads in keys:
         own = [c for c in cells if (c.dtype, c.threads) == (dtype, threads)]
         ranked = [c for c in own if not c.control and c.algorithm is None]
+        roofs = [roof for roof in run.roofline if (roof.dtype, roof.threads) == (dtype, threads)]
         others = [c for c in own if not c.control and c.algorithm is not None]
-        found.append(Group(dtype, threads, ranked, others, [c for c in own if c.control]))
+        found.append(Group(dtype, threads, ranked, others, [c for c in own if c.control], roofs))
     return found
 
 

@@ -7,7 +7,7 @@ import base64
 from typing import Any, NamedTuple
 
 from bench.records import Run
-from bench.report import tables, text
+from bench.report import limits, tables, text
 from bench.report.answer import answer
 from bench.report.figures import Drawing
 from bench.report.figures import stem as stem_of
@@ -16,9 +16,11 @@ from bench.report.template import render
 
 # Bytes of the page. Of pictures that do not fit, the last of LEADS first, the page names the files beside it.
 LARGEST = 2_900_000
+SCALING = "scaling"  # the picture of the whole run, over its numbers of threads
 LEADS = {
     "time_per_iteration": "Time per iteration",
     "speedup": "Speed-up",
+    "roofline": "How far from the limit",
     "cold_cost": "Cold cost",
     "error": "Error over the iterations",
 }
@@ -47,6 +49,7 @@ class Section(NamedTuple):
     others: tables.Table
     cold: tables.Table
     errors: tables.Table
+    limits: list[tables.Table]
     flags: list[tuple[str, str]]
     gaps: list[tuple[str, str, str, list[str]]]  # where, kind, detail, commands
 
@@ -68,6 +71,8 @@ def _html(run: Run, drawings: dict[str, tuple[Drawing, bytes]], room: int) -> st
         stable=run.stable,
         trust=tables.trust(run),
         sections=sections,
+        scaling=pictures.get(SCALING),
+        ways=limits.threads_and_dtypes(run),
         machine=flat(run.machine),
         plan=flat(run.plan),
         command=text.clean(run.command),
@@ -78,14 +83,14 @@ def _html(run: Run, drawings: dict[str, tuple[Drawing, bytes]], room: int) -> st
 def _pictures(found: list[Group], drawings: dict[str, tuple[Drawing, bytes]], room: int) -> dict[str, Picture]:
     """File stem -> picture, as many of them with an address as there is room for, those of all groups in turn."""
     pictures = {}
-    for figure, title in LEADS.items():
-        for stem in (stem_of(figure, group) for group in found):
-            if stem in drawings:
-                drawing, svg = drawings[stem]
-                source = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
-                fits = len(source) <= room
-                room -= len(source) if fits else 0
-                pictures[stem] = Picture(title, stem, source if fits else None, drawing)
+    stems = [(title, stem_of(figure, group)) for figure, title in LEADS.items() for group in found]
+    for title, stem in [*stems, ("Thread scaling", SCALING)]:
+        if stem in drawings:
+            drawing, svg = drawings[stem]
+            source = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+            fits = len(source) <= room
+            room -= len(source) if fits else 0
+            pictures[stem] = Picture(title, stem, source if fits else None, drawing)
     return pictures
 
 
@@ -115,6 +120,7 @@ def _section(run: Run, group: Group, pictures: list[Picture | None]) -> Section:
         tables.times(group.others, "Another algorithm"),
         tables.cold_costs(group.ranked + group.others, "Cold cost"),
         tables.errors(group.cells, "Error against its bound"),
+        limits.tables(group),
         tables.flags(group),
         [
             (where, kind, text.clean(cells[0].detail or "", lines=True), [text.clean(c.rerun) for c in cells])

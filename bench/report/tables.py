@@ -205,20 +205,27 @@ def gaps(group: Group) -> list[tuple[str, str, list[Cell]]]:
     ]
 
 
-def markdown(run: Run, pictures: list[tuple[str, str]]) -> str:
-    """report.md. pictures: (alternative text, path relative to the report)."""
+def markdown(
+    run: Run,
+    pictures: list[tuple[str, str]],
+    more: Callable[[Group], list[Table]] = lambda group: [],
+    last: Table | None = None,
+) -> str:
+    """report.md. pictures: (alternative text, path relative to the report). more: further tables of a group; last: one
+    of the whole run."""
     parts = ["# gdbench report"]
     found = groups(run)
     parts += [text.markdown(answer(found[0])) if found else "The run holds no cell.", text.markdown(trust(run))]
     for group in found:
-        parts += _markdown_group(run, group, first=group is found[0])
+        parts += _markdown_group(run, group, more(group), first=group is found[0])
+    parts += [f"## {last.title}", markdown_table(last)] if last and last.rows else []
     parts += ["## Figures"] if pictures else []
     parts += [f"![{text.markdown(alt)}]({path})" for alt, path in pictures]
     parts += [f"Made by {text.markdown_code(run.command)} on {text.markdown(run.created)}."]
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown_group(run: Run, group: Group, first: bool) -> list[str]:
+def _markdown_group(run: Run, group: Group, more: list[Table], first: bool) -> list[str]:
     parts = [f"## {text.markdown(group.title)}"]
     parts += [] if first else [text.markdown(answer(group))]
     parts += [text.markdown(plan_line(run, group))]
@@ -227,6 +234,7 @@ def _markdown_group(run: Run, group: Group, first: bool) -> list[str]:
         times(group.others, "Another algorithm: same iterates, other arithmetic, not ranked"),
         cold_costs(group.ranked + group.others, "Cold cost"),
         errors(group.cells, "Error against its bound"),
+        *more,
     ]
     for table in tables:
         if table.rows:

@@ -41,12 +41,12 @@ def duration(seconds: float) -> str:
 def duration_interval(seconds: float, low: float | None, high: float | None) -> str:
     """7.10 ms [7.02, 7.21], all in the unit of the median."""
     unit, scale = _unit(seconds)
-    return f"{significant(seconds / scale)} {unit}{_interval(low, high, scale)}"
+    return f"{significant(seconds / scale)} {unit}{interval(low, high, scale)}"
 
 
 def ratio_interval(ratio: float, low: float | None, high: float | None) -> str:
     """8.14× [8.01, 8.30]"""
-    return f"{significant(ratio)}×{_interval(low, high, 1.0)}"
+    return f"{significant(ratio)}×{interval(low, high)}"
 
 
 def memory(size: int) -> str:
@@ -149,7 +149,8 @@ def _unit(seconds: float) -> tuple[str, float]:
     return next(((name, scale) for name, scale in UNITS if _rounded(abs(seconds) / scale) >= 1), UNITS[-1])
 
 
-def _interval(low: float | None, high: float | None, scale: float) -> str:
+def interval(low: float | None, high: float | None, scale: float = 1.0) -> str:
+    """[7.02, 7.21] in the unit that `scale` is of; empty where there is none."""
     if low is None or high is None:
         return ""  # said once, beside the table
     return f" [{significant(low / scale)}, {significant(high / scale)}]"
