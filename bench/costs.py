@@ -77,26 +77,30 @@ def model(cells: Sequence[Cell]) -> Model | None:
 
 
 class Crossover(NamedTuple):
-    """From which n on one backend is faster than another at one d.
+    """From which n on, or up to which n, one backend is faster than another at one d.
 
     n: its median and interval over the blocks, interpolated between the sizes; an end that lies outside of what was
-    measured is None. kind: "from" where n is known; "everywhere" and "nowhere" among the sizes measured.
+    measured is None. kind: "from" and "up to" where n is known; "everywhere" and "nowhere" among the sizes measured.
     """
 
     n_features: int
-    kind: Literal["from", "everywhere", "nowhere"]
+    kind: Literal["from", "up to", "everywhere", "nowhere"]
     n: Interval | None = None
 
 
 def crossovers(slower: Sequence[Cell], faster: Sequence[Cell]) -> list[Crossover]:
-    """For each d with two sizes in common: from which n on `faster` wins for good, over `slower`."""
+    """For each d with two sizes in common: from which n on `faster` wins for good over `slower`, or up to which."""
     found = []
     for d in sorted({c.n_features for c in _synthetic(faster)}):
         ours = {c.n_samples: c for c in _synthetic(faster) if c.n_features == d and any(c.samples_s)}
         theirs = {c.n_samples: c for c in _synthetic(slower) if c.n_features == d and any(c.samples_s)}
         ns = sorted(ours.keys() & theirs.keys())
         if len(ns) > 1:
-            found.append(_crossover(d, ns, [passes_s(theirs[n]) for n in ns], [passes_s(ours[n]) for n in ns]))
+            slow, fast = [passes_s(theirs[n]) for n in ns], [passes_s(ours[n]) for n in ns]
+            at = _crossover(d, ns, slow, fast)
+            if at.kind == "nowhere" and (back := _crossover(d, ns, fast, slow)).kind == "from":
+                at = Crossover(d, "up to", back.n)  # it loses in the end, and had won before
+            found.append(at)
     return found
 
 

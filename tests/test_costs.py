@@ -58,6 +58,8 @@ def test_a_crossover_is_where_the_lines_cross():
     assert at.n.low <= at.n.median <= at.n.high
     assert costs.crossovers(line("slow", a=1e-3), fast)[0].kind == "everywhere"
     assert costs.crossovers(fast, line("slow", a=1e-3, b=1e-8))[0].kind == "nowhere"
+    (back,) = costs.crossovers(fast, loops)
+    assert (back.kind, back.n) == ("up to", at.n)
 
 
 def test_growth_is_the_power_of_the_size():

@@ -20,7 +20,7 @@ from bench.statistics import Interval, speedup
 
 HEIGHT = 3.7  # inches: of a panel
 BEYOND = "#f0f0f2"  # faster than can be read
-NOT_CLEAR = "not clear: the cost model does not hold at this size"
+NOT_CLEAR = "not clear: the cost model does not reach this size"
 
 
 def tables(group: Group) -> list[Table]:
@@ -143,16 +143,16 @@ def crossovers(group: Group) -> Table:
                     (text.clean(backend, 40), baseline, f"d = {text.count(at.n_features)}", crossing(at))
                     for at in costs.crossovers(theirs, own)
                 ]
-    return Table("From when on is it faster?", ("backend", "faster than", "features", "from"), rows)
+    return Table("Where is it faster?", ("backend", "faster than", "features", "where"), rows)
 
 
 def crossing(at: costs.Crossover) -> str:
-    """n ≈ 2 300 [1 900, 2 800]; or at every, or at no n that was measured."""
+    """from, or up to, n ≈ 2 300 [1 900, 2 800]; or at every, or at no n that was measured."""
     if at.n is None:
         return "at every n measured" if at.kind == "everywhere" else "at no n measured"
     low, high = (NONE if end is None else text.count(_round(end)) for end in at.n[1:])
     brackets = "" if at.n.low is None and at.n.high is None else f" [{low}, {high}]"
-    return f"n ≈ {text.count(_round(at.n.median))}{brackets}"
+    return f"{at.kind} n ≈ {text.count(_round(at.n.median))}{brackets}"
 
 
 def threads_and_dtypes(run: Run) -> Table:
