@@ -56,7 +56,7 @@ ROWS = (
     Row(CACHED, "numba_tuned", "c_kernel", 1.0),
     Row(
         CACHED, "numpy_tuned", "numpy_vectorized", 5.0,
-        "OpenBLAS shares only large products between threads: with blocks that fit in a near cache one thread works, with"
+        "OpenBLAS shares only large products between threads: with blocks in a near cache one thread works, with"
         " large ones both do, and X is read twice from the last cache; a pool of Python threads was not built",
     ),
     Row(
