@@ -13,7 +13,7 @@ def write(run: Run, folder: Path) -> Path:
     folder cannot be written, and UnreadableRun where its figures would come to lie outside of it.
     """
     # Matplotlib and Jinja2 take half a second to import, which only a report should cost.
-    from bench.report import canvas, figures, limits, page, tables
+    from bench.report import canvas, figures, limits, page, summary, tables
     from bench.report.groups import groups
 
     pictures = folder / "figures"
@@ -30,6 +30,8 @@ def write(run: Run, folder: Path) -> Path:
         save(pictures / f"{stem}.png", png)
         drawings[stem] = drawing, svg
     named = [(drawing.alt, f"figures/{stem}.svg") for stem, (drawing, _) in drawings.items()]
-    save(folder / "report.md", tables.markdown(run, named, limits.tables, limits.threads_and_dtypes(run)))
+    save(
+        folder / "report.md", tables.markdown(run, named, limits.tables, limits.threads_and_dtypes(run), summary.facts)
+    )
     save(folder / "report.html", page.html(run, drawings))
     return folder / "report.html"

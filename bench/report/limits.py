@@ -150,9 +150,9 @@ def crossing(at: costs.Crossover) -> str:
     """from, or up to, n ≈ 2 300 [1 900, 2 800]; or at every, or at no n that was measured."""
     if at.n is None:
         return "at every n measured" if at.kind == "everywhere" else "at no n measured"
-    low, high = (NONE if end is None else text.count(_round(end)) for end in at.n[1:])
+    low, high = (NONE if end is None else text.count(rounded(end)) for end in at.n[1:])
     brackets = "" if at.n.low is None and at.n.high is None else f" [{low}, {high}]"
-    return f"{at.kind} n ≈ {text.count(_round(at.n.median))}{brackets}"
+    return f"{at.kind} n ≈ {text.count(rounded(at.n.median))}{brackets}"
 
 
 def threads_and_dtypes(run: Run) -> Table:
@@ -349,7 +349,7 @@ def _power(found: Interval) -> str:
     return f"{found.median:.2f}" + ("" if found.low is None else f" [{found.low:.2f}, {found.high:.2f}]")
 
 
-def _round(n: float) -> int:
-    """Two digits: where two curves cross is not known better."""
+def rounded(n: float) -> int:
+    """To two digits: where two curves cross is not known better."""
     step = 10 ** max(0, math.floor(math.log10(max(n, 1.0))) - 1)
     return max(1, round(n / step) * step)

@@ -7,7 +7,7 @@ import base64
 from typing import Any, NamedTuple
 
 from bench.records import Run
-from bench.report import limits, tables, text
+from bench.report import limits, summary, tables, text
 from bench.report.answer import answer
 from bench.report.figures import Drawing
 from bench.report.figures import stem as stem_of
@@ -40,6 +40,7 @@ class Section(NamedTuple):
 
     group: Group
     answer: str
+    facts: list[str]
     plan: str
     control: str | None
     few: str | None
@@ -68,6 +69,7 @@ def _html(run: Run, drawings: dict[str, tuple[Drawing, bytes]], room: int) -> st
     return render(
         "page.html.j2",
         answer=sections[0].answer if sections else "The run holds no cell.",
+        facts=sections[0].facts if sections else [],
         stable=run.stable,
         trust=tables.trust(run),
         sections=sections,
@@ -111,6 +113,7 @@ def _section(run: Run, group: Group, pictures: list[Picture | None]) -> Section:
     return Section(
         group,
         answer(group),
+        summary.facts(group),
         tables.plan_line(run, group),
         tables.control_line(group),
         tables.FEW if tables.lacks_intervals(group.cells) else None,

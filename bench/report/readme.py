@@ -18,8 +18,9 @@ class MarkerError(ValueError):
 
 
 def block(run: Run) -> str:
-    """What stands between the markers: picture, answer, table, and the line that names the machine. Deterministic."""
-    from bench.report.figures import stem, time_per_iteration
+    """What stands between the markers: pictures, answer, table, and the line that names the machine. Deterministic."""
+    from bench.report import limits, summary
+    from bench.report.figures import speedups, stem, time_per_iteration
 
     found = groups(run)
     if not found:
@@ -32,6 +33,12 @@ def block(run: Run) -> str:
         tables.markdown_table(tables.matrix(first.ranked, "Time per iteration")),
         text.markdown(_origin(run, first.title)),
     ]
+    gallery = {"roofline": limits.roofline(first), "speedup": speedups(first)}
+    parts += ["\n".join(f"- {text.markdown(fact)}" for fact in summary.facts(first))]
+    for figure, drawing in gallery.items():
+        if drawing is not None:
+            path = (REFERENCE / "figures" / f"{stem(figure, first)}.svg").as_posix()
+            parts.append(f"![{text.markdown(drawing.alt)}]({path})")
     parts += [] if run.stable else [text.markdown(tables.trust(run))]
     return "\n\n".join(parts)
 

@@ -210,13 +210,15 @@ def markdown(
     pictures: list[tuple[str, str]],
     more: Callable[[Group], list[Table]] = lambda group: [],
     last: Table | None = None,
+    facts: Callable[[Group], list[str]] = lambda group: [],
 ) -> str:
     """report.md. pictures: (alternative text, path relative to the report). more: further tables of a group; last: one
-    of the whole run."""
+    of the whole run. facts: sentences about a group."""
     parts = ["# gdbench report"]
     found = groups(run)
     parts += [text.markdown(answer(found[0])) if found else "The run holds no cell.", text.markdown(trust(run))]
     for group in found:
+        parts += ["\n".join(f"- {text.markdown(fact)}" for fact in facts(group))] if facts(group) else []
         parts += _markdown_group(run, group, more(group), first=group is found[0])
     parts += [f"## {last.title}", markdown_table(last)] if last and last.rows else []
     parts += ["## Figures"] if pictures else []
@@ -260,11 +262,13 @@ def markdown_table(table: Table) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [*lines, *escaped])
 
 
-def print_run(run: Run, console: "Console") -> None:
-    """Print the answer and every table; nothing is wider than 80 columns unless the console is."""
+def print_run(run: Run, console: "Console", facts: Callable[[Group], list[str]] = lambda group: []) -> None:
+    """Print the answer, the facts and every table; nothing is wider than 80 columns unless the console is."""
     say = partial(say_on, console)
     found = groups(run)
     say(answer(found[0]) if found else "The run holds no cell.", "bold")
+    for fact in facts(found[0]) if found else []:
+        say(f"- {fact}")
     say(trust(run), "" if run.stable else "bold yellow")
     for group in found:
         say("")

@@ -167,10 +167,10 @@ def print_warnings(warnings: list[str]) -> None:
 
 def print_run(record, folder: Path) -> None:
     """The table, the one-sentence answer, and where the files are."""
-    from bench.report import tables
+    from bench.report import summary, tables
 
     out = console()
-    tables.print_run(record, out)
+    tables.print_run(record, out, summary.facts)
     out.print(Text(f"\nrun: {text.clean(str(folder))}"))
     if (page := folder / "report.html").exists():
         out.print(Text(f"report: {text.clean(str(page))}"))
