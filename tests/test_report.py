@@ -803,3 +803,10 @@ def test_an_interrupted_run_shows_what_it_has():
     assert "| numba_jit | 7.1" in row
     assert "interrupted: 1 of 6 blocks were run" in row
     assert "Unstable, so no verdict should rest on this run: interrupted" in shown
+
+
+def test_every_cell_names_the_command_that_runs_it_alone(written):
+    """Not only what failed can be run again: the page has the command of each cell."""
+    words = Page((written["full"] / "report.html").read_text("utf-8")).words
+    for cell in sample_run.full().cells:
+        assert cell.control or text.clean(cell.rerun) in words

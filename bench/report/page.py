@@ -51,6 +51,7 @@ class Section(NamedTuple):
     cold: tables.Table
     errors: tables.Table
     limits: list[tables.Table]
+    commands: tables.Table
     flags: list[tuple[str, str]]
     gaps: list[tuple[str, str, str, list[str]]]  # where, kind, detail, commands
 
@@ -124,6 +125,7 @@ def _section(run: Run, group: Group, pictures: list[Picture | None]) -> Section:
         tables.cold_costs(group.ranked + group.others, "Cold cost"),
         tables.errors(group.cells, "Error against its bound"),
         limits.tables(group),
+        tables.commands(group.ranked + group.others, "Run one cell again, alone"),
         tables.flags(group),
         [
             (where, kind, text.clean(cells[0].detail or "", lines=True), [text.clean(c.rerun) for c in cells])

@@ -84,6 +84,13 @@ def errors(cells: list[Cell], title: str) -> Table:
     return Table(title, ("problem", "backend", "error ‖β − β_ref‖", "bound", "error / bound"), rows)
 
 
+def commands(cells: list[Cell], title: str) -> Table:
+    """One row per cell: the command that runs it alone."""
+    return Table(
+        title, ("problem", "backend", "command"), [(problem_label(c), name(c), text.clean(c.rerun)) for c in cells]
+    )
+
+
 def matrix(cells: list[Cell], title: str) -> Table:
     """A row per backend and a column per problem: the time per iteration, or the kind of the gap."""
     problems = sorted({key(c) for c in cells})
