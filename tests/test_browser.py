@@ -1,0 +1,164 @@
+"""The pages in a real browser, without a network: what a reader sees, prints, reaches by keyboard, and hears."""
+
+import shutil
+import unicodedata
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import sample_run
+
+from bench import report
+from bench.disk import save
+from bench.records import load_run
+from bench.report import changes
+from bench.report.compare import compare
+
+pytestmark = pytest.mark.slow
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+PAGES = ("full", "groups", "hostile", "reference", "compare")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """By name: the address of a page that was written by this version."""
+    found = {}
+    for name in ("full", "groups", "hostile"):
+        found[name] = report.write(getattr(sample_run, name)(), tmp_path_factory.mktemp(name)).as_uri()
+    reference = load_run(REFERENCE)
+    found["reference"] = report.write(reference, tmp_path_factory.mktemp("reference")).as_uri()
+    path = tmp_path_factory.mktemp("compare") / "page.html"
+    save(path, changes.html(compare(sample_run.hostile(), sample_run.hostile(), frozenset(), ("<b>old</b>", "new"))))
+    return found | {"compare": path.as_uri()}
+
+
+@pytest.fixture(scope="module")
+def browser(request):
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        if request.config.getoption("--require-all"):
+            pytest.fail("no Chromium; install it: apt-get install chromium")
+        pytest.skip("needs Chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def visit(browser, pages):
+    """visit(name, **settings of the browser): the page, with what it asked for and complained of."""
+    contexts = []
+
+    def go(name, **settings):
+        contexts.append(browser.new_context(**settings))
+        page = contexts[-1].new_page()
+        page.requests, page.complaints = [], []
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.goto(pages[name])
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_for_nothing_and_complains_of_nothing(visit, pages, name):
+    """One file: no request but for itself and the pictures inside it, not a word on the console."""
+    page = visit(name)
+    assert [url for url in page.requests if not url.startswith("data:")] == [pages[name]]
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(visit, name, scheme):
+    """Contrast, names, headings, tables, landmarks: axe-core has nothing serious or critical against the page."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(visit(name, color_scheme=scheme)).response
+    bad = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in bad] == []
+    assert found["passes"]
+
+
+@pytest.mark.parametrize("width", [360, 1920])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_its_window(visit, name, width):
+    """On a telephone and on a projector nothing scrolls sideways but the wide tables and pictures in their frames."""
+    page = visit(name, viewport={"width": width, "height": 800})
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_keyboard_reaches_everything(visit, name):
+    """Tab visits every link, disclosure and scrollable region in turn, each visibly; Enter opens a disclosure."""
+    page = visit(name)
+    wanted = page.evaluate(
+        "[...document.querySelectorAll('a[href], summary, [tabindex=\"0\"]')]"
+        ".filter(e => e.checkVisibility({contentVisibilityAuto: true})).length"
+    )
+    page.evaluate("window.seen = new Set()")
+    for _ in range(wanted):
+        page.keyboard.press("Tab")
+        outlined = page.evaluate(
+            "(() => { const e = document.activeElement; window.seen.add(e);"
+            " const s = getComputedStyle(e); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0 })()"
+        )
+        assert outlined
+    assert page.evaluate("window.seen.size") == wanted
+    if page.locator("summary").count():
+        first = page.locator("summary").first
+        first.focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.querySelector('summary').parentElement.open")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_dark_is_dark(visit, name):
+    """Who prefers a dark page gets one: a dark ground with light text."""
+    page = visit(name, color_scheme="dark")
+    tones = page.evaluate(
+        "['backgroundColor', 'color'].map(k => getComputedStyle(document.body)[k].match(/\\d+/g).slice(0, 3)"
+        ".reduce((a, b) => a + +b, 0))"
+    )
+    assert tones[0] < 150 < 600 < tones[1]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_needs_no_script(visit, name):
+    """With JavaScript switched off all headings, tables and pictures are there, and the pictures are drawn."""
+    on, off = visit(name), visit(name, java_script_enabled=False)
+    for what in ("h2", "table", "img", "p", "li"):
+        assert off.locator(what).count() >= on.locator(f"{what}:visible").count() > 0 or what in ("img", "li")
+    sizes = on.evaluate("[...document.images].map(i => [i.naturalWidth > 0, i.alt.length > 0])")
+    assert all(all(pair) for pair in sizes)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_prints(visit, name):
+    """On paper: a PDF of some pages, with the answer on the first and no navigation."""
+    from pypdf import PdfReader
+
+    page = visit(name)
+    printed = PdfReader(BytesIO(page.pdf(format="A4")))
+    words = "".join(unicodedata.normalize("NFKC", printed.pages[0].extract_text()).split())  # ﬂ is one letter there
+    assert "".join(page.locator(".answer").inner_text().split())[:40] in words
+    page.emulate_media(media="print")
+    assert page.locator("nav:visible").count() == 0
+
+
+def test_hostile_names_are_text(visit):
+    """Names that are markup make no element and run nothing."""
+    page = visit("hostile")
+    opened = []
+    page.on("dialog", lambda dialog: opened.append(dialog.message) or dialog.dismiss())
+    assert page.locator("img[onerror], main script, main b, main i, main u").count() == 0
+    assert "<script>alert(1)</script>" in page.locator("body").inner_text()
+    assert opened == []
