@@ -266,7 +266,7 @@ def report(run: str, /, *, open: Annotated[bool, Flag] = False, json: Annotated[
     Parameters
     ----------
     run
-        The folder of a run, its run.json, or the name of a saved baseline.
+        The folder of a run, its run.json, the page of its report, or the name of a saved baseline.
     open
         Open the page in the browser.
     json

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
@@ -19,6 +20,8 @@ import msgspec
 from bench.disk import read, save
 
 MOST_CELLS, MOST_GROUPS = 5_000, 64  # of a run that is read: a report of more would take an hour, and nobody reads it
+MOST_EMBEDDED = 1_500_000  # bytes of a run inside a page, half of what the page may have
+EMBEDDED = "run"  # the id of the element that holds it
 SCHEMA = 3  # whatever a field is added to, or renamed in, gets the next number, a migration and a golden file
 BASELINES = Path("results") / "baselines"  # under the current directory: runs that were given a name
 
@@ -287,12 +290,65 @@ def save_run(folder: Path, run: Run) -> None:
     save(folder / "run.json", encode(run, indent=1))
 
 
+class _Embedded(HTMLParser):
+    """The texts of the elements of a page that hold a run: those of <script type="application/json" id="run">."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inside = tag == "script" and ("id", EMBEDDED) in attrs
+        if self._inside:
+            self.found.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.found[-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = False
+
+
+def embedded(run: Run) -> str | None:
+    """The run as JSON for a page, in which no letter of HTML's stands.
+
+    Without its curves where it is too long, and None where it is too long even so.
+    """
+    for shown in (run, msgspec.structs.replace(run, cells=[_without_curve(cell) for cell in run.cells])):
+        text = encode(shown).decode().strip()
+        for letter in "<>&\u2028\u2029":  # inside JSON they stand in strings only
+            text = text.replace(letter, f"\\u{ord(letter):04x}")
+        if len(text.encode()) <= MOST_EMBEDDED:
+            return text
+    return None
+
+
+def _without_curve(cell: Cell) -> Cell:
+    return msgspec.structs.replace(cell, error_curve=None)
+
+
+def _of_page(page: str, path: Path) -> str:
+    """The JSON of the run in a report's page."""
+    parser = _Embedded()
+    parser.feed(page)
+    parser.close()
+    if len(parser.found) != 1:
+        raise UnreadableRun(
+            f"{path}: found {len(parser.found)} runs in the page; allowed: one, as `gdbench report` writes it"
+        )
+    return parser.found[0]
+
+
 def load_run(where: Path) -> Run:
-    """The run in a folder, or in the run.json itself. Raises UnreadableRun, saying why."""
+    """The run in a folder, in the run.json itself, or in the page of its report. Raises UnreadableRun, saying why."""
     path = where
     try:
         path = where / "run.json" if where.is_dir() else where
         text = read(path)
+        if path.suffix.lower() in (".html", ".htm"):
+            text = _of_page(text, path)
     except FileNotFoundError:
         allowed = "the folder of a run, its run.json, or the name of a saved baseline"
         hint = f" (it was stopped: gdbench run --resume {where} completes it)" if (where / "plan.json").exists() else ""

@@ -160,8 +160,8 @@ LINE = b'{"cell": "nobody", "block": 0, "status": "ok"}\n'
 SPOILED = {
     "no plan": (lambda folder: (folder / "plan.json").unlink(), "found no readable plan.json"),
     "a plan that is cut off": (spoil("plan.json", lambda text: text[:-9]), "cannot be read"),
-    "a newer plan": (spoil("plan.json", lambda t: t.replace(b'"schema": 2', b'"schema": 99')), "found schema 99"),
-    "an older plan": (spoil("plan.json", lambda t: t.replace(b'"schema": 2', b'"schema": 1')), "found schema 1; allowed: 2$"),
+    "a newer plan": (spoil("plan.json", lambda t: t.replace(b'"schema": 3', b'"schema": 99')), "found schema 99"),
+    "an older plan": (spoil("plan.json", lambda t: t.replace(b'"schema": 3', b'"schema": 1')), "found schema 1; allowed: 3$"),
     "no plan in it": (spoil("plan.json", lambda t: t.replace(b'"cases"', b'"case"')), "is no valid plan"),
     "a line that is no JSON": (spoil("journal.jsonl", lambda t: b"{}{\n" + t), "cannot be read as a record"),
     "a line that is no UTF-8": (spoil("journal.jsonl", lambda t: b"\xff\n" + t), "cannot be read as a record"),

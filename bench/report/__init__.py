@@ -20,7 +20,7 @@ def write(run: Run, folder: Path) -> Path:
     if pictures.is_symlink():  # the folder may come from anybody, and the link may lead anywhere
         raise UnreadableRun(f"{pictures}: found a symbolic link; allowed: a folder of its own, or none")
     pictures.mkdir(parents=True, exist_ok=True)
-    made = {stem: drawing for group in groups(run) for stem, drawing in figures.draw_all(group).items()}
+    made = {stem: drawing for group in groups(run) for stem, drawing in figures.draw_all(group, run.blocks).items()}
     if (scaling := limits.scaling(run)) is not None:
         made[page.SCALING] = scaling
     drawings = {}

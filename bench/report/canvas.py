@@ -7,13 +7,14 @@ import io
 import math
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from bench.report import text
@@ -38,6 +39,7 @@ MORE_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#8C6BB1", "#7F7F7F")
 MORE_MARKERS = ("v", "P", "X", "<", "*", ">", "h")
 WIDTH = 8.0  # inches
 LEFT, CHARACTER = 0.95, 0.092  # inches: of the margin, of a letter at 11 points
+LEGEND_ROW, HANDLE = 0.25, 0.6  # inches: of the legend's rows, and of what stands beside a name in it
 
 
 class Drawing(NamedTuple):
@@ -87,12 +89,9 @@ def house_style() -> Iterator[None]:
 
 def looks(backends: Sequence[str]) -> dict[str, Look]:
     """Colour and marker by name: fixed for the core, and for others the same in every run unless two want one look."""
-    # Neighbours differ in both, so that neither colour nor marker alone tells the first of them apart.
-    free = [
-        Look(colour, MORE_MARKERS[(at + shift) % len(MORE_MARKERS)])
-        for shift in range(len(MORE_MARKERS))
-        for at, colour in enumerate(MORE_COLOURS)
-    ]
+    # Five and seven share no factor, so all pairs come up, and neighbours differ in both.
+    pairs = range(len(MORE_COLOURS) * len(MORE_MARKERS))
+    free = [Look(MORE_COLOURS[i % len(MORE_COLOURS)], MORE_MARKERS[i % len(MORE_MARKERS)]) for i in pairs]
     chosen = {name: Look(*look) for name, look in zip(CORE, CORE_LOOK, strict=True)}
     for name in sorted(set(backends).difference(CORE)):
         wish = zlib.crc32(name.encode("utf-8", "replace")) % len(MORE_COLOURS)
@@ -127,6 +126,45 @@ def heading(figure: Figure, top: float, words: str, size: float = 12.5) -> None:
     """A line of bold text at the left, `top` inches below the upper edge."""
     width, full = figure.get_size_inches()
     figure.text(0.12 / width, 1 - top / full, words, fontsize=size, weight="bold", va="top", color=INK)
+
+
+def legend_top(styles: Mapping[str, Look]) -> float:
+    """Inches from the upper edge that a heading and the legend of these backends take."""
+    return 0.42 + LEGEND_ROW * math.ceil(len(styles) / _legend_columns([short(b) for b in styles]))
+
+
+def legend(figure: Figure, styles: Mapping[str, Look], marks: Sequence[Line2D] | None = None) -> None:
+    """The backends in rows under the heading. marks: how each is shown; None for its marker alone."""
+    if marks is None:
+        marks = [
+            Line2D([], [], linestyle="none", marker=look.marker, color=look.colour, markersize=8)
+            for look in styles.values()
+        ]
+    names = [short(backend) for backend in styles]
+    full = figure.get_size_inches()[1]
+    figure.legend(
+        list(marks),
+        names,
+        loc="upper left",
+        bbox_to_anchor=(0.06 / WIDTH, 1 - 0.38 / full),
+        ncols=_legend_columns(names),
+        frameon=False,
+        borderpad=0.2,
+        handlelength=1.6,
+        handletextpad=0.5,
+        columnspacing=1.4,
+        labelcolor=[look.ink for look in styles.values()],
+    )
+
+
+def _legend_columns(names: Sequence[str]) -> int:
+    """The most columns in which these names fit side by side."""
+    for columns in range(len(names), 1, -1):
+        rows = math.ceil(len(names) / columns)
+        widest = [max(map(len, names[first : first + rows])) for first in range(0, len(names), rows)]
+        if sum(HANDLE + CHARACTER * length for length in widest) <= WIDTH - 0.3:
+            return columns
+    return 1
 
 
 def log_axis(axis: Any, low: float, high: float, label: Callable[[float], str], wish: float = 7) -> None:

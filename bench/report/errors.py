@@ -25,7 +25,6 @@ ROOM = 8.0  # times the bound: how far the axis reaches beyond it, at least
 COLUMNS, BETWEEN = 2, 0.3  # panels side by side, and the inches between them
 LEFT, RIGHT = 1.3, 0.3  # inches
 ABOVE, HEIGHT, BELOW, STRIP = 0.3, 1.95, 0.38, 0.11  # inches: above, of and below a panel; of a backend's row of zeros
-LEGEND_ROW, HANDLE = 0.25, 0.6  # inches: of the legend's rows, and of what stands beside a name in it
 BEYOND = "#fbe3dc"
 
 
@@ -137,13 +136,12 @@ def _draw(title: str, curves_of: dict[Key, list[Curve]]) -> Figure:
     strip = STRIP * len(styles) + 0.04 if 0.0 in every else 0.0
     columns = min(COLUMNS, len(curves_of))
     width = (canvas.WIDTH - LEFT - RIGHT - BETWEEN * (columns - 1)) / columns
-    side_by_side = _legend_columns([canvas.short(b) for b in styles])
-    top = 0.42 + LEGEND_ROW * math.ceil(len(styles) / side_by_side)
+    top = canvas.legend_top(styles)
     row = ABOVE + HEIGHT + strip + BELOW
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, top + row * math.ceil(len(curves_of) / columns) + 0.15))
         canvas.heading(figure, 0.12, title)
-        _legend(figure, styles, side_by_side)
+        canvas.legend(figure, styles, [_line([], [], styles, backend) for backend in styles])
         for index, (problem, shown) in enumerate(curves_of.items()):
             left, above = LEFT + index % columns * (width + BETWEEN), top + index // columns * row + ABOVE
             right = canvas.WIDTH - left - width
@@ -161,35 +159,6 @@ def _draw(title: str, curves_of: dict[Key, list[Curve]]) -> Figure:
             if index + columns >= len(curves_of):
                 lowest.set_xlabel("iteration k", color=canvas.INK, labelpad=2)
     return figure
-
-
-def _legend_columns(names: list[str]) -> int:
-    """The most columns in which these names fit side by side."""
-    for columns in range(len(names), 1, -1):
-        rows = math.ceil(len(names) / columns)
-        widest = [max(map(len, names[first : first + rows])) for first in range(0, len(names), rows)]
-        if sum(HANDLE + canvas.CHARACTER * length for length in widest) <= canvas.WIDTH - 0.3:
-            return columns
-    return 1
-
-
-def _legend(figure: Figure, styles: dict[str, Look], columns: int) -> None:
-    marks = [_line([], [], styles, backend) for backend in styles]
-    names = [canvas.short(backend) for backend in styles]
-    full = figure.get_size_inches()[1]
-    figure.legend(
-        marks,
-        names,
-        loc="upper left",
-        bbox_to_anchor=(0.06 / canvas.WIDTH, 1 - 0.38 / full),
-        ncols=columns,
-        frameon=False,
-        borderpad=0.2,
-        handlelength=1.6,
-        handletextpad=0.5,
-        columnspacing=1.4,
-        labelcolor=[look.ink for look in styles.values()],
-    )
 
 
 def _panel(axes: Axes, curves: list[Curve], styles: dict[str, Look], low: float, high: float) -> None:

@@ -1,7 +1,7 @@
 """The figures of a group, each with its alternative text and the table of its data: times, speed-ups, cold costs.
 
-That of the errors is made in errors.py. A figure holds one dtype and one number of threads. What has no time is a
-marked gap of its kind, never a point.
+A figure holds one dtype and one number of threads. What has no time is a marked gap of its kind, never a point. The
+other figures are made in winners.py, ledger.py, payback.py, noise.py and errors.py.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.records import Cell
-from bench.report import canvas, errors, limits, text
+from bench.records import Block, Cell
+from bench.report import canvas, errors, ledger, limits, noise, payback, text, winners
 from bench.report.canvas import Drawing, End, Look, Point
 from bench.report.groups import (
     BASELINE,
@@ -52,13 +52,20 @@ class Panel(NamedTuple):
     gaps: list[Cell]
 
 
-def draw_all(group: Group) -> dict[str, Drawing]:
-    """File stem -> drawing, for the figures of a group; one that has nothing to say is left out."""
+def draw_all(group: Group, blocks: Sequence[Block] = ()) -> dict[str, Drawing]:
+    """File stem -> drawing, for the figures of a group; one that has nothing to say is left out.
+
+    blocks: those of the run, for the drift of its sentinels.
+    """
     made = {
         "time_per_iteration": time_per_iteration(group),
         "speedup": speedups(group),
         "roofline": limits.roofline(group),
+        "winners": winners.winners(group),
         "cold_cost": cold_cost(group),
+        "ledger": ledger.bars(group),
+        "cumulative": payback.cumulative(group),
+        "noise": noise.noise(group, blocks),
         "error": errors.over_iterations(group),
     }
     return {stem(figure, group): drawing for figure, drawing in made.items() if drawing is not None}

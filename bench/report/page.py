@@ -6,8 +6,8 @@ Pictures are images with data addresses: their ids cannot clash, and on a dark p
 import base64
 from typing import Any, NamedTuple
 
-from bench.records import Run
-from bench.report import limits, summary, tables, text
+from bench.records import Run, embedded
+from bench.report import dialects, limits, summary, tables, text
 from bench.report.answer import answer
 from bench.report.figures import Drawing
 from bench.report.figures import stem as stem_of
@@ -21,7 +21,11 @@ LEADS = {
     "time_per_iteration": "Time per iteration",
     "speedup": "Speed-up",
     "roofline": "How far from the limit",
+    "winners": "The fastest, by size",
     "cold_cost": "Cold cost",
+    "ledger": "Cost ledger",
+    "cumulative": "Time since the start, and when compiling pays back",
+    "noise": "Where the run was noisy",
     "error": "Error over the iterations",
 }
 
@@ -67,15 +71,19 @@ def _html(run: Run, drawings: dict[str, tuple[Drawing, bytes]], room: int) -> st
     found = groups(run)
     pictures = _pictures(found, drawings, room)
     sections = [_section(run, group, [pictures.get(stem_of(figure, group)) for figure in LEADS]) for group in found]
+    four = dialects.read()
     return render(
         "page.html.j2",
         answer=sections[0].answer if sections else "The run holds no cell.",
         facts=sections[0].facts if sections else [],
+        run=embedded(run),
         stable=run.stable,
         trust=tables.trust(run),
         sections=sections,
         scaling=pictures.get(SCALING),
         ways=limits.threads_and_dtypes(run),
+        dialects=four,
+        effort=dialects.effort(run, four),
         machine=flat(run.machine),
         plan=flat(run.plan),
         command=text.clean(run.command),

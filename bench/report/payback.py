@@ -1,0 +1,146 @@
+"""The time that has passed since the start of the process, over the iterations made, and where compiling pays back.
+
+At the problem of the cold costs. Import, prepare and first call come first, so each line starts at the end of that; a
+backend of which one of them is not known is named as left out.
+"""
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.records import Cell
+from bench.report import canvas, text
+from bench.report.canvas import Drawing, End, Look
+from bench.report.groups import BASELINE, Group, problem_label
+from bench.report.ledger import LARGEST, chosen, seconds_at
+from bench.report.tables import Table, name, pays_back
+
+TOP, PANEL, ROW = 0.72, 3.9, 0.27  # inches: above the lines, the height of those, of a row of words
+AHEAD, MOST_CALLS = 6.0, 10**7  # how far the axis reaches beyond the last break-even, and how many calls at most
+
+
+def cumulative(group: Group) -> Drawing | None:
+    """Seconds from the start of the process against the iterations made, log-log, with the break-even points."""
+    problem, known, left_out = chosen(group, ("import_s", "prepare_s", "first_call_s"))
+    if problem is None or not known:
+        return None
+    title = f"Time since the process start at {problem_label(problem)} ({group.title})"
+    told = {c.backend: _break_even(c) for c in known if c.backend != BASELINE} | left_out
+    rows = [
+        (name(c), text.count(n), text.scientific(seconds_at(c, n)), pays_back(c))
+        for c in known
+        for n in (c.n_iter * 10**power for power in range(5))
+    ]
+    alt = f"Chart of the time since the process start against the iterations made, both logarithmic. {title}. "
+    alt += "Import, prepare and first call come first. " + " ".join(
+        f"{text.clean(c.backend, 40)}: {text.duration(seconds_at(c, c.n_iter))} by the end of its first call,"
+        f" then {text.duration((c.median_s or 0) / c.n_iter)} per iteration."
+        for c in known
+    )
+    alt += f" Against {BASELINE}: " + "; ".join(f"{text.clean(b, 40)} {words}" for b, words in told.items()) + "."
+    table = Table("Time since the start", ("backend", "iterations", "seconds", "pays back after"), rows)
+    return Drawing(_draw_lines(title, known, told), alt, table)
+
+
+def _break_even(cell: Cell) -> str:
+    calls = cell.ledger.pays_back_after_calls
+    if calls == "never":
+        return "never pays back: its calls are not faster"
+    if calls is None:
+        return "tied: its calls may be as fast" if pays_back(cell) == "tied" else "break-even not known"
+    if calls <= 1:
+        return "is ahead from the first call on"
+    return f"pays back after {text.count(calls * cell.n_iter)} iterations"
+
+
+def _break_even_at(cell: Cell) -> int | None:
+    """Iterations after which it has caught up; None where it was never behind, or never catches up."""
+    calls = cell.ledger.pays_back_after_calls
+    return calls * cell.n_iter if isinstance(calls, int) and calls > 1 and cell.backend != BASELINE else None
+
+
+def _draw_lines(title: str, cells: list[Cell], told: dict[str, str]) -> Figure:
+    named = [*dict.fromkeys([c.backend for c in cells] + list(told))]
+    styles = canvas.looks(named)
+    right = canvas.label_margin([canvas.short(b) for b in named])
+    first, most = min(c.n_iter for c in cells), MOST_CALLS * max(c.n_iter for c in cells)
+    marks = [at for c in cells if (at := _break_even_at(c)) is not None]
+    last = min(most, max(AHEAD * max(marks, default=0), 1000.0 * first))
+    with canvas.house_style():
+        figure = Figure(figsize=(canvas.WIDTH, TOP + PANEL + 0.08 + ROW * len(told) + 0.75))
+        canvas.heading(figure, 0.12, title)
+        axes = canvas.place(figure, canvas.LEFT, TOP, right, PANEL)
+        ends = [min(LARGEST, seconds_at(c, n)) for c in cells for n in (c.n_iter, max(last, c.n_iter))]
+        low, high = canvas.limits([end for end in ends if end > 0], 1.5)
+        axes.set(xscale="log", yscale="log", xlim=(first / 1.25, last * 1.06), ylim=(low, high))
+        canvas.log_axis(axes.yaxis, low, high, text.duration_tick, 9)
+        canvas.log_axis(axes.xaxis, first / 1.25, last * 1.06, text.tick, 6)
+        if marks:
+            words = f"rings: from here on ahead of {BASELINE}, import and compile included"
+            below = 1 - 0.38 / figure.get_size_inches()[1]
+            figure.text(0.12 / canvas.WIDTH, below, words, fontsize=10, va="top", color=canvas.FAINT)
+        for cell in cells:
+            _line(axes, cell, styles[cell.backend], last)
+        canvas.end_labels(
+            axes,
+            [
+                End(canvas.short(c.backend), last, min(max(seconds_at(c, last), low), high), styles[c.backend])
+                for c in cells
+            ],
+            PANEL,
+        )
+        if told:
+            lane = canvas.place(figure, canvas.LEFT, TOP + PANEL + 0.08, right, ROW * len(told))
+            _lane(lane, axes, {c.backend: c for c in cells}, told, styles)
+            axes.tick_params(axis="x", labelbottom=False, length=0)
+            axes = lane
+        axes.set_xlabel("iterations made", color=canvas.INK)
+    return figure
+
+
+def _line(axes: Axes, cell: Cell, look: Look, last: float) -> None:
+    """From the end of the first call on, with a marker at each tenfold, a ring where it pays back, and its interval."""
+    steps = max(1, math.ceil(16 * math.log10(max(last / cell.n_iter, 1.01))))
+    ns = [cell.n_iter * 10 ** (step / 16) for step in range(steps + 1)]
+    totals = [min(LARGEST, seconds_at(cell, n)) for n in ns]
+    width = 3.0 if cell.backend == BASELINE else 1.8
+    axes.plot(
+        ns, totals, color=look.colour, marker=look.marker, markevery=16, markersize=6.5, linewidth=width,
+        markeredgecolor="white", markeredgewidth=0.5, label=cell.backend, zorder=3,
+    )  # fmt: skip
+    if cell.ci_low_s is not None and cell.ci_high_s is not None and cell.median_s:
+        calls = [(n - cell.n_iter) / cell.n_iter for n in ns]
+        lower, upper = (
+            [min(LARGEST, total + k * (end - cell.median_s)) for k, total in zip(calls, totals, strict=True)]
+            for end in (cell.ci_low_s, cell.ci_high_s)
+        )
+        axes.fill_between(ns, lower, upper, color=look.colour, alpha=0.18, linewidth=0, zorder=2)
+    at = _break_even_at(cell)
+    if at is not None and at <= last:
+        axes.plot(
+            [at], [min(LARGEST, seconds_at(cell, at))], "o", markerfacecolor="none", markeredgecolor=canvas.INK,
+            markersize=12, markeredgewidth=1.6, label=f"_pays back: {cell.backend}", zorder=5,
+        )  # fmt: skip
+        axes.axvline(at, color=look.colour, linewidth=1.0, linestyle=":", zorder=1, label="_break-even")
+
+
+def _lane(axes: Axes, above: Axes, cells: dict[str, Cell], told: dict[str, str], styles: dict[str, Look]) -> None:
+    """A row per backend under the lines: a ring at its break-even and the words of that, or why it has none."""
+    first, last = above.get_xlim()
+    axes.set(xscale="log", xlim=(first, last), ylim=(len(told) - 0.5, -0.5), yticks=[])
+    axes.set_facecolor("#f6f6f6")
+    canvas.log_axis(axes.xaxis, first, last, text.tick, 6)
+    for row, (backend, words) in enumerate(told.items()):
+        ink = styles[backend].ink
+        at = _break_even_at(cells[backend]) if backend in cells else None
+        share = 0.0 if at is None else math.log(at / first) / math.log(last / first)
+        if at is not None and share <= 1:
+            axes.plot(
+                [at], [row], "o", markerfacecolor="none", markeredgecolor=canvas.INK, markersize=9,
+                markeredgewidth=1.6, label=f"_pays back: {backend}",
+            )  # fmt: skip
+        side = "left" if share <= 0.5 else "right"
+        where = 0.01 if at is None else min(share, 1.0) + (0.02 if side == "left" else -0.02)
+        axes.text(where, row, words, transform=axes.get_yaxis_transform(), ha=side, va="center", fontsize=10, color=ink)
+        axes.text(1.035, row, canvas.short(backend), transform=axes.get_yaxis_transform(), va="center", color=ink)

@@ -1,0 +1,73 @@
+"""The run inside its page: it reads back as it was, hostile names do not end it, and other pages are refused."""
+
+import base64
+import hashlib
+import re
+import shutil
+
+import pytest
+import sample_run
+
+from bench import cli, records, report
+from bench.records import UnreadableRun, load_run
+from bench.report import template
+
+
+@pytest.mark.parametrize("name", ["full", "hostile", "empty"])
+def test_a_page_reads_back_as_its_run(tmp_path, name):
+    """What a page holds is the run that it was made from, whatever the names in it try."""
+    run = getattr(sample_run, name)()
+    page = report.write(run, tmp_path)
+    assert load_run(page) == records.decode(records.encode(run).decode(), records.Run, page)
+    assert page.read_text("utf-8").count("<script") == 1  # names that are markup stand there as text
+
+
+def test_a_page_makes_a_report_again(tmp_path, monkeypatch, capsys):
+    """`gdbench report page.html` writes everything beside the page, and `compare` takes pages."""
+    page = shutil.copy(report.write(sample_run.full(), tmp_path / "a"), tmp_path / "page.html")
+    for words, code in ((["report", page], 0), (["compare", page, page], 4)):
+        monkeypatch.setattr("sys.argv", ["gdbench", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == code, capsys.readouterr().err
+    assert (tmp_path / "report.html").read_text() == (tmp_path / "a" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda page: page.replace('id="run"', 'id="other"'), "found 0 runs in the page; allowed: one"),
+        (lambda page: page + '<script type="application/json" id="run">{}</script>', "found 2 runs in the page"),
+        (lambda page: page[: page.index('id="run">') + 500], "cannot be read as a run"),
+        (lambda page: page[:100], "found 0 runs"),
+        (lambda page: page.replace('id="run">{', 'id="run">{"schema": 1,'), "found a key twice"),
+        (lambda page: "", "found 0 runs"),
+    ],
+)
+def test_what_is_no_page_of_a_run_is_refused(tmp_path, change, message):
+    """One clear sentence for a page without a run, with two, cut off, or with a run that is none."""
+    page = report.write(sample_run.full(), tmp_path)
+    page.write_text(change(page.read_text("utf-8")), "utf-8")
+    with pytest.raises(UnreadableRun, match=message):
+        load_run(page)
+
+
+def test_a_run_too_large_loses_its_curves_first(monkeypatch):
+    """The curves go where the page would grow too large, then the whole run, which the page says."""
+    run = sample_run.full()
+    whole = len(records.embedded(run))
+    monkeypatch.setattr(records, "MOST_EMBEDDED", whole - 1)
+    assert 'error_curve": [[' not in records.embedded(run)
+    assert records.embedded(run).count("error_curve") == len(run.cells)
+    monkeypatch.setattr(records, "MOST_EMBEDDED", 100)
+    assert records.embedded(run) is None
+
+
+def test_the_policy_names_the_very_style(tmp_path):
+    """Nothing is allowed but the pictures inside and the one style, by its digest; and no element has a style of its own."""
+    source = report.write(sample_run.full(), tmp_path).read_text("utf-8")
+    (policy,) = re.findall(r'Content-Security-Policy" content="(.*?)"', source)
+    digest = base64.b64encode(hashlib.sha256(template.STYLE.search(source)[1].encode()).digest()).decode()
+    assert policy.replace("&#39;", "'") == template.POLICY.format(style=f"'sha256-{digest}'")
+    assert policy.startswith("default-src &#39;none&#39;")
+    assert not re.search(r"<[^>]*\sstyle=", source)
