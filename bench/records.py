@@ -317,10 +317,10 @@ def embedded(run: Run) -> str | None:
     Without its curves where it is too long, and None where it is too long even so.
     """
     for shown in (run, msgspec.structs.replace(run, cells=[_without_curve(cell) for cell in run.cells])):
-        text = encode(shown).decode().strip()
-        for letter in "<>&\u2028\u2029":  # inside JSON they stand in strings only
+        text = json.dumps(msgspec.to_builtins(shown), allow_nan=False, separators=(",", ":"))  # in ASCII
+        for letter in "<>&\x7f":  # what is no letter of JSON's own stands inside strings only
             text = text.replace(letter, f"\\u{ord(letter):04x}")
-        if len(text.encode()) <= MOST_EMBEDDED:
+        if len(text) <= MOST_EMBEDDED:
             return text
     return None
 

@@ -13,6 +13,7 @@ from bench.disk import save
 from bench.records import load_run
 from bench.report import changes
 from bench.report.compare import compare
+from bench.report.groups import time
 
 pytestmark = pytest.mark.slow
 
@@ -162,3 +163,61 @@ def test_hostile_names_are_text(visit):
     assert page.locator("img[onerror], main script, main b, main i, main u").count() == 0
     assert "<script>alert(1)</script>" in page.locator("body").inner_text()
     assert opened == []
+
+
+def shown(page):
+    """The titles of the points in the chart of one's own: "numba_jit, n = 100: 731 ns [730 ns, 735 ns]"."""
+    return page.locator("#explore-chart title").all_text_contents()
+
+
+def test_the_chart_of_ones_own_shows_the_times(visit):
+    """Every time of the run is a point with its interval, and every name stands inside the picture."""
+    page = visit("full")
+    cells = [
+        c for c in sample_run.full().cells if c.algorithm is None and not c.control and c.problem.name == "synthetic"
+    ]
+    assert page.locator("#explore").is_visible()
+    assert len(shown(page)) == len([c for c in cells if time(c)])
+    found = time(next(c for c in cells if c.backend == "numba_jit" and c.n_samples == 100))
+    (told,) = [title for title in shown(page) if title.startswith("numba_jit, n = 100:")]
+    assert (
+        told
+        == f"numba_jit, n = 100: {' ns ['.join(f'{v * 1e9:.3g}' for v in found[:2])} ns, {found.high * 1e9:.3g} ns]"
+    )
+    assert page.complaints == []
+    inside = page.evaluate(
+        "(() => { const box = document.getElementById('explore-chart').getBoundingClientRect();"
+        " return [...document.querySelectorAll('#explore-chart text')].every(t => {"
+        " const b = t.getBoundingClientRect(); return b.top >= box.top && b.bottom <= box.bottom && b.right <= box.right }) })()"
+    )
+    assert inside
+
+
+def test_the_chart_of_ones_own_obeys_its_controls(visit):
+    """Another baseline, fewer backends, linear axes: the points, the words and the name of the picture follow."""
+    page = visit("groups")
+    page.select_option("#explore-what", "speedup")
+    page.select_option("#explore-baseline", "jax_jit")
+    page.uncheck("#explore-backends input[value=python_loops]")
+    page.uncheck("#explore-log")
+    assert not [title for title in shown(page) if title.startswith("python_loops")]
+    assert {title.rpartition(": ")[2][:2] for title in shown(page) if title.startswith("jax_jit")} == {"1×"}
+    words = page.locator("#explore-told").inner_text()
+    assert words.startswith("Speed-up over jax_jit, float64, 1 thread")
+    assert page.get_attribute("#explore-chart", "aria-label").removeprefix("Chart of the s") == words[1:]
+    page.select_option("#explore-group", "float32, 2 threads")
+    assert page.locator("#explore-told").inner_text().startswith("Speed-up over jax_jit, float32, 2 threads")
+    assert page.complaints == []
+
+
+def test_the_chart_of_ones_own_survives_hostile_names(visit):
+    """Names that are markup are text in it, too."""
+    page = visit("hostile")
+    assert page.locator("#explore-chart script, #explore b").count() == 0
+    assert any("<script>alert(1)</script>" in title for title in shown(page))
+    assert page.complaints == []
+
+
+def test_without_a_script_nothing_of_it_is_seen(visit):
+    """The controls, which would do nothing, are not there."""
+    assert not visit("full", java_script_enabled=False).locator("#explore").is_visible()

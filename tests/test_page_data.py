@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import re
 import shutil
 
@@ -10,7 +11,6 @@ import sample_run
 
 from bench import cli, records, report
 from bench.records import UnreadableRun, load_run
-from bench.report import template
 
 
 @pytest.mark.parametrize("name", ["full", "hostile", "empty"])
@@ -19,7 +19,7 @@ def test_a_page_reads_back_as_its_run(tmp_path, name):
     run = getattr(sample_run, name)()
     page = report.write(run, tmp_path)
     assert load_run(page) == records.decode(records.encode(run).decode(), records.Run, page)
-    assert page.read_text("utf-8").count("<script") == 1  # names that are markup stand there as text
+    assert page.read_text("utf-8").count("<script") == 3  # names that are markup stand there as text
 
 
 def test_a_page_makes_a_report_again(tmp_path, monkeypatch, capsys):
@@ -63,11 +63,13 @@ def test_a_run_too_large_loses_its_curves_first(monkeypatch):
     assert records.embedded(run) is None
 
 
-def test_the_policy_names_the_very_style(tmp_path):
-    """Nothing is allowed but the pictures inside and the one style, by its digest; and no element has a style of its own."""
+def test_the_policy_names_the_very_style_and_script(tmp_path):
+    """Allowed are the pictures inside, one style and one script by their digests; and no element has a style of its own."""
     source = report.write(sample_run.full(), tmp_path).read_text("utf-8")
     (policy,) = re.findall(r'Content-Security-Policy" content="(.*?)"', source)
-    digest = base64.b64encode(hashlib.sha256(template.STYLE.search(source)[1].encode()).digest()).decode()
-    assert policy.replace("&#39;", "'") == template.POLICY.format(style=f"'sha256-{digest}'")
+    for kind in ("style", "script"):
+        (text,) = re.findall(f"<{kind}>(.*?)</{kind}>", source, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in html.unescape(policy)
     assert policy.startswith("default-src &#39;none&#39;")
     assert not re.search(r"<[^>]*\sstyle=", source)

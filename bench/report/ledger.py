@@ -116,6 +116,7 @@ def _draw_bars(title: str, parts: list[str], cells: list[Cell], calls: int, left
             frameon=False, borderpad=0.2, handlelength=2.2, handleheight=1.1, columnspacing=1.4, labelcolor=canvas.INK,
         )  # fmt: skip
         axes = canvas.place(figure, left, 1.05, 0.85, height)
+        limit = max(limit, 1e-150)  # a record may hold any figure above 0
         axes.set(xlim=(0, limit), ylim=(len(named) - 0.5, -0.5))
         canvas.place_ticks(axes.xaxis, _ticks(limit), lambda s: text.duration_tick(s) if s else "0")
         axes.grid(False, axis="y")

@@ -7,11 +7,11 @@ import base64
 from typing import Any, NamedTuple
 
 from bench.records import Run, embedded
-from bench.report import dialects, limits, summary, tables, text
+from bench.report import canvas, dialects, limits, summary, tables, text
 from bench.report.answer import answer
 from bench.report.figures import Drawing
 from bench.report.figures import stem as stem_of
-from bench.report.groups import Group, groups
+from bench.report.groups import Group, backends, groups
 from bench.report.template import render
 
 # Bytes of the page. Of pictures that do not fit, the last of LEADS first, the page names the files beside it.
@@ -77,6 +77,7 @@ def _html(run: Run, drawings: dict[str, tuple[Drawing, bytes]], room: int) -> st
         answer=sections[0].answer if sections else "The run holds no cell.",
         facts=sections[0].facts if sections else [],
         run=embedded(run),
+        looks=canvas.looks(backends(run.cells)),
         stable=run.stable,
         trust=tables.trust(run),
         sections=sections,
