@@ -32,7 +32,7 @@ from bench.report.groups import groups
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # all but the line end
 VERBS = (("report", "bad"), ("compare", "bad", "good"), ("compare", "good", "bad"))
 STARTS = ("subprocess", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.con", "pickle", "webbrowser")
-SHAPES = {"svg", "defs", "pattern", "style", "g", "path", "use", "clipPath", "pattern", "rect", "image"}
+SHAPES = {"svg", "defs", "pattern", "style", "g", "path", "use", "clipPath", "rect", "image"}
 SHAPES |= {"metadata", "RDF", "Work", "type", "Agent", "title", "creator", "format"}
 TEXTS = (
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "--><!--", "../../../../tmp/evil", "\x1b]0;x\x07\x1b[2J",
