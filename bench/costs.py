@@ -227,10 +227,11 @@ def _reached(
     both = min(len(spent), len(least))
     share = speedup(spent[:both], least[:both])  # the limit as a backend: how many times faster it is
     limit_s = pass_s / share.median if share else None
-    off = of.held_out.get(cell.n_samples * cell.n_features) if of and cell.problem.name == SYNTHETIC else None
+    n_values = cell.n_samples * cell.n_features
+    off = of.held_out.get(n_values) if of and cell.problem.name == SYNTHETIC else None
     # A pass that takes longer than the other sizes predict, where reading is slower, too, waits for memory. Any other
     # miss of the fit says only that the fit does not hold there.
-    holds = off is not None and (abs(off) <= HELD_OUT or (off < 0 and leaves_cache))
+    holds = of is not None and off is not None and (of.predicts(n_values) or (off < 0 and leaves_cache))
     overhead_s = min(of.overhead_s.median, pass_s) if of and holds else None
     waits_s = max(0.0, -(off or 0.0)) * pass_s if holds and leaves_cache else 0.0
     return Reached(

@@ -6,7 +6,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from bench.costs import roofline
+from bench.costs import least_bytes, roofline
 from bench.measure.budget import calls_per_cell
 from bench.measure.plan import BASELINE, CELL_SHARE, CellPlan, Plan
 from bench.records import Block, Cell, CellSample, Ledger, ProblemId, Run, Speedup, Start, sentinel_seconds, worst
@@ -115,8 +115,7 @@ def _steady(found: Cell, samples: list[CellSample], times: list[float]) -> None:
     if found.n_iter:  # with max_iter = 0 a call is a loss and no iteration
         found.per_iteration_s = interval.median / found.n_iter
         if found.algorithm is None:
-            itemsize = 8 if found.dtype == "float64" else 4
-            read = itemsize * (found.n_samples * found.n_features + found.n_samples)
+            read = least_bytes(found.n_samples, found.n_features, found.dtype)
             found.read_gb_per_s = read / found.per_iteration_s / 1e9
     good = [sample for sample in samples if sample.status == "ok"]
     # The error nearest to its bound, over the processes.

@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from bench import costs
 from bench.records import Cell, Reached, Roof, Run
 from bench.report import canvas, text
+from bench.report.answer import ratio
 from bench.report.canvas import Drawing, End, Point
-from bench.report.groups import BASELINE, LOOPS, SYNTHETIC, Group, backends, problem_label, time
+from bench.report.groups import BASELINE, LOOPS, SYNTHETIC, Group, Key, backends, problem_label, time
 from bench.report.groups import title as title_of
 from bench.report.tables import NONE, Table, name, time_text
-from bench.statistics import Interval, speedup
+from bench.statistics import Interval
 
 HEIGHT = 3.7  # inches: of a panel
 BEYOND = "#f0f0f2"  # faster than can be read
@@ -32,7 +33,7 @@ def roofs(group: Group) -> Table:
     """A row per problem and backend: what it reads and computes a second, its share of the limit, what holds it."""
     rows = [
         (
-            _where(roof),
+            where(roof),
             text.clean(found.backend, 40),
             f"{text.significant(found.gb_per_s)} GB/s",
             f"{text.significant(found.gflop_per_s)} Gflop/s",
@@ -51,7 +52,7 @@ def ceilings(group: Group) -> Table:
     """A row per problem: what a pass must read and compute, how fast the machine does both, and the least it takes."""
     rows = [
         (
-            _where(roof),
+            where(roof),
             f"{text.memory(roof.bytes)}, {text.count(roof.operations)} flops",
             f"{text.significant(roof.read_gb_per_s)} GB/s" + text.interval(roof.read_ci_low, roof.read_ci_high),
             NONE if roof.ridge is None else f"{text.significant(roof.ridge)} flops a byte",
@@ -180,9 +181,7 @@ def _twin(other: Cell, cell: Cell) -> bool:
 
 def _gain(cell: Cell, other: Cell) -> str:
     """How many times as fast, block by block: both are parts of one run."""
-    if len(cell.samples_s) != len(other.samples_s):
-        return NONE
-    found = speedup(costs.passes_s(cell), costs.passes_s(other))
+    found = ratio(other, cell)
     return NONE if found is None else text.ratio_interval(*found)
 
 
@@ -199,14 +198,14 @@ def roofline(group: Group) -> Drawing | None:
     if not shown:
         return None
     rows = [
-        (_where(roof), text.clean(f.backend, 40), *map(text.scientific, (f.gb_per_s, roof.read_gb_per_s, f.share)))
+        (where(roof), text.clean(f.backend, 40), *map(text.scientific, (f.gb_per_s, roof.read_gb_per_s, f.share)))
         for roof in shown
         for f in roof.backends
     ]
     told = []
     for backend in _names(shown):
         own = [(roof, f) for roof in shown for f in roof.backends if f.backend == backend and f.share]
-        parts = [f"{text.percent(f.share or 0)} at {_where(roof)}" for roof, f in own[:1] + own[1:][-1:]]
+        parts = [f"{text.percent(f.share or 0)} at {where(roof)}" for roof, f in own[:1] + own[1:][-1:]]
         told.append(f"{text.clean(backend, 40)} reaches {' and '.join(parts)}. " if parts else "")
     alt = (
         f"Chart of the bytes read a second against the number of samples, both logarithmic ({group.title}), under the"
@@ -276,7 +275,7 @@ def scaling(run: Run) -> Drawing | None:
         lines: dict[str, list[Point]] = {}
         for base in (c for c in least if (c.problem, c.n_samples, c.n_features) == _of(problem)):
             for c in sorted((c for c in cells if _twin(c, base)), key=lambda c: c.threads):
-                found = speedup(base.samples_s, c.samples_s) if len(base.samples_s) == len(c.samples_s) else None
+                found = ratio(c, base)
                 if found is not None:
                     found = Interval(1.0, None, None) if c is base else found
                     lines.setdefault(c.backend, []).append(Point(c.threads, *found))
@@ -333,9 +332,8 @@ def _names(shown: Sequence[Roof]) -> list[str]:
     return list(order)
 
 
-def _where(roof: Roof) -> str:
-    size = f"n = {text.count(roof.n_samples)}, d = {text.count(roof.n_features)}"
-    return size if roof.problem == SYNTHETIC else f"{text.clean(roof.problem, 24)}, {size}"
+def where(roof: Roof) -> str:
+    return problem_label(Key(roof.n_samples, roof.n_features, roof.problem, ""))
 
 
 def _share(found: Reached) -> str:

@@ -62,11 +62,12 @@ class Section(NamedTuple):
 
 def html(run: Run, drawings: dict[str, tuple[Drawing, bytes]]) -> str:
     """The page. drawings: file stem -> (drawing, its SVG), all groups in order."""
-    without_pictures = _html(run, drawings, 0)
-    return _html(run, drawings, LARGEST - len(without_pictures.encode()))
+    data = embedded(run)
+    without_pictures = _html(run, data, drawings, 0)
+    return _html(run, data, drawings, LARGEST - len(without_pictures.encode()))
 
 
-def _html(run: Run, drawings: dict[str, tuple[Drawing, bytes]], room: int) -> str:
+def _html(run: Run, data: str | None, drawings: dict[str, tuple[Drawing, bytes]], room: int) -> str:
     """The page with at most `room` bytes of pictures."""
     found = groups(run)
     pictures = _pictures(found, drawings, room)
@@ -76,7 +77,7 @@ def _html(run: Run, drawings: dict[str, tuple[Drawing, bytes]], room: int) -> st
         "page.html.j2",
         answer=sections[0].answer if sections else "The run holds no cell.",
         facts=sections[0].facts if sections else [],
-        run=embedded(run),
+        run=data,
         looks=canvas.looks(backends(run.cells)),
         stable=run.stable,
         trust=tables.trust(run),

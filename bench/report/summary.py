@@ -7,8 +7,8 @@ from bench import costs
 from bench.records import Cell
 from bench.report import text
 from bench.report.answer import fastest
-from bench.report.groups import BASELINE, LOOPS, SYNTHETIC, Group, backends, key, problem_label, speedup, time
-from bench.report.limits import crossing, rounded
+from bench.report.groups import BASELINE, LOOPS, SYNTHETIC, Group, Key, backends, key, problem_label, speedup, time
+from bench.report.limits import crossing, rounded, where
 
 
 def facts(group: Group) -> list[str]:
@@ -56,7 +56,7 @@ def _vectorizing(group: Group) -> str:
 
 def _compiling(group: Group) -> str:
     """From how many iterations on what compiles has repaid its compilation, at the size where most of them do."""
-    paid: dict[tuple, list[Cell]] = {}
+    paid: dict[Key, list[Cell]] = {}
     for c in group.ranked:
         calls = c.ledger.pays_back_after_calls
         if time(c) and c.ledger.compile_s and isinstance(calls, int):
@@ -70,8 +70,7 @@ def _compiling(group: Group) -> str:
         calls = cells[backend].ledger.pays_back_after_calls
         assert isinstance(calls, int)
         parts.append(f"{text.clean(backend, 40)} after {text.count(rounded(calls * cells[backend].n_iter))} iterations")
-    where = problem_label(paid[problem][0])
-    return f"Compiling is repaid against {BASELINE} at {where}: {', '.join(parts)} (about)."
+    return f"Compiling is repaid against {BASELINE} at {problem_label(problem)}: {', '.join(parts)} (about)."
 
 
 def _limit(group: Group) -> str:
@@ -84,5 +83,4 @@ def _limit(group: Group) -> str:
     shown = dict.fromkeys([f.backend for f in found[:1]] + [f.backend for f in found if f.backend == BASELINE])
     parts = [f"{text.clean(f.backend, 40)} reaches {text.percent(f.share or 0)}" for f in found if f.backend in shown]
     what = "read bandwidth" if roof.limited_by == "bandwidth" else "arithmetic peak"
-    size = f"n = {text.count(roof.n_samples)}, d = {text.count(roof.n_features)}"
-    return f"Of the {what} at {size}, {text.listed(parts)}."
+    return f"Of the {what} at {where(roof)}, {text.listed(parts)}."

@@ -225,7 +225,7 @@ def markdown(
     found = groups(run)
     parts += [text.markdown(answer(found[0])) if found else "The run holds no cell.", text.markdown(trust(run))]
     for group in found:
-        parts += ["\n".join(f"- {text.markdown(fact)}" for fact in facts(group))] if facts(group) else []
+        parts += filter(None, ["\n".join(f"- {text.markdown(fact)}" for fact in facts(group))])
         parts += _markdown_group(run, group, more(group), first=group is found[0])
     parts += [f"## {last.title}", markdown_table(last)] if last and last.rows else []
     parts += ["## Figures"] if pictures else []
