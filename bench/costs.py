@@ -77,19 +77,21 @@ def model(cells: Sequence[Cell]) -> Model | None:
 
 
 class Crossover(NamedTuple):
-    """From which n on, or up to which n, one backend is faster than another at one d.
+    """Where on the axis of n one backend is faster than another, at one d.
 
     n: its median and interval over the blocks, interpolated between the sizes; an end that lies outside of what was
     measured is None. kind: "from" and "up to" where n is known; "everywhere" and "nowhere" among the sizes measured.
+    before: for "from", the n up to which it had been faster already, None where it had not.
     """
 
     n_features: int
     kind: Literal["from", "up to", "everywhere", "nowhere"]
     n: Interval | None = None
+    before: Interval | None = None
 
 
 def crossovers(slower: Sequence[Cell], faster: Sequence[Cell]) -> list[Crossover]:
-    """For each d with two sizes in common: from which n on `faster` wins for good over `slower`, or up to which."""
+    """For each d with two sizes in common: from which n on `faster` wins for good over `slower`, and up to which."""
     found = []
     for d in sorted({c.n_features for c in _synthetic(faster)}):
         ours = {c.n_samples: c for c in _synthetic(faster) if c.n_features == d and any(c.samples_s)}
@@ -98,13 +100,19 @@ def crossovers(slower: Sequence[Cell], faster: Sequence[Cell]) -> list[Crossover
         if len(ns) > 1:
             slow, fast = [passes_s(theirs[n]) for n in ns], [passes_s(ours[n]) for n in ns]
             at = _crossover(d, ns, slow, fast)
-            if at.kind == "nowhere" and (back := _crossover(d, ns, fast, slow)).kind == "from":
-                at = Crossover(d, "up to", back.n)  # it loses in the end, and had won before
+            first = _crossover(d, ns[::-1], slow[::-1], fast[::-1])  # from the other end: up to where it wins at once
+            if at.kind == "from" and first.kind == "from":
+                at = at._replace(before=first.n)
+            elif at.kind == "nowhere" and first.kind == "from":
+                at = Crossover(d, "up to", first.n)
+            elif at.kind == "nowhere" and (back := _crossover(d, ns, fast, slow)).kind == "from":
+                at = Crossover(d, "up to", back.n)  # it wins in the middle only
             found.append(at)
     return found
 
 
 def _crossover(d: int, ns: list[int], theirs: list[list[float | None]], ours: list[list[float | None]]) -> Crossover:
+    """From where on, along `ns`, which may fall, `ours` is the faster."""
     crossings = []
     for their_row, our_row in zip(zip(*theirs, strict=False), zip(*ours, strict=False), strict=False):
         if all(their_row) and all(our_row):
@@ -112,7 +120,8 @@ def _crossover(d: int, ns: list[int], theirs: list[list[float | None]], ours: li
     if not crossings:
         return Crossover(d, "nowhere")
     first, last = math.log(ns[0]), math.log(ns[-1])
-    median, low, high = median_interval([min(max(at, first), last) for at in crossings])
+    at = [first if c == -math.inf else last if c == math.inf else c for c in crossings]
+    median, low, high = median_interval(at)
     if median in (first, last):
         return Crossover(d, "everywhere" if median == first else "nowhere")
     ends = (None if end is None or end in (first, last) else math.exp(end) for end in (low, high))
@@ -120,7 +129,7 @@ def _crossover(d: int, ns: list[int], theirs: list[list[float | None]], ours: li
 
 
 def _crossing(ns: list[int], gains: list[float]) -> float:
-    """log n from which on the gain stays positive; infinite where it does not, or does everywhere."""
+    """log n from which on, along ns, the gain stays positive; inf where it does not, -inf where it does everywhere."""
     if gains[-1] <= 0:
         return math.inf
     behind = [index for index, gain in enumerate(gains) if gain <= 0]

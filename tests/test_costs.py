@@ -59,7 +59,22 @@ def test_a_crossover_is_where_the_lines_cross():
     assert costs.crossovers(line("slow", a=1e-3), fast)[0].kind == "everywhere"
     assert costs.crossovers(fast, line("slow", a=1e-3, b=1e-8))[0].kind == "nowhere"
     (back,) = costs.crossovers(fast, loops)
-    assert (back.kind, back.n) == ("up to", at.n)
+    assert back.kind == "up to"
+    assert back.n == pytest.approx(at.n)
+
+
+def test_a_backend_may_win_at_both_ends():
+    """Faster at the smallest and at the largest sizes, slower between: both crossings are told."""
+    base = line("numpy_vectorized", a=1e-5, b=1e-9)
+    mixed = [
+        line("numba_jit", a=factor * 1e-5, b=factor * 1e-9, ns=[c.n_samples])[0]
+        for c, factor in zip(base, (0.1, 0.5, 2, 2, 0.5), strict=True)
+    ]
+    (at,) = costs.crossovers(base, mixed)
+    assert at.kind == "from"
+    assert 1_000 < at.before.median < 10_000
+    assert 100_000 < at.n.median < 1_000_000
+    assert costs.crossovers(mixed, base)[0].before is None
 
 
 def test_growth_is_the_power_of_the_size():

@@ -205,6 +205,26 @@ def test_lines_are_the_time_since_the_start():
         assert ns[0] == 10
 
 
+def test_every_line_ends_inside_its_axes():
+    """Where calls have unlike numbers of iterations, too, each line reaches one last n, and its name is tied to its end."""
+    group = exact(costs("numpy_vectorized", 0.4, 0.1), costs("long", 4.0, 0.01))
+    group.ranked[1].n_iter = 50_000
+    axes = payback.cumulative(group).figure.axes[0]
+    tied = {a.get_text(): a.xy for a in axes.texts if hasattr(a, "xy")}
+    for backend in ("numpy_vectorized", "long"):
+        *_, end = points(axes)[backend]
+        assert end == tied[backend] == (50_000_000, pytest.approx(end[1]))
+        assert end[0] < axes.get_xlim()[1]
+        assert axes.get_ylim()[0] < end[1] < axes.get_ylim()[1]
+
+
+def test_as_many_iterations_as_a_record_can_hold_are_drawn():
+    """The largest number of iterations gives a picture, too, though its multiples are no whole numbers of 64 bits."""
+    group = exact(costs("numpy_vectorized", 0.4, 0.1), costs("long", 4.0, 0.01))
+    group.ranked[1].n_iter = 2**63 - 1
+    assert canvas.render(payback.cumulative(group).figure)
+
+
 def test_break_even_is_where_the_lines_cross():
     """The ring lies where both have taken the same time, is named with its iterations, and stands in the row below."""
     # 0.4 + 0.1 k = 4 + 0.01 k at k = 40 calls after the first
@@ -393,6 +413,17 @@ def test_sentinels_are_drawn_where_the_caller_has_them():
     assert len(noise.noise(group, blocks[4:]).figure.axes) == 1
 
 
+def test_the_scatter_of_six_problems_is_no_taller_than_wide():
+    """With its sentinels the picture fits a screen; only the lowest panels say their percentages."""
+    figure = noise.noise(first(sample_run.full()), sample_run.sentinels(4, memory=0.02)).figure
+    width, height = figure.get_size_inches()
+    assert height <= width
+    *panels, _ = figure.axes
+    assert len(panels) == 6
+    said = [any(label.get_text() and label.get_visible() for label in a.get_xticklabels()) for a in panels]
+    assert said == [False] * 4 + [True] * 2
+
+
 def test_one_process_has_no_scatter():
     """Where every cell has one process or none there is no figure."""
     assert noise.noise(grouped(scattered(0))) is None
@@ -498,3 +529,22 @@ def test_the_same_run_gives_the_same_bytes(name):
     """Each figure is deterministic."""
     one, two = (canvas.render(DRAWN[name](first(sample_run.full())).figure)[0] for _ in range(2))
     assert one == two
+
+
+@pytest.mark.parametrize("count", range(5, 12))
+def test_the_legend_ends_inside_the_picture(count):
+    """However many backends there are, each name in the legend stands inside the figure."""
+    from matplotlib.figure import Figure
+
+    from bench.report import canvas
+
+    styles = canvas.looks(
+        ["python_loops", "numpy_vectorized", "numba_jit", "jax_jit", *(f"numba_tuned_{i}" for i in range(count - 4))]
+    )
+    with canvas.house_style():
+        figure = Figure(figsize=(canvas.WIDTH, 3))
+        canvas.legend(figure, styles)
+        figure.draw_without_rendering()
+        box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1

@@ -6,11 +6,14 @@ import html
 import re
 import shutil
 
+import jinja2
 import pytest
 import sample_run
 
 from bench import cli, records, report
 from bench.records import UnreadableRun, load_run
+from bench.report import page as pages
+from bench.report import template
 
 
 @pytest.mark.parametrize("name", ["full", "hostile", "empty"])
@@ -73,3 +76,24 @@ def test_the_policy_names_the_very_style_and_script(tmp_path):
         assert f"{kind}-src 'sha256-{digest}'" in html.unescape(policy)
     assert policy.startswith("default-src &#39;none&#39;")
     assert not re.search(r"<[^>]*\sstyle=", source)
+
+
+def test_the_policy_stands_once_whatever_a_run_says(tmp_path):
+    """A name that looks like the place of the policy is text, in the body and in the data, and the policy is in the head."""
+    run = sample_run.full()
+    run.command = run.cells[0].backend = template.PLACE
+    source = report.write(run, tmp_path).read_text("utf-8")
+    head, _, body = source.partition("</head>")
+    assert head.count("default-src") == 1
+    assert "default-src" not in body
+    assert template.PLACE not in source
+    assert html.escape(template.PLACE) in body
+    assert load_run(tmp_path / "report.html").command == template.PLACE
+
+
+def test_a_page_is_rendered_twice(monkeypatch):
+    """Once to know how much room is left for its pictures, and once with them."""
+    rendered = []
+    monkeypatch.setattr(jinja2.Template, "render", lambda self, **values: rendered.append(self.name) or "")
+    pages.html(sample_run.full(), {})
+    assert rendered == ["page.html.j2"] * 2

@@ -19,13 +19,13 @@ def test_the_fastest_is_told_by_size():
     """Neighbouring sizes with one winner are told together; a tie names both."""
     cells = [sample_run.cell("numpy_vectorized", n, 1e-5 if n < 5_000 else 1e-3) for n in (100, 1_000, 10_000)]
     cells += [sample_run.cell("numba_jit", n, 2e-5 if n < 5_000 else 1e-4) for n in (100, 1_000, 10_000)]
-    told = about(facts(sample_run.run(cells)), "Fastest by size")
+    told = about(facts(sample_run.run(cells)), "Fastest per iteration")
     assert told == (
-        "Fastest by size: numpy_vectorized at n = 100, d = 10 to n = 1\u00a0000, d = 10;"
+        "Fastest per iteration, by size: numpy_vectorized at n = 100, d = 10 to n = 1\u00a0000, d = 10;"
         " numba_jit at n = 10\u00a0000, d = 10."
     )
     tied = [sample_run.cell(b, n, 1e-5, scatter=b) for b in ("numpy_vectorized", "numba_jit") for n in (100, 1_000)]
-    assert "numba_jit and numpy_vectorized at" in about(facts(sample_run.run(tied)), "Fastest by size")
+    assert "numba_jit and numpy_vectorized at" in about(facts(sample_run.run(tied)), "Fastest per iteration")
 
 
 def test_vectorizing_is_told_with_its_crossover_and_ratio():
@@ -41,9 +41,12 @@ def test_the_whole_run_answers_all_questions():
     """Which for my size, how much faster, from when compiling pays, how far from the limit."""
     found = facts(sample_run.full())
     assert [
-        word for word in ("Fastest by size", "Vectorizing", "Compiling", "Of the read bandwidth") if about(found, word)
+        word
+        for word in ("Fastest per iteration", "Vectorizing", "Compiling", "Of the read bandwidth")
+        if about(found, word)
     ]
-    assert len(found) == 4
+    assert about(found, "First to answer")
+    assert len(found) == 5
 
 
 def test_without_figures_there_are_no_facts():

@@ -9,6 +9,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -95,12 +96,10 @@ def looks(backends: Sequence[str]) -> dict[str, Look]:
     chosen = {name: Look(*look) for name, look in zip(CORE, CORE_LOOK, strict=True)}
     for name in sorted(set(backends).difference(CORE)):
         wish = zlib.crc32(name.encode("utf-8", "replace")) % len(MORE_COLOURS)
-        order = free[wish:] + free[:wish]
-        taken = {part for look in chosen.values() for part in look}
-        unlike = [look for look in order if taken.isdisjoint(look)] + [
-            look for look in order if look not in chosen.values()
-        ]
-        chosen[name] = unlike[0] if unlike else free[wish]
+        used = set(chosen.values())
+        parts = {part for look in used for part in look}
+        # The first that shares neither part with any other, else that is no other's, else the very first.
+        chosen[name] = min(free[wish:] + free[:wish], key=lambda look: (look in used, not parts.isdisjoint(look)))
     return {name: chosen[name] for name in backends}
 
 
@@ -160,8 +159,12 @@ def legend(figure: Figure, styles: Mapping[str, Look], marks: Sequence[Line2D] |
 def _legend_columns(names: Sequence[str]) -> int:
     """The most columns in which these names fit side by side."""
     for columns in range(len(names), 1, -1):
-        rows = math.ceil(len(names) / columns)
-        widest = [max(map(len, names[first : first + rows])) for first in range(0, len(names), rows)]
+        rows, longer = divmod(
+            len(names), columns
+        )  # as Matplotlib deals them out: the first columns are the longer ones
+        heights = [rows + (column < longer) for column in range(columns)]
+        ends = list(accumulate(heights, initial=0))
+        widest = [max(map(len, names[first:last])) for first, last in pairwise(ends)]
         if sum(HANDLE + CHARACTER * length for length in widest) <= WIDTH - 0.3:
             return columns
     return 1

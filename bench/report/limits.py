@@ -151,9 +151,15 @@ def crossing(at: costs.Crossover) -> str:
     """from, or up to, n ≈ 2 300 [1 900, 2 800]; or at every, or at no n that was measured."""
     if at.n is None:
         return "at every n measured" if at.kind == "everywhere" else "at no n measured"
-    low, high = (NONE if end is None else text.count(rounded(end)) for end in at.n[1:])
-    brackets = "" if at.n.low is None and at.n.high is None else f" [{low}, {high}]"
-    return f"{at.kind} n ≈ {text.count(rounded(at.n.median))}{brackets}"
+    if at.before is not None:
+        return f"up to {_about(at.before)}, and again from {_about(at.n)}"
+    return f"{at.kind} {_about(at.n)}"
+
+
+def _about(n: Interval) -> str:
+    low, high = (NONE if end is None else text.count(rounded(end)) for end in n[1:])
+    brackets = "" if n.low is None and n.high is None else f" [{low}, {high}]"
+    return f"n ≈ {text.count(rounded(n.median))}{brackets}"
 
 
 def threads_and_dtypes(run: Run) -> Table:

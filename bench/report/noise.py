@@ -20,8 +20,9 @@ LIMIT, DRIFT = 10.0, 5.0  # percent: from which a cell is called noisy, and a se
 LEAST, MOST = 15.0, 25.0  # percent: how far the axis reaches at least and at most
 MOST_PANELS, COLUMNS = 6, 2
 BETWEEN, FLAGS, RIGHT = 0.15, 1.4, 0.05  # inches: between panels, of the flags beside one, at the right
-ABOVE, ROW, BELOW, SENTINELS = 0.3, 0.235, 0.3, 1.5  # inches: above, of a row of, and below a panel; of the sentinels'
-HEADING = 0.45  # inches
+ABOVE, ROW, BELOW, SENTINELS = 0.24, 0.17, 0.06, 0.9  # inches: above, of a row of, and below a panel; of the sentinels'
+HEADING, TICKS, LABEL = 0.4, 0.27, 0.45  # inches: of the title, of the ticks of the last panels and of the sentinels
+NAMES, WORDS = 9.5, 9.0  # points
 CONTROL = "A/A control"
 MILD, LETTERS = "outliers", 18  # a flag that alone is no cause for doubt; how many letters have room beside a row
 NO_NOISE = {"bound not informative"}  # flags that tell of something else
@@ -90,7 +91,7 @@ def _draw(title: str, problems: list[Key], cells: list[Cell], drifts: dict[str, 
     rows += [CONTROL] if any(c.control for c in cells) else []
     named = [canvas.short(row) for row in rows]
     styles = canvas.looks(backends(cells))
-    left = 0.3 + canvas.CHARACTER * max(map(len, named))
+    left = 0.3 + canvas.CHARACTER * NAMES / 11 * max(map(len, named))
     columns = min(COLUMNS, len(problems))
     width = (canvas.WIDTH - left - RIGHT - BETWEEN * (columns - 1)) / columns - FLAGS
     height, down = ROW * len(rows), math.ceil(len(problems) / columns)
@@ -98,19 +99,20 @@ def _draw(title: str, problems: list[Key], cells: list[Cell], drifts: dict[str, 
     largest = max(abs(d) for c in cells for d in deviations(c))
     reach = min(MOST, max(LEAST, 1.15 * largest))
     with canvas.house_style():
-        extra = ABOVE + SENTINELS + 0.6 if drifts else 0.1
-        figure = Figure(figsize=(canvas.WIDTH, HEADING + panel * down + 0.15 + extra))
+        extra = ABOVE + SENTINELS + LABEL if drifts else 0.0
+        figure = Figure(figsize=(canvas.WIDTH, HEADING + panel * down + TICKS + extra))
         canvas.heading(figure, 0.12, title)
         for index, problem in enumerate(problems):
             at = left + index % columns * (width + FLAGS + BETWEEN)
             top = HEADING + index // columns * panel + ABOVE
             axes = canvas.place(figure, at, top, canvas.WIDTH - at - width, height)
-            axes.set_title(problem_label(problem), loc="left", fontsize=10.5, color=canvas.INK, pad=4)
+            axes.set_title(problem_label(problem), loc="left", fontsize=10, color=canvas.INK, pad=3)
             axes.set(xlim=(-reach, reach), ylim=(len(rows) - 0.5, -0.5))
             _limits(axes.axvline, LIMIT)
             canvas.place_ticks(axes.xaxis, [-LIMIT, LIMIT], _tick)
             axes.set_yticks(range(len(rows)), named if index % columns == 0 else [""] * len(rows))
-            axes.tick_params(axis="y", length=0)
+            axes.tick_params(axis="y", length=0, labelsize=NAMES)
+            axes.tick_params(axis="x", labelsize=NAMES, labelbottom=index + columns >= len(problems), pad=2)
             axes.grid(False, axis="y")
             own = {CONTROL if c.control else c.backend: c for c in cells if key(c) == problem}
             for row, label in enumerate(rows):
@@ -119,14 +121,14 @@ def _draw(title: str, problems: list[Key], cells: list[Cell], drifts: dict[str, 
                 else:
                     _gap(axes, row, "not run")
         if drifts:
-            top = HEADING + panel * down + ABOVE
+            top = HEADING + panel * down + TICKS + ABOVE
             _sentinels(canvas.place(figure, left, top, FLAGS + RIGHT, SENTINELS), drifts)
     return figure
 
 
 def _gap(axes: Axes, row: int, words: str) -> None:
-    paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-    how: dict[str, Any] = {"va": "center", "fontsize": 9, "style": "italic", "color": canvas.FAINT, "zorder": 4}
+    paper = {"facecolor": "white", "edgecolor": "none", "pad": 0}
+    how: dict[str, Any] = {"va": "center", "fontsize": WORDS, "style": "italic", "color": canvas.FAINT, "zorder": 4}
     axes.text(0.02, row, words, transform=axes.get_yaxis_transform(), bbox=paper, **how)
 
 
@@ -142,13 +144,13 @@ def _tick(percent: float) -> str:
 def _row(axes: Axes, row: int, cell: Cell, look: Look, reach: float) -> None:
     """Dots on the interval of the median; what is beyond the axis is a triangle at its edge, its figure beside it."""
     found = deviations(cell)
-    said: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9}
+    said: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": WORDS}
     if not found:
         _gap(axes, row, f"no time: {gap(cell)}")
         return
     if cell.ci_low_s is not None and cell.ci_high_s is not None and cell.median_s:
         ends = [max(-reach, min(reach, 100 * (end / cell.median_s - 1))) for end in (cell.ci_low_s, cell.ci_high_s)]
-        axes.plot(ends, [row, row], color=look.colour, alpha=0.35, linewidth=5, label="_interval", zorder=2)
+        axes.plot(ends, [row, row], color=look.colour, alpha=0.35, linewidth=4, label="_interval", zorder=2)
     within = [d for d in found if abs(d) <= reach]
     face = "white" if cell.control else look.colour
     label = CONTROL if cell.control else cell.backend
@@ -159,14 +161,14 @@ def _row(axes: Axes, row: int, cell: Cell, look: Look, reach: float) -> None:
         markerfacecolor=face,
         markeredgecolor=look.ink,
         markeredgewidth=0.7,
-        markersize=5.5,
+        markersize=5,
         label=label,
         zorder=3,
     )
     for side, marker in ((-1, "<"), (1, ">")):
         if any(d * side > reach for d in found):
             edge = side * reach * 0.97
-            axes.plot([edge], [row], marker, color=look.ink, markersize=7, label=f"_beyond {label}", zorder=4)
+            axes.plot([edge], [row], marker, color=look.ink, markersize=6, label=f"_beyond {label}", zorder=4)
     if any(not flag.startswith(MILD) for flag in flags(cell)):
         axes.axhspan(row - 0.5, row + 0.5, color="#fbe3dc", linewidth=0, zorder=0)
     if words := _doubt(cell, reach):
@@ -188,12 +190,15 @@ def _sentinels(axes: Axes, drifts: dict[str, list[float]]) -> None:
     """Lines against the blocks, which drift where they leave the limits."""
     last = max(map(len, drifts.values()))
     reach = min(MOST, max(2 * DRIFT, *(1.15 * abs(d) for points in drifts.values() for d in points)))
-    axes.set_title("Sentinel kernels against their first time", loc="left", fontsize=10.5, color=canvas.INK, pad=4)
+    axes.set_title("Sentinel kernels against their first time", loc="left", fontsize=10, color=canvas.INK, pad=3)
     axes.set(xlim=(0.7, last + 0.3), ylim=(-reach, reach))
     canvas.place_ticks(axes.yaxis, [-DRIFT, 0.0, DRIFT], _tick)
     canvas.place_ticks(axes.xaxis, range(1, last + 1, math.ceil(last / 12)), text.tick)
     _limits(axes.axhline, DRIFT)
-    axes.set_xlabel("time of measuring: at the start of each block, and after the last", color=canvas.INK)
+    axes.tick_params(labelsize=NAMES, pad=2)
+    axes.set_xlabel(
+        "time of measuring: at the start of each block, and after the last", color=canvas.INK, fontsize=10, labelpad=2
+    )
     spare = canvas.looks([kernel for kernel in drifts if kernel not in SENTINEL_LOOKS])
     ends = sorted((max(-reach, min(reach, points[-1])), kernel) for kernel, points in drifts.items())
     placed = canvas.spread_out([(end + reach) / (2 * reach) for end, _ in ends], 0.2 / SENTINELS)
@@ -205,9 +210,11 @@ def _sentinels(axes: Axes, drifts: dict[str, list[float]]) -> None:
             drawn,
             color=look.colour,
             marker=look.marker,
-            markersize=6,
+            markersize=5,
             linewidth=1.6,
             label=f"sentinel {kernel}",
             zorder=3,
         )
-        axes.text(1.02, fraction, text.clean(kernel, 14), transform=axes.transAxes, va="center", color=look.ink)
+        axes.text(
+            1.02, fraction, text.clean(kernel, 14), transform=axes.transAxes, va="center", fontsize=10, color=look.ink
+        )

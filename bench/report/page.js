@@ -7,14 +7,14 @@
   const looks = JSON.parse(document.getElementById("looks").textContent);
   const timed = (c) => ["ok", "interrupted"].includes(c.status) && c.per_iteration_s > 0 && c.n_iter > 0;
   const cells = JSON.parse(data.textContent).cells
-    .filter((c) => timed(c) && !c.control && c.algorithm === null && c.problem.name === "synthetic");
+    .filter((c) => !c.control && c.algorithm === null && c.problem.name === "synthetic");
   if (!cells.length) return;
-  const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [720, 420, 90, 170, 20, 50];
+  const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, ROW] = [720, 420, 105, 170, 20, 50, 20];
   const SHAPES = {
     o: "M5 0A5 5 0 1 1-5 0A5 5 0 1 1 5 0Z", s: "M-4.5-4.5H4.5V4.5H-4.5Z", "^": "M0-6L5.5 4.5H-5.5Z", D: "M0-6L6 0L0 6L-6 0Z",
     v: "M0 6L5.5-4.5H-5.5Z", P: "M-2-6H2V-2H6V2H2V6H-2V2H-6V-2H-2Z", "<": "M-6 0L4.5-5.5V5.5Z", ">": "M6 0L-4.5-5.5V5.5Z",
     X: "M-6-3L-3-6L0-3L3-6L6-3L3 0L6 3L3 6L0 3L-3 6L-6 3L-3 0Z", h: "M0-6L5-3V3L0 6L-5 3V-3Z",
-    "*": "M0-6L1.5-2H6L2.5 1L4 6L0 3L-4 6L-2.5 1L-6-2H-1.5Z",
+    x: "M-4-4L4 4M-4 4L4-4", "*": "M0-6L1.5-2H6L2.5 1L4 6L0 3L-4 6L-2.5 1L-6-2H-1.5Z",
   };
 
   const unique = (values) => [...new Set(values)];
@@ -42,16 +42,36 @@
     while (2 * (below + ways) <= 0.05 * 2 ** count) { below += ways; ways = (ways * (count - rank)) / (rank + 1); rank += 1; }
     return rank ? [middle, sorted[rank - 1], sorted[count - rank]] : [middle, null, null];
   };
+  const gap = (c) => (c.status === "ok" ? "no time" : c.status.replaceAll("_", " "));
+  // {found: [median, low, high]}, or {kind: of gap} with the reason where it is the baseline that has no time.
   const speedup = (cell, baseline) => {
     const other = cells.find((c) => c.backend === baseline && group(c) === group(cell)
       && c.n_samples === cell.n_samples && c.n_features === cell.n_features && c.problem.digest === cell.problem.digest);
-    if (!other || other.samples_s.length !== cell.samples_s.length) return null;
-    const logs = cell.samples_s.flatMap((s, block) => (s && other.samples_s[block] ? [Math.log(other.samples_s[block] / s)] : []));
-    return logs.length ? interval(logs).map((v) => (v === null ? null : Math.exp(v))) : null;
+    const without = (why) => ({ kind: "no ratio", why: `${baseline} ${why}` });
+    if (!other) return without("not run");
+    if (!timed(other)) return without(gap(other));
+    const paired = other.samples_s.length === cell.samples_s.length ? cell.samples_s : [];
+    const logs = paired.flatMap((s, block) => (s && other.samples_s[block] ? [Math.log(other.samples_s[block] / s)] : []));
+    return logs.length ? { found: interval(logs).map((v) => (v === null ? null : Math.exp(v))) } : without("in no common block");
   };
-  const value = (cell) => (chosen.what.value === "time"
-    ? [cell.per_iteration_s, cell.ci_low_s && cell.ci_low_s / cell.n_iter, cell.ci_high_s && cell.ci_high_s / cell.n_iter]
-    : speedup(cell, chosen.baseline.value));
+  const value = (cell) => {
+    if (!timed(cell)) return { kind: gap(cell) };
+    if (chosen.what.value === "speedup") return speedup(cell, chosen.baseline.value);
+    return { found: [cell.per_iteration_s, cell.ci_low_s && cell.ci_low_s / cell.n_iter, cell.ci_high_s && cell.ci_high_s / cell.n_iter] };
+  };
+  // A row for each backend and kind of gap, with its n; backends that miss the same ratios share one.
+  const gapRows = (gaps) => {
+    const rows = [], same = (a, b) => a.kind === b.kind && a.why === b.why;
+    for (const p of gaps) {
+      const row = rows.find((r) => same(r, p) && r.backend === p.backend);
+      if (row) row.ns.push(p.n); else rows.push({ ...p, backends: [p.backend], ns: [p.n] });
+    }
+    return rows.filter((row, index) => {
+      const first = row.why && rows.slice(0, index).find((r) => same(r, row) && String(r.ns) === String(row.ns));
+      if (first) first.backends.push(row.backend);
+      return !first;
+    });
+  };
 
   const field = (id) => document.getElementById(`explore-${id}`);
   const fill = (select, options) => options.forEach((option) => select.append(new Option(option, option)));
@@ -91,47 +111,78 @@
     const svg = field("chart"), summary = [];
     chosen.baseline.disabled = chosen.what.value === "time";
     const shown = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
-    const points = cells
+    const all = cells
       .filter((c) => shown.has(c.backend) && group(c) === chosen.group.value && String(c.n_features) === chosen.d.value)
-      .map((c) => ({ backend: c.backend, n: c.n_samples, found: value(c) })).filter((p) => p.found)
-      .sort((a, b) => a.n - b.n);
+      .map((c) => ({ backend: c.backend, n: c.n_samples, ...value(c) })).sort((a, b) => a.n - b.n);
+    const points = all.filter((p) => p.found);
+    const rows = gapRows(backends.flatMap((backend) => all.filter((p) => p.backend === backend && !p.found)));
+    const edge = HEIGHT - BOTTOM, floor = edge + ROW * rows.length, end = WIDTH - RIGHT;
     svg.replaceChildren();
+    svg.setAttribute("viewBox", `0 0 ${WIDTH} ${floor + BOTTOM}`);
     const what = chosen.what.value === "time" ? "time per iteration" : `speed-up over ${chosen.baseline.value}`;
-    if (points.length) {
-      const log = chosen.log.checked, label = chosen.what.value === "time" ? duration : (v) => `${short(v)}×`;
-      const x = axis(points.map((p) => p.n), LEFT, WIDTH - RIGHT, log);
-      const y = axis(points.flatMap((p) => p.found.filter((v) => v !== null)), HEIGHT - BOTTOM, TOP, log);
+    const places = (ns) => `n = ${ns.map(words).join(", ")}`;
+    const log = chosen.log.checked, x = all.length ? axis(all.map((p) => p.n), LEFT, end, log) : null;
+    if (rows.length) svg.append(make("rect", { x: LEFT, y: edge + 4, width: end - LEFT, height: floor - edge - 4, fill: "#f6f6f6" }));
+    if (x) {
       for (const tick of x.ticks) {
-        svg.append(make("line", { x1: x.place(tick), x2: x.place(tick), y1: TOP, y2: HEIGHT - BOTTOM, stroke: "#e3e3e3" }),
-          make("text", { x: x.place(tick), y: HEIGHT - BOTTOM + 18, "text-anchor": "middle" }, words(tick)));
+        svg.append(make("line", { x1: x.place(tick), x2: x.place(tick), y1: TOP, y2: floor, stroke: "#e3e3e3" }),
+          make("text", { x: x.place(tick), y: floor + 18, "text-anchor": "middle" }, words(tick)));
       }
+      svg.append(make("text", { x: (LEFT + end) / 2, y: floor + 42, "text-anchor": "middle" }, "number of samples n"));
+    }
+    if (points.length) {
+      const label = chosen.what.value === "time" ? duration : (v) => `${short(v)}×`;
+      const y = axis(points.flatMap((p) => p.found.filter((v) => v !== null)), edge, TOP, log);
       for (const tick of y.ticks) {
-        svg.append(make("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y.place(tick), y2: y.place(tick), stroke: "#e3e3e3" }),
+        svg.append(make("line", { x1: LEFT, x2: end, y1: y.place(tick), y2: y.place(tick), stroke: "#e3e3e3" }),
           make("text", { x: LEFT - 8, y: y.place(tick) + 4, "text-anchor": "end" }, tick ? label(tick) : "0"));
       }
-      svg.append(make("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 8, "text-anchor": "middle" }, "number of samples n"));
       const ends = unique(points.map((p) => p.backend)).map((backend) => points.filter((p) => p.backend === backend))
         .sort((a, b) => y.place(b.at(-1).found[0]) - y.place(a.at(-1).found[0]));
       // Names beside the ends of their lines, pushed up until they are apart, and down again from the upper edge.
       const heights = ends.map((line) => y.place(line.at(-1).found[0]));
       for (let i = 1; i < heights.length; i += 1) heights[i] = Math.min(heights[i], heights[i - 1] - 17);
-      for (let i = heights.length - 1, edge = TOP; i >= 0 && heights[i] < edge; i -= 1, edge += 17) heights[i] = edge;
+      for (let i = heights.length - 1, upper = TOP; i >= 0 && heights[i] < upper; i -= 1, upper += 17) heights[i] = upper;
       ends.forEach((line, index) => {
-        const [colour, marker] = looks[line[0].backend], last = line.at(-1);
-        svg.append(make("polyline", { points: line.map((p) => `${x.place(p.n)},${y.place(p.found[0])}`).join(" "),
-          fill: "none", stroke: colour, "stroke-width": 2 }));
+        const { backend } = line[0], [colour, marker] = looks[backend], last = line.at(-1);
+        let way = "", pen = "M"; // lifted over each gap, as if nothing were known there
+        for (const p of all.filter((q) => q.backend === backend)) {
+          if (p.found) way += `${pen}${x.place(p.n)} ${y.place(p.found[0])}`;
+          pen = p.found ? "L" : "M";
+        }
+        svg.append(make("path", { d: way, fill: "none", stroke: colour, "stroke-width": 2 }));
         for (const { n, found: [median, low, high] } of line) {
           if (low && high) svg.append(make("line", { x1: x.place(n), x2: x.place(n), y1: y.place(low), y2: y.place(high), stroke: colour, "stroke-width": 1.5 }));
           const mark = make("path", { d: SHAPES[marker] ?? SHAPES.o, fill: colour, transform: `translate(${x.place(n)} ${y.place(median)})` });
-          mark.append(make("title", {}, `${line[0].backend}, n = ${words(n)}: ${label(median)}${low ? ` [${label(low)}, ${label(high)}]` : ""}`));
+          mark.append(make("title", {}, `${backend}, n = ${words(n)}: ${label(median)}${low ? ` [${label(low)}, ${label(high)}]` : ""}`));
           svg.append(mark);
         }
-        svg.append(make("text", { x: WIDTH - RIGHT + 24, y: heights[index] + 4 }, brief(line[0].backend)),
-          make("path", { d: SHAPES[marker] ?? SHAPES.o, fill: colour, transform: `translate(${WIDTH - RIGHT + 14} ${heights[index]})` }));
-        summary.push(`${line[0].backend} ${label(last.found[0])} at n = ${words(last.n)}`);
+        svg.append(make("text", { x: end + 24, y: heights[index] + 4 }, brief(backend)),
+          make("path", { d: SHAPES[marker] ?? SHAPES.o, fill: colour, transform: `translate(${end + 14} ${heights[index]})` }));
+        summary.push(`${backend} ${label(last.found[0])} at n = ${words(last.n)}`);
       });
     }
-    const told = `${what}, ${chosen.group.value}, d = ${chosen.d.value}: ${summary.reverse().join(", ") || "nothing was measured"}.`;
+    if (x && !points.length) svg.append(make("text", { x: (LEFT + end) / 2, y: HEIGHT / 2, "text-anchor": "middle" }, "no figures: nothing here was measured"));
+    // What has no figure, under the lines: its kind at the left, a cross at each n, its name at the right.
+    rows.forEach(({ backends: names, kind, why, ns }, index) => {
+      const lane = make("g", {}), at = edge + ROW * (index + 0.5) + 2;
+      lane.append(make("text", { x: LEFT - 8, y: at + 4, "text-anchor": "end", "font-size": 12 }, kind),
+        make("text", { x: end + 24, y: at + 4 }, names.length > 1 ? `${names.length} backends` : brief(names[0])));
+      for (const n of ns) {
+        const mark = make("path", { d: SHAPES.x, fill: "none", stroke: "#222222", "stroke-width": 1.5, transform: `translate(${x.place(n)} ${at})` });
+        mark.append(make("title", {}, `${names.join(", ")}, n = ${words(n)}: ${kind}${why ? ` (${why})` : ""}`));
+        lane.append(mark);
+      }
+      if (names.length === 1) {
+        const [colour, marker] = looks[names[0]];
+        lane.append(make("path", { d: SHAPES[marker] ?? SHAPES.o, fill: colour, transform: `translate(${end + 14} ${at})` }));
+      }
+      svg.append(lane);
+    });
+    const untimed = rows.filter((r) => !r.why).map((r) => `${r.backends[0]} ${r.kind} at ${places(r.ns)}`).join("; ");
+    const unpaired = rows.filter((r) => r.why).map((r) => ` No ratio (${r.why}): ${r.backends.join(", ")} at ${places(r.ns)}.`).join("");
+    const told = `${what}, ${chosen.group.value}, d = ${chosen.d.value}: ${summary.reverse().join(", ") || "nothing was measured"}.`
+      + `${untimed && ` No time: ${untimed}.`}${unpaired}`;
     svg.setAttribute("aria-label", `Chart of the ${told}`);
     field("told").textContent = told[0].toUpperCase() + told.slice(1);
   };

@@ -86,7 +86,8 @@ def _html(run: Run, data: str | None, drawings: dict[str, tuple[Drawing, bytes]]
         ways=limits.threads_and_dtypes(run),
         dialects=four,
         effort=dialects.effort(run, four),
-        machine=flat(run.machine),
+        files=_files(run),
+        machine=flat({part: found for part, found in run.machine.items() if part != "peaks"}),  # they have a table
         plan=flat(run.plan),
         command=text.clean(run.command),
         created=text.clean(run.created),
@@ -105,6 +106,19 @@ def _pictures(found: list[Group], drawings: dict[str, tuple[Drawing, bytes]], ro
             room -= len(source) if fits else 0
             pictures[stem] = Picture(title, stem, source if fits else None, drawing)
     return pictures
+
+
+def _files(run: Run) -> tables.Table:
+    """What the files of the run's backends say of themselves, of those that are known here, and their libraries."""
+    from backends import describe, names
+
+    known = set(names())
+    rows = []
+    for backend in backends(cell for cell in run.cells if not cell.control):
+        found = describe(backend) if backend in known else None
+        needs = text.listed(list(found.requires)) if found else ""
+        rows.append((text.clean(backend, 40), needs or tables.NONE, found.summary if found else "a file of the user's"))
+    return tables.Table("The backends", ("backend", "library", "what it is"), rows)
 
 
 def flat(data: dict[str, Any], depth: int = 10) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from bench.report.ledger import LARGEST, chosen, seconds_at
 from bench.report.tables import Table, name, pays_back
 
 TOP, PANEL, ROW = 0.72, 3.9, 0.27  # inches: above the lines, the height of those, of a row of words
+SMALLEST = 1e-100  # seconds: what is shorter is drawn like this
 AHEAD, MOST_CALLS = 6.0, 10**7  # how far the axis reaches beyond the last break-even, and how many calls at most
 
 
@@ -64,18 +65,20 @@ def _draw_lines(title: str, cells: list[Cell], told: dict[str, str]) -> Figure:
     named = [*dict.fromkeys([c.backend for c in cells] + list(told))]
     styles = canvas.looks(named)
     right = canvas.label_margin([canvas.short(b) for b in named])
-    first, most = min(c.n_iter for c in cells), MOST_CALLS * max(c.n_iter for c in cells)
+    steps = [c.n_iter for c in cells]
     marks = [at for c in cells if (at := _break_even_at(c)) is not None]
-    last = min(most, max(AHEAD * max(marks, default=0), 1000.0 * first))
+    longest = float(max(steps))  # ten million times the largest whole number of a record would be too much for an axis
+    last = min(MOST_CALLS * longest, max(AHEAD * max(marks, default=0), 1000 * longest))  # past every first call
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, TOP + PANEL + 0.08 + ROW * len(told) + 0.75))
         canvas.heading(figure, 0.12, title)
         axes = canvas.place(figure, canvas.LEFT, TOP, right, PANEL)
-        ends = [min(LARGEST, seconds_at(c, n)) for c in cells for n in (c.n_iter, max(last, c.n_iter))]
-        low, high = canvas.limits([end for end in ends if end > 0], 1.5)
-        axes.set(xscale="log", yscale="log", xlim=(first / 1.25, last * 1.06), ylim=(low, high))
+        ends = [_drawn(c, n) for c in cells for n in (c.n_iter, last)]
+        low, high = canvas.limits(ends, 1.5)
+        left, edge = min(steps) / 1.25, last * 1.15
+        axes.set(xscale="log", yscale="log", xlim=(left, edge), ylim=(low, high))
         canvas.log_axis(axes.yaxis, low, high, text.duration_tick, 9)
-        canvas.log_axis(axes.xaxis, first / 1.25, last * 1.06, text.tick, 6)
+        canvas.log_axis(axes.xaxis, left, edge, text.tick, 6)
         if marks:
             words = f"rings: from here on ahead of {BASELINE}, import and compile included"
             below = 1 - 0.38 / figure.get_size_inches()[1]
@@ -84,26 +87,27 @@ def _draw_lines(title: str, cells: list[Cell], told: dict[str, str]) -> Figure:
             _line(axes, cell, styles[cell.backend], last)
         canvas.end_labels(
             axes,
-            [
-                End(canvas.short(c.backend), last, min(max(seconds_at(c, last), low), high), styles[c.backend])
-                for c in cells
-            ],
+            [End(canvas.short(c.backend), last, _drawn(c, last), styles[c.backend]) for c in cells],
             PANEL,
         )
         if told:
             lane = canvas.place(figure, canvas.LEFT, TOP + PANEL + 0.08, right, ROW * len(told))
-            _lane(lane, axes, {c.backend: c for c in cells}, told, styles)
+            _lane(lane, axes, {c.backend: c for c in cells}, told, styles, last)
             axes.tick_params(axis="x", labelbottom=False, length=0)
             axes = lane
         axes.set_xlabel("iterations made", color=canvas.INK)
     return figure
 
 
+def _drawn(cell: Cell, iterations: float) -> float:
+    """Its seconds, for an axis: those of a record may be far too many, or none."""
+    return min(LARGEST, max(SMALLEST, seconds_at(cell, iterations)))
+
+
 def _line(axes: Axes, cell: Cell, look: Look, last: float) -> None:
     """From the end of the first call on, with a marker at each tenfold, a ring where it pays back, and its interval."""
-    steps = max(1, math.ceil(16 * math.log10(max(last / cell.n_iter, 1.01))))
-    ns = [cell.n_iter * 10 ** (step / 16) for step in range(steps + 1)]
-    totals = [min(LARGEST, seconds_at(cell, n)) for n in ns]
+    ns = [cell.n_iter * 10 ** (step / 16) for step in range(math.ceil(16 * math.log10(last / cell.n_iter)))] + [last]
+    totals = [_drawn(cell, n) for n in ns]
     width = 3.0 if cell.backend == BASELINE else 1.8
     axes.plot(
         ns, totals, color=look.colour, marker=look.marker, markevery=16, markersize=6.5, linewidth=width,
@@ -119,23 +123,25 @@ def _line(axes: Axes, cell: Cell, look: Look, last: float) -> None:
     at = _break_even_at(cell)
     if at is not None and at <= last:
         axes.plot(
-            [at], [min(LARGEST, seconds_at(cell, at))], "o", markerfacecolor="none", markeredgecolor=canvas.INK,
+            [at], [_drawn(cell, at)], "o", markerfacecolor="none", markeredgecolor=canvas.INK,
             markersize=12, markeredgewidth=1.6, label=f"_pays back: {cell.backend}", zorder=5,
         )  # fmt: skip
         axes.axvline(at, color=look.colour, linewidth=1.0, linestyle=":", zorder=1, label="_break-even")
 
 
-def _lane(axes: Axes, above: Axes, cells: dict[str, Cell], told: dict[str, str], styles: dict[str, Look]) -> None:
+def _lane(
+    axes: Axes, above: Axes, cells: dict[str, Cell], told: dict[str, str], styles: dict[str, Look], last: float
+) -> None:
     """A row per backend under the lines: a ring at its break-even and the words of that, or why it has none."""
-    first, last = above.get_xlim()
-    axes.set(xscale="log", xlim=(first, last), ylim=(len(told) - 0.5, -0.5), yticks=[])
+    left, edge = above.get_xlim()
+    axes.set(xscale="log", xlim=(left, edge), ylim=(len(told) - 0.5, -0.5), yticks=[])
     axes.set_facecolor("#f6f6f6")
-    canvas.log_axis(axes.xaxis, first, last, text.tick, 6)
+    canvas.log_axis(axes.xaxis, left, edge, text.tick, 6)
     for row, (backend, words) in enumerate(told.items()):
         ink = styles[backend].ink
         at = _break_even_at(cells[backend]) if backend in cells else None
-        share = 0.0 if at is None else math.log(at / first) / math.log(last / first)
-        if at is not None and share <= 1:
+        share = 0.0 if at is None else math.log(at / left) / math.log(edge / left)
+        if at is not None and at <= last:
             axes.plot(
                 [at], [row], "o", markerfacecolor="none", markeredgecolor=canvas.INK, markersize=9,
                 markeredgewidth=1.6, label=f"_pays back: {backend}",

@@ -7,24 +7,26 @@ from pathlib import Path
 from typing import Any
 
 OWN = re.compile("<(style|script)>(.*?)</\\1>", re.DOTALL)  # of our own templates, in which nothing of a run stands
+PLACE = "<policy>"  # where the policy goes: no value can look like this, since all are escaped, and it is the first
 
 
-def render(name: str, **values: Any) -> str:
-    """The template `name` of this folder with these values. Every value is escaped, and a missing one is an error.
+def render(name: str, more: Path | None = None, **values: Any) -> str:
+    """The template `name` of this folder, or of `more`, with these values, each escaped; a missing one is an error.
 
     The page says for itself, as a content security policy, that it loads and sends nothing.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup, escape
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([Path(__file__).parent, *filter(None, [more])]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template(name)
-    return template.render(policy=policy(template.render(policy="", **values)), **values)
+    page = environment.get_template(name).render(policy=Markup(PLACE), **values)
+    return page.replace(PLACE, escape(policy(page)), 1)
 
 
 def policy(page: str) -> str:
