@@ -342,6 +342,85 @@ def compare(
     return found.exit_code
 
 
+@app.command
+def learn(
+    chapter: Annotated[int | None, Whole] = None,
+    /,
+    *,
+    check: str | None = None,
+    build: str | None = None,
+    quick: Annotated[bool, Flag] = False,
+    again: Annotated[bool, Flag] = False,
+    forget: Annotated[bool, Flag] = False,
+    open: Annotated[bool, Flag] = False,
+    json: Annotated[bool, Flag] = False,
+) -> int:
+    """The course, on your own machine: the chapters and your progress, or one chapter.
+
+    Parameters
+    ----------
+    chapter
+        Its number: it asks for your prediction, measures, shows, explains and offers an exercise.
+    check
+        Your file for the exercise of that chapter: say whether it is right, and why not.
+    build
+        A folder: write all chapters as notebooks and offline pages, and the teacher's page. Nothing is measured.
+    quick
+        Measure with fewer processes: no intervals.
+    again
+        Measure the chapter's experiments anew.
+    forget
+        Delete what the course remembers: your predictions and how the exercises went.
+    open
+        Open the page in the browser.
+    json
+        Print one JSON document; the chapter itself goes to stderr.
+    """
+    from msgspec import to_builtins
+
+    from bench.learn import build as builder
+    from bench.learn import give, reader
+    from bench.learn.chapters import chapter as find
+    from bench.report.terminal import console
+
+    if (check is not None) + (build is not None) + forget > 1:
+        raise UsageError("learn: found two of --check, --build and --forget; allowed: one of them")
+    if check is not None and chapter is None:
+        raise UsageError("--check: found no chapter; allowed: gdbench learn CHAPTER --check FILE")
+    out = console(stderr=json)
+    document: dict[str, Any] = {"file": str(reader.path())}
+    code, page = 0, None
+    try:
+        given = None if chapter is None else find(chapter)
+        if forget:
+            document["deleted"] = reader.forget()
+            out.print(f"{reader.path()}: {'deleted' if document['deleted'] else 'there was none'}")
+        elif build is not None:
+            made = builder.build(Path(build))
+            document["made"], page = list(map(str, made)), made[0]
+            out.print(f"the course: {made[0]}", soft_wrap=True)
+        elif given is None:
+            document["chapters"] = give.contents()
+            give.show_contents(document["chapters"], out)
+        elif check is not None:
+            verdict, attempts = give.attempt(given, Path(check), quick)
+            give.show(verdict.words(attempts), out)
+            document |= {"chapter": chapter, "attempts": attempts, **to_builtins(verdict)}
+            code = {"passed": 0, "wrong": 1, "failed": 3, "inconclusive": 4}[verdict.outcome]
+        else:
+            page = give.give(given, out, quick, again)
+            document |= {"chapter": chapter, "page": str(page)}
+            out.print(f"page: {page}", soft_wrap=True)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    except builder.MissingExtra as error:
+        raise UsageError(f"--build: {error}") from None
+    _open(page, open)
+    if json:
+        _print_json(document)
+    return code
+
+
 def main() -> None:
     """The entry point of `gdbench` and of `python -m bench`: run a verb and exit with its code."""
     from bench.records import UnreadableRun
@@ -449,8 +528,8 @@ def _save_baseline(name: str, record, code: int) -> str:
     return "; ".join([f"saved as baseline {name} in {save_baseline(name, record)}", *doubts])
 
 
-def _open(page: Path, wanted: bool) -> None:
-    if wanted:
+def _open(page: Path | None, wanted: bool) -> None:
+    if wanted and page is not None:
         import webbrowser
 
         webbrowser.open(page.resolve().as_uri())

@@ -1,12 +1,15 @@
 """What all tests share: the backends by name, and what a missing library means."""
 
 import importlib
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from backends import BackendUnavailable, load, names
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_addoption(parser):
@@ -40,6 +43,21 @@ def fresh(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def browser(request):
+    """Chromium, launched once."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        if request.config.getoption("--require-all"):
+            pytest.fail("no Chromium; install it: apt-get install chromium")
+        pytest.skip("needs Chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield launched
+        launched.close()
 
 
 @pytest.fixture

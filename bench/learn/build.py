@@ -1,0 +1,112 @@
+"""Pages and notebooks of the course: the blocks of a chapter as an offline page, its script as an executed notebook."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from bench.disk import save
+from bench.learn import player
+from bench.learn.blocks import Asked, Descents, Picture, Words
+from bench.learn.chapters import HERE, Chapter, chapters
+from bench.learn.lesson import RECORDED, Lesson
+from bench.report.template import render
+
+MINUTES = 10  # for the notebook of one chapter, which measures nothing
+KINDS = ((Words, "words"), (Asked, "asked"), (Picture, "picture"), (Descents, "descents"))
+
+
+class MissingExtra(Exception):
+    """What builds notebooks is not installed; the message says what to install."""
+
+
+def page(lesson: Lesson) -> str:
+    """A chapter that was given, as one offline HTML page."""
+    first, *rest = lesson.blocks
+    assert isinstance(first, Words)
+    shown = [Words(first.markdown.split("\n", 1)[1]), *rest]  # its heading is the page's
+    return render(
+        "chapter.html.j2",
+        more=HERE,
+        title=f"{lesson.chapter.number} · {lesson.chapter.title}",
+        blocks=[(kind_of(block), block) for block in shown],
+        as_json=player.as_json,
+        around=[],
+    )
+
+
+def kind_of(block) -> str:
+    return next((kind for cls, kind in KINDS if isinstance(block, cls)), "table")
+
+
+def build(folder: Path) -> list[Path]:
+    """Write all chapters as notebooks and pages, the teacher's page and a page of contents; what was written.
+
+    Nothing is measured: the reader's own figures where there are some, else the recorded ones. Raises MissingExtra,
+    and OSError where the folder cannot be written.
+    """
+    made = pages(folder)
+    for each in chapters():
+        made.append(folder / f"{each.folder.name}.ipynb")
+        notebook(each, made[-1])
+    return made
+
+
+def pages(folder: Path) -> list[Path]:
+    """Write the pages alone, that of the contents first."""
+    from bench.learn.give import perform
+
+    folder.mkdir(parents=True, exist_ok=True)
+    made = {"index": contents(), "teacher": teacher()}
+    for each in chapters():
+        lesson = Lesson(each, lambda block: None, lambda prompt: None, own=False)
+        perform(lesson)
+        made[each.folder.name] = page(lesson)
+    for name, text in made.items():
+        save(folder / f"{name}.html", text)
+    return [folder / f"{name}.html" for name in made]
+
+
+def notebook(each: Chapter, path: Path) -> None:
+    """The script of a chapter as a notebook, executed with the figures that are there. Raises MissingExtra."""
+    try:
+        import jupytext
+        import nbformat
+        from nbconvert.preprocessors import ExecutePreprocessor
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{error.name} is not installed; allowed: pip install 'gdbench[learn]'") from None
+    script = jupytext.read(each.script, fmt="py:percent")
+    script.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    before = os.environ.get(RECORDED)
+    os.environ[RECORDED] = "1"  # the kernel inherits it
+    try:
+        ExecutePreprocessor(timeout=60 * MINUTES, kernel_name="python3").preprocess(script, {"metadata": {"path": "."}})
+    finally:
+        if before is None:
+            del os.environ[RECORDED]
+    save(path, nbformat.writes(script))
+
+
+def teacher() -> str:
+    """For who runs the course in class: a page from the chapters' own notes and the slips that their exercises know."""
+    blocks: list[tuple[str, Any]] = [
+        ("words", Words((HERE / "teacher.md").read_text("utf-8").removeprefix("# For the teacher\n")))
+    ]
+    for each in chapters():
+        notes = (each.folder / "teacher.md").read_text("utf-8")
+        slips = [f"* **{slip}**: {levels[0]}" for slip, levels in each.exercise.HINTS.items() if slip]
+        heading = f"## {each.number} · {each.title}\n\n"
+        blocks.append(("words", Words(f"{heading}{notes}\n\n**Slips that the exercise names**\n\n" + "\n".join(slips))))
+    return render(
+        "chapter.html.j2", more=HERE, title="For the teacher", blocks=blocks, as_json=player.as_json, around=[]
+    )
+
+
+def contents() -> str:
+    """The page that leads to all others."""
+    around = [(f"{each.folder.name}.html", f"{each.number} · {each.title}") for each in chapters()]
+    around.append(("teacher.html", "For the teacher"))
+    words = (HERE / "course.md").read_text("utf-8")
+    return render(
+        "chapter.html.j2", more=HERE, title="Performance, on your own machine", blocks=[("words", Words(words))],
+        as_json=player.as_json, around=around,
+    )  # fmt: skip

@@ -1,0 +1,39 @@
+"""Chapter 3: the price of one multiply-add, in a loop over lists, over an array, and compiled."""
+
+from pathlib import Path
+
+from bench.learn import charts, facts
+from bench.records import Run
+from bench.report import text
+from bench.report.canvas import Drawing
+from bench.statistics import Interval
+
+VARIANTS = Path(__file__).parent / "variants"
+SHOWN = ("python_loops", "array_indexing", "numba_jit")
+
+
+def price(run: Run, backend: str) -> Interval | None:
+    """Nanoseconds for one multiply-add: a call of K iterations makes K + 1 passes of 2·n·d each."""
+    found = facts.cell(run, backend)
+    if found is None:
+        return None
+    passes = (found.n_iter + 1) / found.n_iter
+    return facts.scaled(facts.iteration(found), 1e9 / (passes * 2 * found.n_samples * found.n_features))
+
+
+def told(run: Run, guess: float | None) -> dict[str, str | None]:
+    """What the text says. guess: ns."""
+    loop, compiled = price(run, "python_loops"), price(run, "numba_jit")
+    cells = {name: facts.cell(run, name) for name in SHOWN}
+    return {
+        "loop": loop and f"{text.significant(loop.median)} ns",
+        "compiled": compiled and f"{text.significant(compiled.median)} ns",
+        "verdict": facts.against(guess, loop and loop.median),
+        "indexing_ratio": facts.times(facts.ratio(cells["array_indexing"], cells["python_loops"])),
+        "compiled_ratio": facts.times(facts.ratio(cells["python_loops"], cells["numba_jit"])),
+    }
+
+
+def prices(run: Run, guess: float | None) -> Drawing | None:
+    """Nanoseconds for one multiply-add, beside the prediction."""
+    return charts.dots("One multiply-add", "ns", {name: price(run, name) for name in SHOWN}, guess)

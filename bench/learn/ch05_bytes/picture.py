@@ -1,0 +1,189 @@
+"""Chapter 5: bytes read a second under the measured limit, and what each way of saving bytes brings."""
+
+import re
+from pathlib import Path
+
+from bench.costs import ITEMSIZE, LEFT_CACHE, least_bytes, operations
+from bench.learn import charts, facts
+from bench.records import Roof, Run
+from bench.report import text
+from bench.report.canvas import Drawing, Point
+from bench.report.tables import NONE, Table
+from bench.statistics import Interval
+
+VARIANTS = Path(__file__).parent / "variants"
+NUMPY, OUT, FORTRAN, TWO, ONE = "numpy_vectorized", "out_buffers", "fortran_order", "two_passes", "one_pass"
+FILES = [VARIANTS / f"{name}.py" for name in (OUT, FORTRAN, TWO, ONE)]
+SMALL, MIDDLE, LARGE, D = 200, 5_000, 100_000, 100
+SIZES = [f"{n}x{D}" for n in (SMALL, MIDDLE, LARGE)]
+WAYS = ("no new arrays", "X column by column", "one pass over X", "float32")
+LIMIT = "measured limit"
+
+
+def roof(run: Run, n: int) -> Roof | None:
+    return next((r for r in run.roofline if (r.n_samples, r.dtype, r.threads) == (n, "float64", 1)), None)
+
+
+def value(run: Run, backend: str, n: int, dtype: str = "float64") -> Interval | None:
+    """Nanoseconds that a step takes for each value of X. A call of K steps makes K + 1 passes."""
+    cell = facts.cell(run, backend, n, D, dtype)
+    if cell is None:
+        return None
+    return facts.scaled(facts.iteration(cell), 1e9 * cell.n_iter / (cell.n_iter + 1) / (n * D))
+
+
+def gain(run: Run, before: str, after: str, n: int = LARGE) -> Interval | None:
+    """How many times as fast `after` is."""
+    return facts.ratio(facts.cell(run, before, n, D), facts.cell(run, after, n, D))
+
+
+def slower(run: Run) -> Interval | None:
+    """How many times as long numpy_vectorized takes for each value of X, beyond the cache."""
+    found = facts.ratio(facts.cell(run, NUMPY, LARGE, D), facts.cell(run, NUMPY, MIDDLE, D))
+    return facts.scaled(found, MIDDLE / LARGE)
+
+
+def narrower(run: Run, backend: str) -> Interval | None:
+    wide, narrow = (facts.cell(run, backend, LARGE, D, dtype) for dtype in ("float64", "float32"))
+    return facts.ratio(wide, narrow)
+
+
+def gains(run: Run, halves: Run) -> dict[str, Interval | None]:
+    """By the name of the way, at the largest size."""
+    found = (gain(run, NUMPY, OUT), gain(run, NUMPY, FORTRAN), gain(run, TWO, ONE), narrower(halves, ONE))
+    return dict(zip(WAYS, found, strict=True))
+
+
+def told(run: Run, halves: Run, guess: float | None, choice: str | None) -> dict[str, str | None]:
+    """What the text says. guess: how many times as long. choice: one of WAYS."""
+    slow, large, middle = slower(run), roof(run, LARGE), roof(run, MIDDLE)
+    work, size = operations(LARGE, D), least_bytes(LARGE, D, "float64")
+    peak, rate = large and large.peak_gflop_per_s, large and large.read_gb_per_s
+    shares = {reached.backend: reached.share for reached in large.backends} if large else {}
+    found = {
+        "bytes": text.memory(2 * size),
+        "work": text.count(work),
+        "work_s": text.duration(work / peak / 1e9) if peak else None,
+        "read_s": text.duration(2 * size / rate / 1e9) if rate else None,
+        "more": _more(2 * size / rate, work / peak) if rate and peak else None,
+        "slow": facts.times(slow),
+        "verdict": facts.against(guess, slow and slow.median),
+        "reads": _reads(middle, large) if middle and large else None,
+        "left": _left(middle, large) if middle and large else None,
+        "peak_numpy": _peak(run, NUMPY),
+        "peak_out": _peak(run, OUT),
+        "vector": text.memory(LARGE * ITEMSIZE["float64"]),
+        "best": _best(gains(run, halves), choice),
+        "narrow_numpy": facts.times(narrower(halves, NUMPY)),
+        "narrow": facts.times(narrower(halves, ONE)),
+        "narrow_so": _halved(narrower(halves, ONE)),
+    }
+    found |= {f"share_{b}": text.percent(shares[b] or 0) if shares.get(b) else None for b in (NUMPY, FORTRAN, TWO, ONE)}
+    for name, before, after, same in (
+        ("out", NUMPY, OUT, "The arithmetic is the same, so the difference is the price of making the arrays anew."),
+        ("order", NUMPY, FORTRAN, "The bytes and the products are the same; only the order in memory differs."),
+        ("pass", TWO, ONE, "The arithmetic is the same, so what it saves there is the second reading of X."),
+    ):
+        inside, beyond = gain(run, before, after, MIDDLE), gain(run, before, after)
+        found |= {f"{name}_inside": facts.times(inside), f"{name}_beyond": facts.times(beyond)}
+        found[f"{name}_so"] = _so(inside, beyond, same)
+    return found
+
+
+def _more(read: float, work: float) -> str:
+    if read > work:
+        return "Reading takes longer than computing, so at this size it is bytes that set the limit."
+    return "Computing takes longer than reading, so on this machine bytes do not set the limit."
+
+
+def _reads(middle: Roof, large: Roof) -> str:
+    return " and ".join(f"{text.significant(r.read_gb_per_s)} GB/s at {text.memory(r.bytes)}" for r in (middle, large))
+
+
+def _left(middle: Roof, large: Roof) -> str:
+    if large.read_gb_per_s < LEFT_CACHE * middle.read_gb_per_s:
+        return "The larger X has left the cache: it must come from main memory in every step, and that is slower."
+    return "On this machine the larger X is read about as fast, so here it has not left the cache."
+
+
+def _so(inside: Interval | None, beyond: Interval | None, same: str) -> str:
+    """What both ratios show. same: what to conclude where only the larger size gains."""
+    if inside is None or beyond is None or None in (*inside, *beyond):
+        return "These figures have no intervals, so they allow no verdict; a run without `--quick` has them."
+    if facts.beyond(beyond) is None:
+        return "At the large size that is no difference beyond noise."
+    if facts.beyond(beyond) is False:
+        return "At the large size that is slower."
+    if (beyond.low or 0) > (inside.high or 0):
+        return f"It gains at the large size, and surely more than at the small one. {same}"
+    return "It gains at the large size, but not surely more than at the small one, so this does not show that it spares memory."
+
+
+def _halved(found: Interval | None) -> str:
+    if facts.beyond(found):
+        return (
+            "With half the bytes it is faster. But in float32 a processor also computes with more numbers at once, so this"
+            " run alone does not tell which of the two it was."
+        )
+    return "Whether that is a gain cannot be told from these figures."
+
+
+def _best(found: dict[str, Interval | None], choice: str | None) -> str | None:
+    known = {name: ratio.median for name, ratio in found.items() if ratio is not None}
+    if not known:
+        return None
+    best = max(known, key=lambda name: known[name])
+    yours = "" if choice is None else " as you chose" if choice == best else f"; you chose: {choice}"
+    low = next(ratio.low for name, ratio in found.items() if name == best and ratio is not None)
+    near = [
+        name for name, r in found.items() if r and name != best and (low is None or r.high is None or r.high >= low)
+    ]
+    unsure = f"; not surely more than {text.listed(near)}" if near else ""
+    return f"{best} ({text.significant(known[best])}×){yours}{unsure}"
+
+
+def _peak(run: Run, backend: str) -> str | None:
+    cell = facts.cell(run, backend, LARGE, D)
+    return None if cell is None or cell.peak_bytes is None else text.memory(cell.peak_bytes)
+
+
+def values(run: Run) -> Table:
+    """Nanoseconds for each value of X, a row for each backend."""
+    rows = []
+    for backend in (NUMPY, OUT, FORTRAN, TWO, ONE):
+        shown = [value(run, backend, n) for n in (SMALL, MIDDLE, LARGE)]
+        rows.append((backend, *(NONE if each is None else text.significant(each.median) for each in shown)))
+    heads = [f"n = {text.count(n)}" for n in (SMALL, MIDDLE, LARGE)]
+    return Table("Nanoseconds of a step for each value of X (d = 100)", ("", *heads), rows)
+
+
+def limits(run: Run, guess: float | None) -> Drawing | None:
+    """GB/s against the size, under the measured limit; the prediction is where numpy_vectorized would then end."""
+    roofs = [found for n in (SMALL, MIDDLE, LARGE) if (found := roof(run, n)) is not None]
+    series = {LIMIT: [Point(r.bytes // 1000, r.read_gb_per_s, r.read_ci_low, r.read_ci_high) for r in roofs]}
+    for backend in (ONE, TWO, FORTRAN, NUMPY):
+        reached = [(r.bytes // 1000, each) for r in roofs for each in r.backends if each.backend == backend]
+        series[backend] = [Point(at, each.gb_per_s, None, None) for at, each in reached]
+    inside = next((p.value for p in series[NUMPY] if p.n == least_bytes(MIDDLE, D, "float64") // 1000), None)
+    if inside and guess and guess > 0:
+        ends = least_bytes(MIDDLE, D, "float64"), least_bytes(LARGE, D, "float64")
+        series[charts.GUESS] = [
+            Point(at // 1000, y, None, None) for at, y in zip(ends, (inside, inside / guess), strict=True)
+        ]
+    cache = _last_cache(run)
+    return charts.lines(
+        "Bytes of X in a second, counted once a step", "size of X and y in kB", "GB/s", series,
+        mark=(cache, "the last cache ends") if cache else None,
+    )  # fmt: skip
+
+
+def _last_cache(run: Run) -> float | None:
+    """kB; None where the machine does not tell."""
+    cpu = run.machine.get("cpu")
+    sizes = [str(c.get("size")) for c in (cpu.get("caches") or [] if isinstance(cpu, dict) else [])]
+    known = [int(size[:-1]) * 1024 / 1000 for size in sizes if re.fullmatch(r"\d{1,9}K", size)]
+    return max(known, default=None)
+
+
+def ways(run: Run, halves: Run) -> Drawing | None:
+    return charts.dots("What helps at n = 100 000?", "times as fast", gains(run, halves))

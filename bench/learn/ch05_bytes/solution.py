@@ -1,0 +1,43 @@
+"""Chapter 5, solved: one array of n numbers holds first the prediction, then the residual; the loss needs none."""
+
+import math
+
+import numpy as np
+
+
+def prepare(X, y, beta):
+    return np.ascontiguousarray(X), np.ascontiguousarray(y), np.ascontiguousarray(beta)
+
+
+def fit(X, y, beta, learning_rate, max_iter, tol):
+    n = len(X)
+    beta = beta.copy()
+    residual = np.empty_like(y)  # the one array of n numbers, made anew in every call
+    losses = []
+    with np.errstate(over="ignore", invalid="ignore"):  # a diverging fit is an answer, not a warning
+        for k in range(max_iter + 1):
+            # predict: y_pred = X beta
+            np.matmul(X, beta, out=residual)
+
+            # loss: J = (1/n) sum (y - y_pred)^2
+            np.subtract(y, residual, out=residual)
+            losses.append(residual @ residual / n)
+
+            # stop?
+            if not math.isfinite(losses[k]):
+                break
+            if k >= 1 and abs(losses[k - 1] - losses[k]) < tol * losses[0]:
+                break
+            if k == max_iter:
+                break
+
+            # gradient: -(2/n) X^T (y - y_pred)
+            gradient = (-2 / n) * (X.T @ residual)
+
+            # update: beta := beta - learning_rate * gradient
+            beta = beta - learning_rate * gradient
+    return beta, np.array(losses, dtype=X.dtype)
+
+
+def to_numpy(array):
+    return np.array(array)

@@ -1,0 +1,41 @@
+"""python -m bench.learn.ch06_compiling.waiting: when a call of jax_jit returns, and when its answer is there.
+
+A demonstration, run as a child of the chapter: it sends a list of (seconds to return, seconds to answer, ready at return).
+"""
+
+import time
+
+import numpy as np
+
+from backends import BackendError, load
+from bench import problem
+from bench.process import Channel
+
+CALLS, ROWS, FEATURES, ITERATIONS = 9, 50_000, 10, 100
+
+
+def main() -> None:
+    channel = Channel()
+    try:
+        backend = load("jax_jit")
+    except BackendError:
+        return
+    import jax
+
+    data = problem.synthetic(ROWS, FEATURES, seed=0)
+    native = backend.prepare(data.X, data.y, np.zeros(FEATURES))
+    rest = (0.1, ITERATIONS, 0.0)
+    jax.block_until_ready(backend.descend(*native, *rest))  # compiled now
+    seen = []
+    for _ in range(CALLS):
+        start = time.perf_counter()
+        result = backend.descend(*native, *rest)
+        returned = time.perf_counter() - start
+        ready = result[0].is_ready()
+        jax.block_until_ready(result)
+        seen.append((returned, time.perf_counter() - start, ready))
+    channel.send(seen=seen)
+
+
+if __name__ == "__main__":
+    main()

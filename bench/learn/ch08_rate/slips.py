@@ -1,0 +1,16 @@
+"""Chapter 8: what readers commonly write."""
+
+from bench.learn.judge import Slip
+
+SLIPS = (
+    Slip("a number from a book", "one number", (("1 / curvatures[-1]", "0.01"),)),
+    Slip("above the border", "too large", (("1 / curvatures[-1]", "2.1 / curvatures[-1]"),)),
+    Slip("timid", "too small", (("1 / curvatures[-1]", "0.01 / curvatures[-1]"),)),
+    Slip("the other end of the curvatures", "smallest curvature", (("1 / curvatures[-1]", "2 / curvatures[0]"),)),
+    Slip("H without 2/n", "factor of H", (("(2 / n) * X.T", "X.T"),)),
+    Slip("H without the 2", "factor of H", (("(2 / n) * X.T", "(1 / n) * X.T"),)),
+    Slip("H without the n", "factor of H", (("(2 / n) * X.T", "2 * X.T"),)),
+    Slip("made of y", "depends on y", (("1 / curvatures[-1]", "1 / (curvatures[-1] * np.mean(y * y))"),)),
+    Slip("one for each direction", "", (("curvatures[-1]", "curvatures"),)),
+    Slip("nothing returned", "", (("return 1", "rate = 1"),)),
+)

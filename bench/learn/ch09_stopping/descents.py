@@ -1,0 +1,150 @@
+"""Chapter 9: the experiments. Where descents stop, how near the best β that is, and when a loss wiggles."""
+
+import contextlib
+import io
+from typing import NamedTuple
+
+import numpy as np
+
+from backends import Fit, solve
+from bench import problem
+from bench.check.bound import reference
+from bench.problem import Problem
+
+TOL = 1e-9
+CONDITIONS = (2, 10, 100, 1_000, 10_000, 100_000)
+UPDATES = 300
+BATCH = 32
+ACCURACIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+ROUNDING = 1e-12  # of the loss: a smaller rise, in float64, is none
+
+
+def penguins() -> Problem:
+    """Three measures of a penguin, standardized, to its body mass: d = 4."""
+    return problem.penguins()
+
+
+def limit(data: Problem) -> float:
+    return float(2 / np.linalg.eigvalsh(2 / len(data.y) * data.X.T @ data.X)[-1])
+
+
+def best(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.linalg.lstsq(X, y)[0]
+
+
+def reasons(data: Problem) -> dict[str, Fit]:
+    """The same descent, stopped by each part of the rule."""
+    return {
+        f"tol = {TOL:g}": solve(data.X, data.y, "numpy_vectorized", tol=TOL),
+        "a fixed count: tol = 0, max_iter = 20": solve(data.X, data.y, "numpy_vectorized", tol=0.0, max_iter=20),
+        "η = 1.1 of 2/L": solve(data.X, data.y, "numpy_vectorized", 1.1 * limit(data), 10_000, TOL),
+    }
+
+
+def logged(data: Problem) -> list[str]:
+    """What solve prints while it trains, line by line."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        solve(data.X, data.y, "numpy_vectorized", tol=TOL, log_every=10)
+    return out.getvalue().splitlines()
+
+
+class Stop(NamedTuple):
+    """updates: until the rule stopped. far: ‖β − best‖ there, as a share of ‖best‖. first: J_0."""
+
+    updates: int
+    far: float
+    first: float
+
+
+def _stop(X, y, tol: float, start=None, most: int = 400_000) -> Stop:
+    fit, goal = solve(X, y, "numpy_vectorized", None, most, tol, start), best(X, y)
+    assert fit.stop_reason == "converged"
+    return Stop(fit.n_iter, float(np.linalg.norm(fit.beta - goal) / np.linalg.norm(goal)), float(fit.losses[0]))
+
+
+def path(data: Problem, start: np.ndarray, updates: int = 160) -> tuple[np.ndarray, np.ndarray]:
+    """At η = 1/L: the gap of the loss as a share of the first one, and ‖β − best‖ as a share of ‖best‖."""
+    found, goal = reference(data.X, data.y, start, limit(data) / 2, updates, "float64"), best(data.X, data.y)
+    gap = found.losses - np.mean((data.y - data.X @ goal) ** 2)
+    return gap / gap[0], np.linalg.norm(found.betas - goal, axis=1) / np.linalg.norm(goal)
+
+
+def begin_at(data: Problem) -> dict[str, np.ndarray]:
+    """The weights to start from."""
+    rng, d = np.random.default_rng(9), data.X.shape[1]
+    return {
+        "zeros": np.zeros(d),
+        "small random": np.multiply(0.01, rng.standard_normal(d)),
+        "huge": np.multiply(1e6, rng.standard_normal(d)),
+    }
+
+
+def accuracy(data: Problem) -> dict[str, list[tuple[float, int]]]:
+    """For each start: the updates until ‖β − best‖ is at most this share of ‖best‖."""
+    fars = {name: path(data, start)[1] for name, start in begin_at(data).items()}
+    return {name: [(share, int(np.argmax(far <= share))) for share in ACCURACIES] for name, far in fars.items()}
+
+
+def starts(data: Problem) -> dict[str, Stop]:
+    """One tol from zeros, from small random weights and from a huge start; and the huge start with tol·J_0 as from zeros."""
+    found = {name: _stop(data.X, data.y, TOL, start) for name, start in begin_at(data).items()}
+    same = TOL * found["zeros"].first / found["huge"].first
+    return found | {"huge, with the tol·J₀ of zeros": _stop(data.X, data.y, same, begin_at(data)["huge"])}
+
+
+def conditions() -> dict[float, list[tuple[int, Stop]]]:
+    """For two tol: the stop at each condition number. One column is made flatter and flatter, nothing else changes."""
+    q = np.linalg.qr(problem.synthetic(20, 2, seed=9).X)[0] * 20**0.5  # columns of equal length at a right angle
+    found: dict[float, list[tuple[int, Stop]]] = {}
+    for tol in (1e-6, TOL):
+        for condition in CONDITIONS:
+            X = q * [1, condition**-0.5]
+            found.setdefault(tol, []).append((condition, _stop(X, X @ [1.0, 1.0], tol)))
+    return found
+
+
+class Curve(NamedTuple):
+    """The loss at every update, how often it rose from one to the next, and by what share of itself at most."""
+
+    losses: np.ndarray
+    rises: int
+    largest: float
+
+    @classmethod
+    def of(cls, losses: np.ndarray, ignore: float = 0.0) -> "Curve":
+        losses = losses.astype(np.float64)
+        grown = np.diff(losses) / losses[:-1]
+        return cls(losses, int((grown > ignore).sum()), float(max(grown.max(), 0.0)))
+
+
+def wiggles(data: Problem) -> dict[str, Curve]:
+    """Full-batch descent in both dtypes, and mini-batches, at one η."""
+    rate, X32, y32 = 0.2 * limit(data), data.X.astype(np.float32), data.y.astype(np.float32)
+    exact = solve(data.X, data.y, "numpy_vectorized", rate, UPDATES, 0.0).losses
+    short = solve(X32, y32, "numpy_vectorized", rate, UPDATES, 0.0).losses
+    return {
+        "all rows, float64": Curve.of(exact, ROUNDING),
+        "all rows, float32": Curve.of(short),
+        f"{BATCH} rows at a time": Curve.of(minibatch(data.X, data.y, rate)),
+    }
+
+
+def minibatch(X: np.ndarray, y: np.ndarray, rate: float) -> np.ndarray:
+    """Each update uses the gradient of BATCH rows drawn at random; the loss is that of all rows."""
+    rng, beta, losses = np.random.default_rng(9), np.zeros(X.shape[1]), []
+    for _ in range(UPDATES + 1):
+        losses.append(np.mean((y - X @ beta) ** 2))
+        rows = rng.choice(len(y), BATCH, replace=False)
+        beta = beta + rate * 2 / BATCH * X[rows].T @ (y[rows] - X[rows] @ beta)
+    return np.array(losses)
+
+
+def smooth(data: Problem) -> tuple[int, int, int]:
+    """Descents at many η below 2/L from many starts, all rows, float64: (descents, updates, rises beyond rounding)."""
+    rng, descents, rises = np.random.default_rng(9), 0, 0
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
+        for size in (0.0, 1.0, 1e3, 1e6):
+            start = size * rng.standard_normal(data.X.shape[1])
+            losses = solve(data.X, data.y, "numpy_vectorized", share * limit(data), UPDATES, 0.0, start).losses
+            descents, rises = descents + 1, rises + Curve.of(losses, ROUNDING).rises
+    return descents, descents * UPDATES, rises

@@ -1,0 +1,70 @@
+"""The chapters as they stand on disk, and their percent scripts cut into cells."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Literal, NamedTuple
+
+HERE = Path(__file__).parent
+CELL = re.compile(r"^# %%(.*)$", re.MULTILINE)
+
+
+class Cell(NamedTuple):
+    """A cell of a percent script: Markdown without its comment signs, or code."""
+
+    kind: Literal["markdown", "code"]
+    text: str
+
+
+class Chapter(NamedTuple):
+    """folder: with all that belongs to it; its name is ch<number>_<word>."""
+
+    folder: Path
+
+    @property
+    def number(self) -> int:
+        return int(self.folder.name[2:4])
+
+    @property
+    def title(self) -> str:
+        """The first heading of its text, without the number."""
+        heading = re.search(r"^# # (?:\d+ · )?(.+)$", self.script.read_text("utf-8"), re.MULTILINE)
+        assert heading is not None, f"{self.script} has no heading"
+        return heading[1]
+
+    @property
+    def script(self) -> Path:
+        return self.folder / "chapter.py"
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Its script, cell by cell; what stands in front of the first one is for Jupytext."""
+        _, *parts = CELL.split(self.script.read_text("utf-8"))
+        return [_cell(mark, body) for mark, body in zip(parts[::2], parts[1::2], strict=True)]
+
+    @property
+    def exercise(self) -> ModuleType:
+        """The module that judges its exercise."""
+        return import_module(f"bench.learn.{self.folder.name}.exercise")
+
+
+def _cell(mark: str, body: str) -> Cell:
+    if "[markdown]" not in mark:
+        return Cell("code", body.strip("\n") + "\n")
+    return Cell(
+        "markdown", "\n".join(line.removeprefix("#").removeprefix(" ") for line in body.strip("\n").split("\n"))
+    )
+
+
+def chapters() -> list[Chapter]:
+    """All chapters in their order."""
+    return [Chapter(folder) for folder in sorted(HERE.glob("ch[0-9][0-9]_*")) if (folder / "chapter.py").exists()]
+
+
+def chapter(number: int) -> Chapter:
+    """Raises ValueError where there is no such chapter."""
+    found = {each.number: each for each in chapters()}
+    if number not in found:
+        raise ValueError(f"chapter: found {number}; allowed: {min(found)} to {max(found)}")
+    return found[number]

@@ -1,0 +1,59 @@
+"""A run of the suite for the course: a plan of its own, the measuring wing's blocks, processes and gate."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench import process
+from bench.measure.driver import execute
+from bench.measure.logbook import Logbook
+from bench.measure.plan import BASELINE, Backend, backend_of
+from bench.measure.setup import make_plan
+from bench.records import Run
+from bench.report.terminal import RunProgress
+
+
+def known(backends: Sequence[str | Path]) -> list[Backend]:
+    """These backends and files, the baseline first, each once."""
+    return list({one.name: one for one in (backend_of(str(each)) for each in (BASELINE, *backends))}.values())
+
+
+def measured(
+    folder: Path,
+    backends: Sequence[Backend],
+    sizes: Sequence[str],
+    dtypes: Sequence[str] = ("float64",),
+    threads: Sequence[int] = (1,),
+    max_iter: int | None = None,
+    quick: bool = False,
+    command: str = "gdbench learn",
+    foretold: Callable[[float], None] = lambda seconds: None,
+) -> Run:
+    """Measure, or go on with what was interrupted in `folder`. More threads than this machine has are left out.
+
+    foretold: told how many seconds it may take. Raises KeyboardInterrupt, after which the next call goes on, and
+    ValueError and UnreadableRun where the folder holds something else.
+    """
+    plan, _ = make_plan(
+        mode="quick" if quick else "default",
+        backends=[one for one in backends if one.missing is None],
+        sizes=list(sizes),
+        dtypes=list(dtypes),
+        threads=[str(count) for count in threads if count <= process.available_threads()],
+        data=None,
+        target=None,
+        max_iter=max_iter,
+        time_budget=None,
+        seed=None,
+    )
+    foretold(plan.predicted_s)
+    begun = (folder / "plan.json").exists()
+    book = Logbook.resume(folder) if begun else Logbook.begin(folder, plan, command)
+    try:
+        with RunProgress() as progress:
+            run = execute(book, progress)
+    finally:
+        book.close()
+    if any(cell.status == "interrupted" for cell in run.cells):
+        (folder / "run.json").unlink()
+        raise KeyboardInterrupt
+    return run

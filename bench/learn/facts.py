@@ -1,0 +1,70 @@
+"""Finding in a run what a chapter speaks of, and saying it: None wherever it was not measured."""
+
+from bench.records import Cell, Run
+from bench.report import text
+from bench.statistics import Interval, speedup
+
+
+def cell(
+    run: Run, backend: str, n: int | None = None, d: int | None = None, dtype: str = "float64", threads: int = 1
+) -> Cell | None:
+    """The cell of a backend that has a time: at n samples, the most of its cells by default, and d features."""
+    found = [
+        c
+        for c in run.cells
+        if c.backend == backend and not c.control and c.median_s and c.dtype == dtype and c.threads == threads
+        if n in (None, c.n_samples) and d in (None, c.n_features)
+    ]
+    return max(found, key=lambda c: c.n_samples * c.n_features, default=None)
+
+
+def iteration(found: Cell | None) -> Interval | None:
+    """Seconds an iteration, with the interval."""
+    if found is None or found.median_s is None:
+        return None
+    low, high = found.ci_low_s, found.ci_high_s
+    scale = max(found.n_iter, 1)
+    return Interval(found.median_s / scale, low and low / scale, high and high / scale)
+
+
+def ratio(slower: Cell | None, faster: Cell | None) -> Interval | None:
+    """How many times faster `faster` is than `slower`, block by block."""
+    if slower is None or faster is None:
+        return None
+    return speedup(slower.samples_s, faster.samples_s)
+
+
+def scaled(found: Interval | None, factor: float) -> Interval | None:
+    """All three figures times a factor."""
+    return found and Interval(*(end and end * factor for end in found))  # type: ignore[arg-type]
+
+
+def times(found: Interval | None) -> str | None:
+    """8.14× [8.01, 8.30]"""
+    return found and text.ratio_interval(*found)
+
+
+def seconds(found: Interval | None) -> str | None:
+    """7.10 ms [7.02, 7.21]"""
+    return found and text.duration_interval(*found)
+
+
+def beyond(found: Interval | None) -> bool | None:
+    """Whether a ratio is surely above 1; None where it may be either, or is not known."""
+    if found is None or found.low is None or found.high is None or found.low <= 1 <= found.high:
+        return None
+    return found.low > 1
+
+
+def against(guess: float | None, truth: float | None) -> str | None:
+    """What a prediction was worth, in a sentence; both in one unit. None where the truth is not known."""
+    if truth is None:
+        return None
+    if not guess or guess < 0:
+        return "You made no prediction."
+    factor = guess / truth
+    if 0.8 <= factor <= 1.25:
+        return "Your prediction was close."
+    return (
+        f"Your prediction lies {text.significant(max(factor, 1 / factor))}× {'above' if factor > 1 else 'below'} that."
+    )

@@ -1,0 +1,149 @@
+"""Judging an exercise: the reader's file in a process of its own, and a claim about time by a ratio with its interval.
+
+python -m bench.learn.judge NUMBER FILE: the child, which answers over its channel.
+
+An exercise module has `judge(path) -> Verdict`, called in the child, and HINTS: three texts, from a nudge to nearly the
+solution, for each slip that it can name, and under "" for all others. One about time also has
+`timed(path, quick) -> Verdict`, called in the parent once the answer is right.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from bench import process
+from bench.check.bound import UNIT
+from bench.check.checks import CHECKS
+from bench.check.hints import Witness, hint
+from bench.check.worker import run_check
+from bench.learn.chapters import Chapter, chapter
+from bench.records import Run
+from bench.statistics import Interval, speedup
+
+DEADLINE_S = 90.0
+Outcome = Literal["passed", "wrong", "failed", "inconclusive"]
+
+
+class Slip(NamedTuple):
+    """What readers commonly write: edits of the solution, (old, new), and the slip that must be named for it."""
+
+    name: str
+    slip: str
+    edits: tuple[tuple[str, str], ...]
+
+
+class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How an exercise went. why: what was found. slip: which mistake that is, a key of HINTS.
+
+    "wrong": the answer is. "failed": the file raised, crashed or hung. "inconclusive": a claim about time that this
+    machine cannot tell apart from its contrary. hints: three levels.
+    """
+
+    outcome: Outcome
+    why: str
+    slip: str = ""
+    hints: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == "passed"
+
+    def words(self, attempts: int) -> str:
+        """In Markdown: the verdict, why, and a hint that says more with every attempt."""
+        said = f"**{self.outcome}**: {self.why}"
+        if self.passed or not self.hints:
+            return said
+        level = min(max(attempts, 1), len(self.hints))
+        return f"{said}\n\n**Hint {level} of {len(self.hints)}:** {self.hints[level - 1]}"
+
+
+def judge(given: Chapter, path: Path, quick: bool = False) -> Verdict:
+    """Judge a reader's file. Raises ValueError where there is none."""
+    if not path.is_file():
+        raise ValueError(f"--check: found no file {str(path)!r}; allowed: your file for the exercise")
+    said: list[Verdict] = []
+
+    def on_message(message):
+        said.append(msgspec.convert(message, Verdict))
+        return {}
+
+    with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
+        outcome = process.run(
+            ["-m", "bench.learn.judge", str(given.number), str(path.resolve())],
+            threads=process.available_threads(),
+            deadline_s=DEADLINE_S,
+            folder=Path(folder),
+            on_message=on_message,
+        )
+    verdict = said[-1] if said else Verdict("failed", f"your file {outcome.describe()}")
+    exercise = given.exercise
+    if verdict.passed and hasattr(exercise, "timed"):
+        verdict = exercise.timed(path, quick)
+    levels = () if verdict.passed else exercise.HINTS.get(verdict.slip, exercise.HINTS[""])
+    return msgspec.structs.replace(verdict, hints=tuple(levels))
+
+
+def load(path: Path) -> ModuleType:
+    """The reader's file as a module, whatever it is called."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("gdbench_exercise", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def cross_check(path: Path) -> Verdict:
+    """All checks of `gdbench check` on a backend file, in this process, up to the first that fails."""
+    from backends import load as load_backend
+
+    backend = load_backend(path)
+    for dtype in getattr(backend, "DTYPES", tuple(UNIT)):
+        witness = Witness(backend, dtype)
+        for check in CHECKS:
+            found = run_check(check, backend, dtype)
+            if not found["passed"]:
+                told = hint(check.__name__, found["detail"], witness, found["error"], found["bound"])
+                why = f"{found['check']}: {found['detail']}" + (f". It looks as if: {told}" if told else "")
+                return Verdict("wrong" if found.get("wrong") else "failed", why)
+    return Verdict("passed", "it computes what the formula says, in every check")
+
+
+def against(path: Path, other: str | Path, size: str, quick: bool) -> tuple[Interval | None, Run]:
+    """How many times faster a backend file is than another backend, with its interval; the run that it comes from.
+
+    None where one of them has no time.
+    """
+    from bench.learn import experiment
+
+    with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
+        copy = Path(folder) / "your_file.py"  # two files with one stem cannot be in one run
+        shutil.copyfile(path, copy)
+        run = experiment.measured(Path(folder) / "run", experiment.known([other, copy]), [size], quick=quick)
+    cells = {cell.backend: cell for cell in run.cells if not cell.control}
+    ours, theirs = cells["your_file"], cells[Path(str(other)).stem]
+    if ours.median_s is None or theirs.median_s is None:
+        return None, run
+    return speedup(theirs.samples_s, ours.samples_s), run
+
+
+def main() -> None:
+    number, path = int(sys.argv[1]), Path(sys.argv[2])
+    channel = process.Channel()
+    try:
+        verdict = chapter(number).exercise.judge(path)
+    except BaseException as error:  # SystemExit too: whatever the file raises is its failure, and must be said
+        words = " ".join(str(error).split())[:300]
+        verdict = Verdict("failed", f"your file raised {type(error).__name__}: {words}")
+    channel.ask(**msgspec.to_builtins(verdict))
+
+
+if __name__ == "__main__":
+    main()
