@@ -411,6 +411,7 @@ def learn(
             page = give.give(given, out, quick, again)
             document |= {"chapter": chapter, "page": str(page)}
             out.print(f"page: {page}", soft_wrap=True)
+            out.print(f"what you predicted and tried is kept in {reader.path()}; delete it as you like", soft_wrap=True)
     except ValueError as error:
         raise UsageError(str(error)) from None
     except builder.MissingExtra as error:

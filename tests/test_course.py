@@ -3,6 +3,7 @@ chapter is given from start to end."""
 
 import ast
 import io
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import sys
 import pytest
 from rich.console import Console
 
+from bench import cli
 from bench.learn import build, give, reader
 from bench.learn.chapters import chapters
 from bench.learn.judge import judge
@@ -221,3 +223,95 @@ def test_recorded_figures_name_no_path(each):
     """What ships as recorded holds no path of the machine that it was recorded on."""
     for path in (each.folder / "recorded").glob("*.json"):
         assert not re.search(r"(?<![\w.])/(?:\w|\.)+/", path.read_text("utf-8")), path.name
+
+
+@pytest.fixture
+def gdbench(course, monkeypatch, capsys):
+    """gdbench("learn", ...): the exit code, and what was printed to stdout and to stderr."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["gdbench", *words])
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["99"], "chapter: found 99; allowed: 1 to 11"),
+        (["one"], "allowed: an integer"),
+        (["--check", "x.py"], "--check: found no chapter"),
+        (["3", "--check", "none.py"], "found no file 'none.py'"),
+        (["3", "--check", "x.py", "--forget"], "allowed: one of them"),
+    ],
+)
+def test_bad_input_is_one_clear_sentence(gdbench, words, said):
+    """Whatever is wrong with the words of `learn`, it says so, changes nothing and exits with 2."""
+    code, out, err = gdbench("learn", *words)
+    assert (code, out) == (2, "")
+    assert said in err.replace("\n", " ")
+    assert not reader.COURSE.exists()
+
+
+def test_a_broken_file_of_the_reader_is_an_error_that_says_what_to_do(gdbench):
+    """It is not overwritten; --forget removes it."""
+    reader.COURSE.mkdir(parents=True)
+    reader.path().write_text("{")
+    code, _, err = gdbench("learn")
+    assert code == 6
+    assert "delete it to start anew" in err.replace("\n", " ")
+    assert reader.path().read_text() == "{"
+    assert gdbench("learn", "--forget")[0] == 0
+    code, out, _ = gdbench("learn", "--json")
+    assert code == 0
+    assert [each["chapter"] for each in json.loads(out)["chapters"]] == list(range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "code"),
+    [
+        ("def gradient(X, y, beta:", "failed", 3),
+        ("raise SystemExit(0)", "failed", 3),
+        ("", "failed", 3),
+        ("import os; os.abort()", "failed", 3),
+    ],
+)
+def test_whatever_the_readers_file_does_there_is_a_verdict(gdbench, course, text, outcome, code):
+    """A file that cannot be read, ends the process or holds nothing is judged in words, and counted as an attempt."""
+    (course / "mine.py").write_text(text)
+    ended, out, _ = gdbench("learn", "1", "--check", "mine.py", "--json")
+    found = json.loads(out)
+    assert (ended, found["outcome"], found["attempts"]) == (code, outcome, 1)
+    assert len(found["why"]) > 10
+    assert len(found["hints"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (1, ("small random", "predict", "learned once, with both|intercept")),
+        (4, ("python_loops", "numpy_vectorized")),
+        (
+            8,
+            (
+                "standardized",
+                "diverge",
+                "mean and",
+                "further, not faster",
+                "start does not make it diverge",
+                "lesson.play",
+            ),
+        ),
+        (9, ("log_every", "converged", "max_iter", "does not wiggle", "mini-batch")),
+        (10, ("toolbox", "scratch|own code|Own code")),
+    ],
+)
+def test_the_seed_lesson_is_in_the_course(number, words):
+    """What the lesson that all began with teaches has its chapter; its three wrong sentences are tried."""
+    each = next(each for each in chapters() if each.number == number)
+    text = " ".join(path.read_text("utf-8") for path in each.folder.glob("*.py"))
+    assert all(re.search(word, text) for word in words)
