@@ -15,7 +15,7 @@ from bench import cli
 from bench.learn import build, give, reader
 from bench.learn.chapters import chapters
 from bench.learn.judge import judge
-from bench.learn.lesson import Lesson
+from bench.learn.lesson import Lesson, perform
 
 CHAPTERS = [pytest.param(each, id=each.folder.name) for each in chapters()]
 # What was measured has a unit, or is a multiple; none of these may stand in a text that is written by hand.
@@ -105,7 +105,7 @@ def test_a_chapter_is_whole_with_the_recorded_figures(each, course):
     """With the recorded run nothing is left out, nothing is asked, nothing is written, and there is a page."""
     lesson = Lesson(each, lambda block: None, lambda prompt: pytest.fail("asked"), own=False)
     lesson.ask = lambda prompt: None
-    give.perform(lesson)
+    perform(lesson)
     page = build.page(lesson)
     assert "Left out" not in page
     assert "needs figures that are not here" not in page
@@ -206,11 +206,11 @@ def test_a_chapter_is_given_without_jax(each, course):
     code = f"""
 import sys
 sys.modules["jax"] = None  # what an import finds where there is none
-from bench.learn import build, give
+from bench.learn import build
 from bench.learn.chapters import chapter
-from bench.learn.lesson import Lesson
+from bench.learn.lesson import Lesson, perform
 lesson = Lesson(chapter({each.number}), lambda block: None, lambda prompt: None, own=False)
-give.perform(lesson)
+perform(lesson)
 print(build.page(lesson))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)

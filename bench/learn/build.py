@@ -8,7 +8,7 @@ from bench.disk import save
 from bench.learn import player
 from bench.learn.blocks import Asked, Descents, Picture, Words
 from bench.learn.chapters import HERE, Chapter, chapters
-from bench.learn.lesson import RECORDED, Lesson
+from bench.learn.lesson import RECORDED, Lesson, perform
 from bench.report.template import render
 
 MINUTES = 10  # for the notebook of one chapter, which measures nothing
@@ -53,8 +53,6 @@ def build(folder: Path) -> list[Path]:
 
 def pages(folder: Path) -> list[Path]:
     """Write the pages alone, that of the contents first."""
-    from bench.learn.give import perform
-
     folder.mkdir(parents=True, exist_ok=True)
     made = {"index": contents(), "teacher": teacher()}
     for each in chapters():

@@ -12,7 +12,7 @@ from bench.disk import save
 from bench.learn import build, judge, reader
 from bench.learn.blocks import Asked, Block, Descents, Picture, Words
 from bench.learn.chapters import Chapter, chapters
-from bench.learn.lesson import Lesson, giving
+from bench.learn.lesson import Lesson, perform
 from bench.report.tables import Table, rich_table
 
 
@@ -28,17 +28,6 @@ def give(given: Chapter, out: Console, quick: bool = False, again: bool = False)
     page.parent.mkdir(parents=True, exist_ok=True)
     save(page, build.page(lesson))
     return page
-
-
-def perform(lesson: Lesson) -> None:
-    """Say its text cells and run its code cells, in their order and in one namespace."""
-    namespace: dict[str, Any] = {"__name__": "chapter"}
-    with giving(lesson):
-        for cell in lesson.chapter.cells:
-            if cell.kind == "markdown":
-                lesson.say(cell.text)
-            else:
-                exec(compile(cell.text, str(lesson.chapter.script), "exec"), namespace)  # our own file
 
 
 def show(block: Block | str, out: Console) -> None:

@@ -236,6 +236,17 @@ def giving(lesson: Lesson):
         _giving.remove(lesson)
 
 
+def perform(lesson: Lesson) -> None:
+    """Say its text cells and run its code cells, in their order and in one namespace."""
+    namespace: dict[str, Any] = {"__name__": "chapter"}
+    with giving(lesson):
+        for cell in lesson.chapter.cells:
+            if cell.kind == "markdown":
+                lesson.say(cell.text)
+            else:
+                exec(compile(cell.text, str(lesson.chapter.script), "exec"), namespace)  # our own file
+
+
 def begin(number: int) -> Lesson:
     """The lesson of a chapter: the one that is being given, or, in a notebook, a new one."""
     if _giving and _giving[-1].chapter.number == number:
