@@ -403,9 +403,9 @@ def learn(
             document["chapters"] = give.contents()
             give.show_contents(document["chapters"], out)
         elif check is not None:
-            verdict, attempts = give.attempt(given, Path(check), quick)
-            give.show(verdict.words(attempts), out)
-            document |= {"chapter": chapter, "attempts": attempts, **to_builtins(verdict)}
+            verdict, tries = give.attempt(given, Path(check), quick)
+            give.show(verdict.words(tries), out)
+            document |= {"chapter": chapter, **to_builtins(verdict)}
             code = {"passed": 0, "wrong": 1, "failed": 3, "inconclusive": 4}[verdict.outcome]
         else:
             page = give.give(given, out, quick, again)

@@ -14,6 +14,7 @@ A chapter is a folder, `ch03_loops` say, with everything of its own:
 notebooks and pages; `reader.py` remembers what the reader predicted.
 """
 
+from bench.learn import facts
 from bench.learn.lesson import Lesson, begin
 
-__all__ = ["Lesson", "begin"]
+__all__ = ["Lesson", "begin", "facts"]

@@ -56,6 +56,11 @@ def beyond(found: Interval | None) -> bool | None:
     return found.low > 1
 
 
+def chosen(answer: str | None) -> str:
+    """What the reader had chosen, to stand beside what is so; empty where they had not."""
+    return f"You had chosen “{answer}”." if answer else ""
+
+
 def against(guess: float | None, truth: float | None) -> str | None:
     """What a prediction was worth, in a sentence; both in one unit. None where the truth is not known."""
     if truth is None:

@@ -84,6 +84,6 @@ def show_contents(found: list[dict[str, Any]], out: Console) -> None:
 
 
 def attempt(given: Chapter, path: Path, quick: bool = False) -> tuple[judge.Verdict, int]:
-    """Judge a file for a chapter's exercise and remember it: the verdict, and how many attempts there were."""
+    """Judge a file for a chapter's exercise and remember it: the verdict, and how often this slip was made by now."""
     verdict = judge.judge(given, path, quick)
-    return verdict, reader.attempted(reader.load(), given.number, verdict.passed)
+    return verdict, reader.attempted(reader.load(), given.number, verdict.passed, verdict.slip)

@@ -10,6 +10,7 @@ solution, for each slip that it can name, and under "" for all others. One about
 import shutil
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Literal, NamedTuple
@@ -26,6 +27,12 @@ from bench.records import Run
 from bench.statistics import Interval, speedup
 
 DEADLINE_S = 90.0
+# For a file that did not come to an answer, which says nothing of what it would have computed.
+FAILED = (
+    "Your file did not come to an answer. The sentence above is what Python said of it: begin there.",
+    "Call your function yourself at the end of the file, with small numbers, and run the file with `python FILE`.",
+    "Go back to the file as it was given to you, which runs, and make one change at a time, running it after each.",
+)
 Outcome = Literal["passed", "wrong", "failed", "inconclusive"]
 
 
@@ -64,8 +71,10 @@ class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def judge(given: Chapter, path: Path, quick: bool = False) -> Verdict:
     """Judge a reader's file. Raises ValueError where there is none."""
-    if not path.is_file():
-        raise ValueError(f"--check: found no file {str(path)!r}; allowed: your file for the exercise")
+    if not path.is_file() or path.suffix != ".py":
+        raise ValueError(
+            f"--check: found no file {str(path)!r} of Python; allowed: your file for the exercise, a .py file"
+        )
     said: list[Verdict] = []
 
     def on_message(message):
@@ -80,11 +89,21 @@ def judge(given: Chapter, path: Path, quick: bool = False) -> Verdict:
             folder=Path(folder),
             on_message=on_message,
         )
-    verdict = said[-1] if said else Verdict("failed", f"your file {outcome.describe()}")
+    if said:
+        verdict = said[-1]
+    elif outcome.timed_out:
+        why = f"your file gave no answer for {DEADLINE_S:.0f} seconds and was stopped: does a loop never end?"
+        verdict = Verdict("failed", why)
+    else:
+        verdict = Verdict("failed", f"your file {outcome.describe()}")
     exercise = given.exercise
     if verdict.passed and hasattr(exercise, "timed"):
         verdict = exercise.timed(path, quick)
-    levels = () if verdict.passed else exercise.HINTS.get(verdict.slip, exercise.HINTS[""])
+    levels = exercise.HINTS.get(verdict.slip, exercise.HINTS[""])
+    if verdict.passed:
+        levels = ()
+    elif verdict.outcome == "failed" and not verdict.slip:
+        levels = FAILED
     return msgspec.structs.replace(verdict, hints=tuple(levels))
 
 
@@ -141,7 +160,9 @@ def main() -> None:
         verdict = chapter(number).exercise.judge(path)
     except BaseException as error:  # SystemExit too: whatever the file raises is its failure, and must be said
         words = " ".join(str(error).split())[:300]
-        verdict = Verdict("failed", f"your file raised {type(error).__name__}: {words}")
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+        where = f" in line {lines[-1]}" if lines else ""
+        verdict = Verdict("failed", f"your file raised {type(error).__name__}{where}: {words}")
     channel.ask(**msgspec.to_builtins(verdict))
 
 

@@ -4,6 +4,7 @@ The same calls serve a terminal, a notebook and a page: a Lesson collects blocks
 """
 
 import contextlib
+import math
 import os
 import re
 import shutil
@@ -18,9 +19,9 @@ from bench.records import Run, load_run
 from bench.report import text
 from bench.report.canvas import Drawing
 from bench.report.groups import dig
-from bench.report.tables import Table, trust
+from bench.report.tables import Table
 
-NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_  ]*)?(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*(\D*)$")
+NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_  ]*)?(?:,\d{3})*(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*(\D*)$")
 TRIES = 3  # at answering a question
 RECORDED = "GDBENCH_LEARN_RECORDED"  # in the environment of a notebook that is built: measure nothing
 
@@ -93,9 +94,16 @@ class Lesson:
 
         def read(line: str) -> float:
             found = NUMBER.match(line)
-            digits = re.sub(r"[_  ]", "", found[1]).replace(",", ".") if found else ""
+            digits = re.sub(r"[_  ]", "", found[1]) if found else ""
+            digits = (
+                digits.replace(",", "")
+                if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", digits)
+                else digits.replace(",", ".")
+            )
             try:
-                return float(digits)
+                if not math.isfinite(number := float(digits)):
+                    raise ValueError
+                return number
             except ValueError:
                 raise ValueError(f"found {line[:40]!r}; allowed: a number, such as 50 or 1e-12") from None
 
@@ -163,7 +171,7 @@ class Lesson:
             run = load_run(self.chapter.folder / "recorded" / f"{name}.json")
         self.say(origin(run, own=self.own or (folder / "run.json").exists(), number=self.chapter.number), note=True)
         if not run.stable:
-            self.say(trust(run), note=True)
+            self.say(doubt(run, name, self.chapter.number), note=True)
         return run
 
     def _own_run(self, folder: Path, backends, sizes, dtypes, threads, max_iter) -> Run:
@@ -205,7 +213,8 @@ class Lesson:
             if line.strip().lower().startswith("s"):
                 break
             verdict = judge(self.chapter, self.exercise_file, quick=self.quick)
-            self.say(verdict.words(reader.attempted(self.reader, self.chapter.number, verdict.passed)))
+            tries = reader.attempted(self.reader, self.chapter.number, verdict.passed, verdict.slip)
+            self.say(verdict.words(tries))
             if verdict.passed:
                 break
 
@@ -221,6 +230,21 @@ def origin(run: Run, own: bool, number: int) -> str:
     if own:
         return f"Measured on this machine ({model}), {day}."
     return f"Recorded on another machine ({model}), {day}: `gdbench learn {number}` puts your own figures in its place."
+
+
+def doubt(run: Run, name: str, number: int) -> str:
+    """That the suite doubts a run, and why, in plain words."""
+    kinds = {
+        "A/A control": "numpy_vectorized, measured twice in every block, does not agree well enough with itself",
+        "drift": "the machine changed its speed meanwhile",
+        "cells are noisy": "many times scatter widely",
+    }
+    found = [words for kind, words in kinds.items() if any(kind in reason for reason in run.reasons)]
+    return (
+        f"The suite doubts these figures ({name}): {'; '.join(found) or 'see its reasons in the run'}. Take what"
+        f" follows as what they suggest, not as proved. `gdbench learn {number} --again` measures anew, best on a quiet"
+        " machine."
+    )
 
 
 _giving: list[Lesson] = []

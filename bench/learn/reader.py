@@ -5,6 +5,7 @@ starts anew.
 """
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -15,10 +16,12 @@ COURSE = Path("results") / "course"
 
 
 class Progress(msgspec.Struct, forbid_unknown_fields=True):
-    """Of one chapter. predictions: by name, as the reader gave them. attempts: at the exercise; passed: one of them."""
+    """Of one chapter. predictions: by name, as the reader gave them. attempts: at the exercise; slips: how
+    often each was made; passed: an attempt."""
 
     predictions: dict[str, float | str] = {}
     attempts: int = 0
+    slips: dict[str, int] = {}
     passed: bool = False
     finished: bool = False
 
@@ -26,7 +29,7 @@ class Progress(msgspec.Struct, forbid_unknown_fields=True):
 class Reader(msgspec.Struct, forbid_unknown_fields=True):
     """The whole file. chapters: by number, as text, which is what JSON has for keys."""
 
-    version: int = 1
+    version: Literal[1] = 1
     chapters: dict[str, Progress] = {}
 
     def of(self, number: int) -> Progress:
@@ -60,13 +63,15 @@ def store(reader: Reader) -> None:
     save(path(), msgspec.json.format(msgspec.json.encode(reader), indent=1) + b"\n")
 
 
-def attempted(reader: Reader, number: int, passed: bool) -> int:
-    """Count an attempt at an exercise and remember whether one passed; how many there were."""
+def attempted(reader: Reader, number: int, passed: bool, slip: str) -> int:
+    """Count an attempt at an exercise and remember whether one passed; how often this slip was made by now."""
     progress = reader.of(number)
     progress.attempts += 1
     progress.passed |= passed
+    if not passed:
+        progress.slips[slip] = progress.slips.get(slip, 0) + 1
     store(reader)
-    return progress.attempts
+    return progress.slips.get(slip, 1)
 
 
 def forget() -> bool:

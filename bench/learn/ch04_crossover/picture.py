@@ -123,7 +123,7 @@ def _worst(fit: costs.Model) -> str:
 def figures(run: Run) -> Table:
     """What the exercise gives the reader's function: numpy_vectorized at d = 10."""
     rows = [(text.count(c.n_samples), str(c.n_features), text.scientific(seconds(c).median)) for c in cells(run, NUMPY)]
-    return Table("numpy_vectorized on this machine", ("n", "d", "seconds an iteration"), rows)
+    return Table("numpy_vectorized, measured", ("n", "d", "seconds an iteration"), rows)
 
 
 def sweep(run: Run, guess: float | None) -> Drawing | None:

@@ -109,7 +109,7 @@ lesson.explain(
 )
 lesson.show(picture.ways(run, halves))
 lesson.explain(
-    "The largest gain in these figures: {best}. The first two are against `numpy_vectorized`, the others against `two_passes` and"
+    "Each way is compared with its own twin. The largest of these four gains: {best}. The first two are against `numpy_vectorized`, the others against `two_passes` and"
     " against `one_pass` in float64.",
     shown_by="sizes",
     best=told["best"],

@@ -58,7 +58,6 @@ products = lesson.measure(
     threads=picture.THREADS[-1:],
     max_iter=10,
 )
-lesson.say(picture.doubt(run, products), note=True)
 
 # %% [markdown]
 # Threads share memory, and that is a danger, too. In the next experiment all threads count rows. First each of them adds to

@@ -25,14 +25,6 @@ def most(run: Run) -> int:
     return max(cell.threads for cell in run.cells)
 
 
-def doubt(*runs: Run) -> str:
-    """Whether these figures can be trusted."""
-    reasons = list(dict.fromkeys(reason for run in runs for reason in run.reasons))
-    if not reasons:
-        return "The suite found no reason to doubt these figures."
-    return f"These figures are in doubt: {text.clean(reasons[0], 250)}. `gdbench learn 7 --again` measures anew."
-
-
 def pair(run: Run, backend: str, n: int) -> tuple[Cell | None, Cell | None]:
     """A backend's cells with one thread and with all; None where only one thread was measured."""
     if most(run) < 2:

@@ -8,7 +8,7 @@
 # The lengths are first **standardized**: minus their mean, divided by their spread (the standard deviation).
 
 # %%
-from bench.learn import begin
+from bench.learn import begin, facts
 from bench.learn.ch08_rate import picture, valley
 from bench.learn.player import descents, still
 
@@ -77,9 +77,10 @@ lesson.explain(
 begun = lesson.compute("starts", valley.starts, tilted)
 lesson.explain(
     "**A bad start does not make it diverge.** Of {starts} starts, from next to the best β to a thousand million away, {below} diverged at 0.9 of 2/L"
-    " and {above} at 1.1 of 2/L. Only η was changed between the two, so it is η that decides. There is one exception: a start exactly at the best β,"
-    " where the gradient is exactly 0 (tried with three points on one line, so that nothing is rounded), {at} there even at 1.1 of 2/L. From a start that is off by 1e-12 the same descent {beside}.",
+    " and {above} at 1.1 of 2/L. Only η was changed between the two, so it is η that decides. A start whose whole error lies in flatter directions, where η is small enough, would stay as well; so does a start exactly at the best β,"
+    " where the gradient is exactly 0 (tried with three points on one line, so that nothing is rounded), {at} there even at 1.1 of 2/L. From a start that is off by 1e-12 the same descent {beside}. {chosen}",
     shown_by="starts",
+    chosen=facts.chosen(start),
     **begun,
 )
 more = lesson.compute("longer", valley.longer, tilted)

@@ -5,7 +5,7 @@
 # enough. How many updates is that? And when the loss hardly changes any more, are you then near?
 
 # %%
-from bench.learn import begin
+from bench.learn import begin, facts
 from bench.learn.ch09_stopping import descents, picture
 
 lesson = begin(9)
@@ -113,8 +113,9 @@ lesson.explain(
 lesson.explain(
     "**Where wiggles come from.** {floor} With mini-batches it rose {batch} times in {updates} updates, by up to {batch_largest}, because each batch points"
     " downhill for its own rows and not for all. With all rows, in float64 and with the same η, it rose {exact} times. So a loss that wiggles tells you"
-    " something: ask whether it is rounding, or batches.",
+    " something: ask whether it is rounding, or batches. {chosen}",
     shown_by="wiggles",
+    chosen=facts.chosen(wiggle),
     **picture.wiggles_told(wiggled),
 )
 

@@ -15,7 +15,7 @@ lesson = begin(10)
 # %% [markdown]
 # ## Predict
 #
-# Each line of the table claims to be so many times as fast as `numpy_vectorized`. All of them compute the same descent, with
+# Each line of the table claims to be so many times as fast as `numpy_vectorized`. Each claims to compute the same descent, with
 # the same X and y. `numpy_vectorized` was always timed the same way: one thread, the best of five calls, float64.
 #
 # A **thread** is a line of work that runs beside others, each on a processor of its own. **float32** and **float64** are
@@ -25,11 +25,11 @@ lesson = begin(10)
 # %%
 rigged = lesson.compute("rigged", picture.rigged, lesson)
 lesson.table(picture.puzzle(rigged))
-first = lesson.choose("first", "The first claim, jax_jit: what is wrong with it?", picture.CHEATS)
-second = lesson.choose("second", "The second claim, numba_jit: what is wrong with it?", picture.CHEATS)
-third = lesson.choose("third", "The third claim, threaded: what is wrong with it?", picture.CHEATS)
-fourth = lesson.choose("fourth", "The fourth claim, NumPy, new: what is wrong with it?", picture.CHEATS)
-fifth = lesson.choose("fifth", "The fifth claim, NumPy, tuned: what is wrong with it?", picture.CHEATS)
+first = lesson.choose("first", "The first claim, jax_jit: what is wrong with it?", picture.CHEATS[:-1])
+second = lesson.choose("second", "The second claim, numba_jit: what is wrong with it?", picture.CHEATS[:-1])
+third = lesson.choose("third", "The third claim, threaded: what is wrong with it?", picture.CHEATS[:-1])
+fourth = lesson.choose("fourth", "The fourth claim, NumPy, new: what is wrong with it?", picture.CHEATS[:-1])
+fifth = lesson.choose("fifth", "The fifth claim, NumPy, tuned: what is wrong with it?", picture.CHEATS[:-1])
 said = {"first": first, "second": second, "third": third, "fourth": fourth, "fifth": fifth}
 
 # %% [markdown]

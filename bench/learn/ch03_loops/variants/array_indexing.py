@@ -15,10 +15,14 @@ def prepare(X, y, beta):
 
 
 def fit(X, y, beta, learning_rate, max_iter, tol):
+    np.seterr(over="ignore", invalid="ignore")  # a diverging fit is an answer, not a warning
+    return descend(X, y, beta, learning_rate, max_iter, tol)
+
+
+def descend(X, y, beta, learning_rate, max_iter, tol):
     n, d = len(X), len(beta)
     beta = beta.copy()
     losses = []
-    np.seterr(over="ignore", invalid="ignore")  # a diverging fit is an answer, not a warning
     for k in range(max_iter + 1):
         # predict: y_pred = X beta
         y_pred = []
