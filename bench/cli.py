@@ -381,6 +381,7 @@ def learn(
     from bench.learn import build as builder
     from bench.learn import give, reader
     from bench.learn.chapters import chapter as find
+    from bench.learn.judge import attempt
     from bench.report.terminal import console
 
     if (check is not None) + (build is not None) + forget > 1:
@@ -403,7 +404,7 @@ def learn(
             document["chapters"] = give.contents()
             give.show_contents(document["chapters"], out)
         elif check is not None:
-            verdict, tries = give.attempt(given, Path(check), quick)
+            verdict, tries = attempt(given, Path(check), reader.load(), quick)
             give.show(verdict.words(tries), out)
             document |= {"chapter": chapter, **to_builtins(verdict)}
             code = {"passed": 0, "wrong": 1, "failed": 3, "inconclusive": 4}[verdict.outcome]

@@ -1,12 +1,12 @@
 """Pages and notebooks of the course: the blocks of a chapter as an offline page, its script as an executed notebook."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bench.disk import save
 from bench.learn import player
-from bench.learn.blocks import Asked, Descents, Picture, Words
+from bench.learn.blocks import Asked, Block, Descents, Picture, Words
 from bench.learn.chapters import HERE, Chapter, chapters
 from bench.learn.lesson import RECORDED, Lesson, perform
 from bench.report.template import render
@@ -24,17 +24,16 @@ def page(lesson: Lesson) -> str:
     first, *rest = lesson.blocks
     assert isinstance(first, Words)
     shown = [Words(first.markdown.split("\n", 1)[1]), *rest]  # its heading is the page's
-    return render(
-        "chapter.html.j2",
-        more=HERE,
-        title=f"{lesson.chapter.number} · {lesson.chapter.title}",
-        blocks=[(kind_of(block), block) for block in shown],
-        as_json=player.as_json,
-        around=[],
-    )
+    return _page(f"{lesson.chapter.number} · {lesson.chapter.title}", shown)
 
 
-def kind_of(block) -> str:
+def _page(title: str, blocks: Sequence[Block], around: Sequence[tuple[str, str]] = ()) -> str:
+    """around: (address, words) of the pages that it leads to."""
+    kinds = [(kind_of(block), block) for block in blocks]
+    return render("chapter.html.j2", more=HERE, title=title, blocks=kinds, as_json=player.as_json, around=around)
+
+
+def kind_of(block: Block) -> str:
     return next((kind for cls, kind in KINDS if isinstance(block, cls)), "table")
 
 
@@ -86,25 +85,19 @@ def notebook(each: Chapter, path: Path) -> None:
 
 def teacher() -> str:
     """For who runs the course in class: a page from the chapters' own notes and the slips that their exercises know."""
-    blocks: list[tuple[str, Any]] = [
-        ("words", Words((HERE / "teacher.md").read_text("utf-8").removeprefix("# For the teacher\n")))
-    ]
+    general = (HERE / "teacher.md").read_text("utf-8").removeprefix("# For the teacher\n")  # the page has its heading
+    blocks = [Words(general)]
     for each in chapters():
         notes = (each.folder / "teacher.md").read_text("utf-8")
         slips = [f"* **{slip}**: {levels[0]}" for slip, levels in each.exercise.HINTS.items() if slip]
         heading = f"## {each.number} · {each.title}\n\n"
-        blocks.append(("words", Words(f"{heading}{notes}\n\n**Slips that the exercise names**\n\n" + "\n".join(slips))))
-    return render(
-        "chapter.html.j2", more=HERE, title="For the teacher", blocks=blocks, as_json=player.as_json, around=[]
-    )
+        blocks.append(Words(f"{heading}{notes}\n\n**Slips that the exercise names**\n\n" + "\n".join(slips)))
+    return _page("For the teacher", blocks)
 
 
 def contents() -> str:
     """The page that leads to all others."""
     around = [(f"{each.folder.name}.html", f"{each.number} · {each.title}") for each in chapters()]
     around.append(("teacher.html", "For the teacher"))
-    words = (HERE / "course.md").read_text("utf-8")
-    return render(
-        "chapter.html.j2", more=HERE, title="Performance, on your own machine", blocks=[("words", Words(words))],
-        as_json=player.as_json, around=around,
-    )  # fmt: skip
+    words = Words((HERE / "course.md").read_text("utf-8"))
+    return _page("Performance, on your own machine", [words], around)

@@ -87,9 +87,7 @@ def lines(
             axes.annotate(level[1], (0.01, level[0]), (0, 4), xycoords=("axes fraction", "data"),
                           textcoords="offset points", color=canvas.FAINT)  # fmt: skip
         if mark is not None:
-            axes.axvline(mark[0], linestyle="--", color=canvas.FAINT)
-            axes.annotate(mark[1], (mark[0], 0.98), (4, 0), xycoords=("data", "axes fraction"), va="top",
-                          textcoords="offset points", color=canvas.FAINT)  # fmt: skip
+            upright(axes, *mark)
         scale(axes, "x", [p.n for points in known.values() for p in points] + ([mark[0]] if mark else []), "x" in log)
         scale(axes, "y", ends, "y" in log)
         if "y" in log:
@@ -115,6 +113,13 @@ def lines(
     marks = "".join(f" A dashed line at {text.significant(at)}: {words}." for at, words in filter(None, (level, mark)))
     alt = f"Chart, {title}. Across: {across}. Up: {up}. {told}.{marks}"
     return Drawing(figure, alt, Table(title, ("", across, up, "from", "to"), rows))
+
+
+def upright(axes: Axes, at: float, words: str) -> None:
+    """A dashed line upwards, with what it is at its upper end."""
+    axes.axvline(at, linestyle="--", color=canvas.FAINT)
+    axes.annotate(words, (at, 0.98), (4, 0), xycoords=("data", "axes fraction"), va="top",
+                  textcoords="offset points", color=canvas.FAINT)  # fmt: skip
 
 
 def scale(axes: Axes, which: str, values: Sequence[float], log: bool) -> None:

@@ -27,6 +27,11 @@ def iteration(found: Cell | None) -> Interval | None:
     return Interval(found.median_s / scale, low and low / scale, high and high / scale)
 
 
+def a_pass(found: Cell | None) -> Interval | None:
+    """Seconds of a pass over X, with the interval: a call of K iterations makes K + 1 of them."""
+    return None if found is None else scaled(iteration(found), found.n_iter / (found.n_iter + 1))
+
+
 def ratio(slower: Cell | None, faster: Cell | None) -> Interval | None:
     """How many times faster `faster` is than `slower`, block by block."""
     if slower is None or faster is None:

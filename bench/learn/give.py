@@ -1,4 +1,4 @@
-"""Give a chapter in a terminal, cell by cell, and write its page; list the chapters; judge an exercise."""
+"""Give a chapter in a terminal, cell by cell, and write its page; list the chapters."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from bench.disk import save
-from bench.learn import build, judge, reader
+from bench.learn import build, reader
 from bench.learn.blocks import Asked, Block, Descents, Picture, Words
 from bench.learn.chapters import Chapter, chapters
 from bench.learn.lesson import Lesson, perform
@@ -81,9 +81,3 @@ def show_contents(found: list[dict[str, Any]], out: Console) -> None:
     out.print(
         Text(f"gdbench learn 1 begins. What you predict and solve is kept in {reader.path()}; delete it as you like.")
     )
-
-
-def attempt(given: Chapter, path: Path, quick: bool = False) -> tuple[judge.Verdict, int]:
-    """Judge a file for a chapter's exercise and remember it: the verdict, and how often this slip was made by now."""
-    verdict = judge.judge(given, path, quick)
-    return verdict, reader.attempted(reader.load(), given.number, verdict.passed, verdict.slip)

@@ -7,6 +7,7 @@ solution, for each slip that it can name, and under "" for all others. One about
 `timed(path, quick) -> Verdict`, called in the parent once the answer is right.
 """
 
+import ast
 import shutil
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from bench.check.checks import CHECKS
 from bench.check.hints import Witness, hint
 from bench.check.worker import run_check
 from bench.learn.chapters import Chapter, chapter
+from bench.learn.reader import Reader, attempted
 from bench.records import Run
 from bench.statistics import Interval, speedup
 
@@ -107,6 +109,12 @@ def judge(given: Chapter, path: Path, quick: bool = False) -> Verdict:
     return msgspec.structs.replace(verdict, hints=tuple(levels))
 
 
+def attempt(given: Chapter, path: Path, known: Reader, quick: bool = False) -> tuple[Verdict, int]:
+    """Judge a reader's file and remember it: the verdict, and how often this slip was made by now."""
+    verdict = judge(given, path, quick)
+    return verdict, attempted(known, given.number, verdict.passed, verdict.slip)
+
+
 def load(path: Path) -> ModuleType:
     """The reader's file as a module, whatever it is called."""
     import importlib.util
@@ -133,6 +141,15 @@ def cross_check(path: Path) -> Verdict:
                 why = f"{found['check']}: {found['detail']}" + (f". It looks as if: {told}" if told else "")
                 return Verdict("wrong" if found.get("wrong") else "failed", why)
     return Verdict("passed", "it computes what the formula says, in every check")
+
+
+def imported(tree: ast.AST) -> list[str]:
+    """The names of all modules that a file imports, in their order."""
+    names = []
+    for node in ast.walk(tree):
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+    return names
 
 
 def against(path: Path, other: str | Path, size: str, quick: bool) -> tuple[Interval | None, Run]:

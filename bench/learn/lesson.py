@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from bench.learn import reader
@@ -31,7 +32,7 @@ class Lesson:
 
     stage: shows a block. ask: shows a prompt and returns the line typed, None at the end of the input. own: measure on
     this machine what is not measured yet, else show what is recorded. quick: with fewer processes. again: measure
-    anew. blocks: all that was shown. left_out: libraries that are missing.
+    anew. blocks: all that was shown.
     """
 
     def __init__(
@@ -49,8 +50,6 @@ class Lesson:
         self.progress = self.reader.of(given.number)
         self.folder = reader.folder(given.number)
         self.blocks: list[Block] = []
-        self.left_out: list[str] = []
-        self.offered = False  # the exercise was
 
     # ------------------------------------------------------------------------------------------ words and pictures
 
@@ -78,13 +77,15 @@ class Lesson:
     def explain(self, markdown: str, *, shown_by: str, **facts: str | None) -> None:
         """A paragraph whose figures come from the experiment named: {name} stands for a fact, and None for one missing.
 
-        The only place where a chapter may say why; without one of its facts the paragraph is left out, and says so.
+        The only place where a chapter may say why; without a fact that it names the paragraph is left out, and says so.
+        There may be more facts than it names.
         """
-        missing = [name for name, fact in facts.items() if fact is None]
+        named = {name: facts[name] for _, name, _, _ in Formatter().parse(markdown) if name}
+        missing = [name for name, fact in named.items() if fact is None]
         if missing:
             self.say(f"*Left out: a paragraph that needs {text.listed(missing)}, not in these figures.*", note=True)
         else:
-            safe = {name: str(fact).replace("|", "\\|") for name, fact in facts.items()}
+            safe = {name: str(fact).replace("|", "\\|") for name, fact in named.items()}
             self.say(markdown.format(**safe))
 
     # ------------------------------------------------------------------------------------------------- predictions
@@ -165,11 +166,10 @@ class Lesson:
         folder = self.folder / name
         if self.own:
             run = self._own_run(folder, backends, sizes, dtypes, threads, max_iter)
-        elif (folder / "run.json").exists():
-            run = load_run(folder)
-        else:
-            run = load_run(self.chapter.folder / "recorded" / f"{name}.json")
-        self.say(origin(run, own=self.own or (folder / "run.json").exists(), number=self.chapter.number), note=True)
+        own = (folder / "run.json").exists()
+        if not self.own:
+            run = load_run(folder if own else self.chapter.folder / "recorded" / f"{name}.json")
+        self.say(origin(run, own, self.chapter.number), note=True)
         if not run.stable:
             self.say(doubt(run, name, self.chapter.number), note=True)
         return run
@@ -180,7 +180,6 @@ class Lesson:
         chosen = experiment.known(backends)
         gone = [f"{one.name} ({one.missing})" for one in chosen if one.missing is not None]
         if gone:
-            self.left_out += gone
             self.say(f"Left out on this machine: {text.listed(gone)}.", note=True)
         if self.again and folder.exists():
             shutil.rmtree(folder)
@@ -201,9 +200,8 @@ class Lesson:
 
     def exercise(self) -> None:
         """Give the reader a file to edit, and judge it as often as they like."""
-        from bench.learn.judge import judge
+        from bench.learn.judge import attempt
 
-        self.offered = True
         if self.own and not self.exercise_file.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self.chapter.folder / "start.py", self.exercise_file)
@@ -212,8 +210,7 @@ class Lesson:
         while self.own and (line := self.ask("Enter to check your file, s to go on > ")) is not None:
             if line.strip().lower().startswith("s"):
                 break
-            verdict = judge(self.chapter, self.exercise_file, quick=self.quick)
-            tries = reader.attempted(self.reader, self.chapter.number, verdict.passed, verdict.slip)
+            verdict, tries = attempt(self.chapter, self.exercise_file, self.reader, self.quick)
             self.say(verdict.words(tries))
             if verdict.passed:
                 break

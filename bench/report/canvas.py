@@ -159,9 +159,8 @@ def legend(figure: Figure, styles: Mapping[str, Look], marks: Sequence[Line2D] |
 def _legend_columns(names: Sequence[str]) -> int:
     """The most columns in which these names fit side by side."""
     for columns in range(len(names), 1, -1):
-        rows, longer = divmod(
-            len(names), columns
-        )  # as Matplotlib deals them out: the first columns are the longer ones
+        # As Matplotlib deals them out: the first columns are the longer ones.
+        rows, longer = divmod(len(names), columns)
         heights = [rows + (column < longer) for column in range(columns)]
         ends = list(accumulate(heights, initial=0))
         widest = [max(map(len, names[first:last])) for first, last in pairwise(ends)]

@@ -3,21 +3,13 @@
 Which backend for my size, how much faster than plain loops, from when does compiling pay, how far from the limit.
 """
 
-from collections.abc import Callable
-
 from bench import costs
 from bench.records import Cell
 from bench.report import text
 from bench.report.answer import fastest
 from bench.report.groups import BASELINE, LOOPS, SYNTHETIC, Group, Key, backends, key, problem_label, speedup, time
+from bench.report.ledger import seconds_at
 from bench.report.limits import crossing, rounded, where
-
-# What comes before the first answer; its compiling is a part of the first call.
-ONCE: tuple[Callable[[Cell], float | None], ...] = (
-    lambda c: c.ledger.import_s,
-    lambda c: c.ledger.prepare_s,
-    lambda c: c.ledger.first_call_s,
-)
 
 
 def facts(group: Group) -> list[str]:
@@ -39,9 +31,10 @@ def _from_cold(group: Group) -> list[str]:
     """Which backend has the first answer, from the start of its process on: for a single fit that is what counts."""
     first = {}
     for problem in _problems(group):
-        known = [c for c in group.ranked if key(c) == problem and time(c) and all(part(c) is not None for part in ONCE)]
+        cells = [c for c in group.ranked if key(c) == problem and time(c)]
+        known = [c for c in cells if None not in (c.ledger.import_s, c.ledger.prepare_s, c.ledger.first_call_s)]
         if len(known) > 1:
-            first[problem] = [min(known, key=lambda c: sum(part(c) or 0.0 for part in ONCE))]
+            first[problem] = [min(known, key=lambda c: seconds_at(c, c.n_iter))]
     parts = _together(first)
     return [f"First to answer in a new process, import and compiling included: {parts}."] if parts else []
 

@@ -47,20 +47,14 @@ lesson.explain(
     "**The answers are {truth}.** {chosen} After the last update no two are further apart than {widest}. {same}. The farthest from the"
     " exact answer misses it by {double} in float64.{guess} In float32 it is {single}.",
     shown_by="oracle",
-    truth=told["truth"],
-    chosen=told["chosen"],
-    widest=told["widest"],
-    same=told["same"],
-    double=told["double"],
-    single=told["single"],
-    guess=told["guess"],
+    **told,
 )
 lesson.explain(
     "**Which of them is right?** {inside}: in float64 it ends at {bound}. The bound assumes that every rounding is as bad as it can be and"
     " that all push the same way; the points show how far from that the real ones stay.",
     shown_by="oracle",
-    inside=told["inside"],
     bound=told["double_bound"],
+    **told,
 )
 skipped = lesson.compute("wrong", picture.wrong)
 lesson.explain(

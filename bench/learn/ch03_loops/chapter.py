@@ -51,8 +51,7 @@ told = picture.told(run, guess)
 lesson.explain(
     "In a plain loop a multiply-add takes **{loop}**. {verdict}",
     shown_by="loops",
-    loop=told["loop"],
-    verdict=told["verdict"],
+    **told,
 )
 lesson.explain(
     "**The straw man.** Over a NumPy array the same loop is {indexing_ratio} as slow as over lists. Nothing else was changed, so it"
@@ -61,15 +60,14 @@ lesson.explain(
     " {chosen}",
     shown_by="loops",
     chosen=facts.chosen(worse),
-    indexing_ratio=told["indexing_ratio"],
+    **told,
 )
 lesson.explain(
     "**The same text, compiled,** takes {compiled} for a multiply-add: {compiled_ratio} as fast as the loop over the array. The text is the same, so loops as"
     " such are not slow. What Numba leaves out is the interpreter: looking up the type of each operand, choosing the operation, and"
     " making an object for each result. That is what the time went into, because nothing else was changed. (A ratio is taken in each block and then its median, so it need not be the quotient of the two times.)",
     shown_by="loops",
-    compiled=told["compiled"],
-    compiled_ratio=told["compiled_ratio"],
+    **told,
 )
 
 # %% [markdown]

@@ -3,7 +3,8 @@
 import ast
 from pathlib import Path
 
-from bench.learn.judge import Verdict, against, cross_check
+from bench.learn import facts
+from bench.learn.judge import Verdict, against, cross_check, imported
 from bench.report import text
 
 ALLOWED = ("math", "operator", "itertools", "functools", "array", "numpy")  # NumPy for to_numpy, which is not timed
@@ -39,11 +40,11 @@ def timed(path: Path, quick: bool) -> Verdict:
     if ratio is None:
         return Verdict("failed", "it was right, but could not be timed beside python_loops")
     shown = text.ratio_interval(*ratio)
-    if ratio.low is None or ratio.high is None or ratio.low <= 1 <= ratio.high:
+    if (faster := facts.beyond(ratio)) is None:
         return Verdict(
             "inconclusive", f"right, and {shown} as fast as python_loops: no difference on this machine", "not faster"
         )
-    if ratio.high < 1:
+    if not faster:
         return Verdict("wrong", f"right, but {shown} as fast as python_loops: slower", "not faster")
     return Verdict("passed", f"right, and {shown} as fast as python_loops")
 
@@ -51,12 +52,9 @@ def timed(path: Path, quick: bool) -> Verdict:
 def _library(source: str) -> str | None:
     """What the file imports, or uses of NumPy in prepare and fit, that is not allowed."""
     tree = ast.parse(source)
-    for node in ast.walk(tree):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        for name in names:
-            if name.split(".")[0] not in ALLOWED:
-                return name
+    for name in imported(tree):
+        if name.split(".")[0] not in ALLOWED:
+            return name
     arrays = {"np", "numpy"}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name != "to_numpy":

@@ -13,12 +13,11 @@ SHOWN = ("python_loops", "array_indexing", "indexing_compiled")
 
 
 def price(run: Run, backend: str) -> Interval | None:
-    """Nanoseconds for one multiply-add: a call of K iterations makes K + 1 passes of 2·n·d each."""
+    """Nanoseconds for one multiply-add, of which a pass makes 2·n·d."""
     found = facts.cell(run, backend)
     if found is None:
         return None
-    passes = (found.n_iter + 1) / found.n_iter
-    return facts.scaled(facts.iteration(found), 1e9 / (passes * 2 * found.n_samples * found.n_features))
+    return facts.scaled(facts.a_pass(found), 1e9 / (2 * found.n_samples * found.n_features))
 
 
 def told(run: Run, guess: float | None) -> dict[str, str | None]:

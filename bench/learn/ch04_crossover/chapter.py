@@ -50,48 +50,33 @@ told = picture.told(run, guess, narrow)
 lesson.explain(
     "With d = 10, NumPy is faster {at}. {verdict} With d = 2 it is faster {narrow}. {chosen}",
     shown_by="sweep",
-    at=told["at"],
-    verdict=told["verdict"],
-    narrow=told["narrow"],
-    chosen=told["chosen"],
+    **told,
 )
 lesson.explain(
     "**The flat part.** With one row an iteration of NumPy takes {first}, with a hundred rows {hundredth}, which is {grown} as long."
     " The loops take {loops_grown} as long for the same step in size. {flat}",
     shown_by="sweep",
-    first=told["first"],
-    hundredth=told["hundredth"],
-    grown=told["grown"],
-    loops_grown=told["loops_grown"],
-    flat=told["flat"],
+    **told,
 )
 lesson.explain(
     "**What is it, then?** Change the number of calls and nothing else: `fewer_calls` computes the same loss. With one row"
     " `numpy_vectorized` takes {saved} as long as it, with ten thousand rows {saved_large}. Its fitted overhead is"
     " a = {a_fewer}. {calls}",
     shown_by="sweep",
-    saved=told["saved"],
-    saved_large=told["saved_large"],
-    a_fewer=told["a_fewer"],
-    calls=told["calls"],
+    **told,
 )
 lesson.explain(
     "**Two numbers for each line** (d = 10):\n\n"
     "| | a, overhead of an iteration | b, for each value of X |\n|---|---|---|\n"
     "| python_loops | {a_loops} | {b_loops} |\n| numpy_vectorized | {a_numpy} | {b_numpy} |\n\n{meeting}",
     shown_by="sweep",
-    a_loops=told["a_loops"],
-    b_loops=told["b_loops"],
-    a_numpy=told["a_numpy"],
-    b_numpy=told["b_numpy"],
-    meeting=told["meeting"],
+    **told,
 )
 lesson.explain(
     "**How good is the formula?** Leave out one size, fit the others, predict the one left out: at worst NumPy's fit is off by {worst}."
     " And it was made at d = 10: at d = 2 a value of X costs b = {b_narrow}. One pair a, b does not serve every d.",
     shown_by="sweep",
-    worst=told["worst"],
-    b_narrow=told["b_narrow"],
+    **told,
 )
 
 # %% [markdown]

@@ -155,9 +155,7 @@ def sweep(run: Run, guess: float | None) -> Drawing | None:
                 axes.annotate("they cross", (at.n.median, 0.02), (5, 0), xycoords=("data", "axes fraction"),
                               textcoords="offset points")  # fmt: skip
             if mine:
-                axes.axvline(mine, linestyle="--", color=canvas.FAINT)
-                axes.annotate(charts.GUESS, (mine, 0.98), (4, 0), xycoords=("data", "axes fraction"), va="top",
-                              textcoords="offset points", color=canvas.FAINT)  # fmt: skip
+                charts.upright(axes, mine, charts.GUESS)
             canvas.end_labels(
                 axes, [End(b, line[-1].n, line[-1].value, styles[b]) for b, line in points.items()], PANEL
             )

@@ -56,31 +56,22 @@ lesson.explain(
     "For each value of the larger X, a step of `numpy_vectorized` takes {slow} as long as for each value of the smaller one. {verdict}"
     " Nothing but n has changed: the arithmetic for a value is the same. The speed of pure reading was {reads}. {left}",
     shown_by="sizes",
-    slow=told["slow"],
-    verdict=told["verdict"],
-    reads=told["reads"],
-    left=told["left"],
+    **told,
 )
 lesson.explain(
     "**Which limit?** At n = 100 000 the 4·n·d operations, and a few more for the loss, are {work}. At the highest rate measured here they"
     " need {work_s}. To read X and y twice is to read {bytes}, and that needs {read_s}. {more}",
     shown_by="sizes",
-    work=told["work"],
-    work_s=told["work_s"],
-    bytes=told["bytes"],
-    read_s=told["read_s"],
-    more=told["more"],
+    **told,
 )
 lesson.explain(
     "**One pass instead of two.** `one_pass` is {pass_inside} as fast as `two_passes` at n = 5 000, and {pass_beyond} as fast at n = 100 000."
     " {pass_so} Of the limit, `two_passes` reaches {two} there and `one_pass` {one}; a step that reads X twice from memory can reach"
     " half at most.",
     shown_by="sizes",
-    pass_inside=told["pass_inside"],
-    pass_beyond=told["pass_beyond"],
-    pass_so=told["pass_so"],
     two=told["share_two_passes"],
     one=told["share_one_pass"],
+    **told,
 )
 lesson.explain(
     "**Columns or rows.** `fortran_order` is {inside} as fast as `numpy_vectorized` at n = 5 000, and {beyond} as fast at n = 100 000."
@@ -96,9 +87,8 @@ lesson.explain(
     "**Half the bytes.** In float32 `one_pass` is {narrow} as fast as in float64, and `numpy_vectorized` {narrow_numpy}, both at"
     " n = 100 000. {so}",
     shown_by="float32",
-    narrow=told["narrow"],
-    narrow_numpy=told["narrow_numpy"],
     so=told["narrow_so"],
+    **told,
 )
 lesson.explain(
     "**No new arrays.** `out_buffers` is {inside} as fast as `numpy_vectorized` at n = 5 000, and {beyond} as fast at n = 100 000. {so}",
@@ -112,7 +102,7 @@ lesson.explain(
     "Each way is compared with its own twin. The largest of these four gains: {best}. The first two are against `numpy_vectorized`, the others against `two_passes` and"
     " against `one_pass` in float64.",
     shown_by="sizes",
-    best=told["best"],
+    **told,
 )
 
 # %% [markdown]
@@ -126,9 +116,7 @@ lesson.explain(
     "At n = 100 000 the largest amount of memory taken while `fit` runs, its *peak*, was {peak_numpy}; one array of n numbers takes {vector}."
     " With `out_buffers` the peak was {peak_out}: it keeps three arrays of n numbers.",
     shown_by="sizes",
-    peak_numpy=told["peak_numpy"],
-    vector=told["vector"],
-    peak_out=told["peak_out"],
+    **told,
 )
 
 # %% [markdown]

@@ -25,11 +25,8 @@ def roof(run: Run, n: int) -> Roof | None:
 
 
 def value(run: Run, backend: str, n: int, dtype: str = "float64") -> Interval | None:
-    """Nanoseconds that a step takes for each value of X. A call of K steps makes K + 1 passes."""
-    cell = facts.cell(run, backend, n, D, dtype)
-    if cell is None:
-        return None
-    return facts.scaled(facts.iteration(cell), 1e9 * cell.n_iter / (cell.n_iter + 1) / (n * D))
+    """Nanoseconds that a pass takes for each value of X."""
+    return facts.scaled(facts.a_pass(facts.cell(run, backend, n, D, dtype)), 1e9 / (n * D))
 
 
 def gain(run: Run, before: str, after: str, n: int = LARGE) -> Interval | None:

@@ -69,20 +69,14 @@ lesson.explain(
     "**The break-even of Numba.** By the end of its first call `numba_jit` has taken {extra} than `numpy_vectorized`. Against that,"
     " each warm call takes {numba_call}, and {numpy_call} with NumPy. {numba_repaid} {verdict}",
     shown_by="compiling",
-    extra=told["extra"],
-    numba_call=told["numba_call"],
-    numpy_call=told["numpy_call"],
-    numba_repaid=told["numba_repaid"],
-    verdict=told["verdict"],
+    **told,
 )
 lesson.explain(
     "**What the first call is made of.** The first call of `numba_jit` takes {numba_first}. Of that, {numba_compile} went into"
     " compiling, as Numba itself reports. A warm call makes the same 200 iterations on the same data in {numba_call}. So it is not the"
     " work that makes the first call long, but what happens once before it.",
     shown_by="compiling",
-    numba_first=told["numba_first"],
-    numba_compile=told["numba_compile"],
-    numba_call=told["numba_call"],
+    **told,
 )
 lesson.explain(
     "**Tracing, and a program for each shape.** JAX runs your function once with stand-ins that have a shape and a dtype (which kind"
@@ -90,29 +84,19 @@ lesson.explain(
     " function of `jax_jit` was traced {jax_programs} times, and that of `numba_jit` compiled {numba_programs} times. Other values"
     " needed nothing new. {shape_told} {choice_told}",
     shown_by="counting",
-    jax_programs=told["jax_programs"],
-    numba_programs=told["numba_programs"],
-    shape_told=told["shape_told"],
-    choice_told=told["choice_told"],
+    **told,
 )
 lesson.explain(
     "**Dispatch.** An iteration takes {step} in `jax_step` and {loop} in `jax_jit`, so the ratio is {step_ratio}. Both make the same"
     " arithmetic, and have compiled it; only the loop is in another place. {step_told}",
     shown_by="compiling",
-    step=told["step"],
-    loop=told["loop"],
-    step_ratio=told["step_ratio"],
-    step_told=told["step_told"],
+    **told,
 )
 lesson.explain(
     "**A result that is only promised.** Of {waits} calls, {ready} had their answer ready when they returned. The middle one of the"
     " {waits}, in order of time, returned after {returned}, and had its answer after {answered}. {waiting_told}",
     shown_by="waiting",
-    waits=told["waits"],
-    ready=told["ready"],
-    returned=told["returned"],
-    answered=told["answered"],
-    waiting_told=told["waiting_told"],
+    **told,
 )
 
 # %% [markdown]

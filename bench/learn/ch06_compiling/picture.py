@@ -10,6 +10,7 @@ from bench.learn import facts
 from bench.records import Cell, Run
 from bench.report import canvas, text
 from bench.report.canvas import Drawing, End
+from bench.report.ledger import seconds_at
 from bench.report.tables import NONE, Table
 from bench.statistics import Interval
 
@@ -18,11 +19,6 @@ BASELINE = "numpy_vectorized"
 SHOWN = (BASELINE, "numba_jit", "jax_jit", "jax_step")
 PANEL, ROW, TOP = 3.4, 0.25, 0.46  # inches
 MOST = 1e6  # calls on the axis
-
-
-def cold_s(cell: Cell) -> float:
-    """Seconds until the end of the first call, as far as they are known."""
-    return sum(s or 0 for s in (cell.ledger.import_s, cell.ledger.prepare_s, cell.ledger.first_call_s))
 
 
 def known(run: Run) -> dict[str, Cell]:
@@ -48,7 +44,10 @@ def told(run: Run, guess: float | None) -> dict[str, str | None]:
         ("extra", "numba_call", "numpy_call", "numba_first", "numba_compile", "numba_repaid", "verdict")
     )
     if numpy is not None and numba is not None:
-        calls, extra = numba.ledger.pays_back_after_calls, cold_s(numba) - cold_s(numpy)
+        calls, extra = (
+            numba.ledger.pays_back_after_calls,
+            seconds_at(numba, numba.n_iter) - seconds_at(numpy, numpy.n_iter),
+        )
         number = isinstance(calls, int)
         said = {
             "extra": f"{text.duration(abs(extra))} {'more' if extra > 0 else 'less'}",
@@ -100,7 +99,7 @@ def totals(run: Run, guess: float | None) -> Drawing | None:
         return None
 
     def total(cell: Cell, calls: float) -> float:
-        return cold_s(cell) + (calls - 1) * (cell.median_s or 0)
+        return seconds_at(cell, calls * cell.n_iter)
 
     others = {name: cell for name, cell in cells.items() if name != BASELINE}
     paid = {name: cell.ledger.pays_back_after_calls for name, cell in others.items()}

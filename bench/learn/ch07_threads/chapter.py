@@ -76,66 +76,42 @@ lesson.explain(
     "**What the threads gained.** With {threads} threads `numba_parallel` gained {small_gain} at 20 000 rows: {small_told}. At 1 000 000"
     " rows it gained {large_gain}: {large_told}. {verdict}",
     shown_by="threads",
-    threads=told["threads"],
-    small_gain=told["small_gain"],
-    large_gain=told["large_gain"],
-    small_told=told["small_told"],
-    large_told=told["large_told"],
-    verdict=told["verdict"],
+    **told,
 )
 lesson.explain(
     "**The control.** `numba_jit` gained {control_gain} at 20 000 rows, at a CPU/wall of {control_cpu}. {control_told}",
     shown_by="threads",
-    control_gain=told["control_gain"],
-    control_cpu=told["control_cpu"],
-    control_told=told["control_told"],
+    **told,
 )
 lesson.explain(
     "**What memory delivers.** At 1 000 000 rows X has to come from memory in every pass. The suite also measures how fast this machine"
     " can read so many bytes and do nothing else: {reads_one} with one thread, {reads_all} with {threads}, which is {reads_gain}."
     " `numba_parallel` took its X in at {share_one} of that with one thread and {share_all} with all. {memory_told}",
     shown_by="threads",
-    threads=told["threads"],
-    reads_one=told["reads_one"],
-    reads_all=told["reads_all"],
-    reads_gain=told["reads_gain"],
-    share_one=told["share_one"],
-    share_all=told["share_all"],
-    memory_told=told["memory_told"],
+    **told,
 )
 lesson.explain(
     "**“NumPy uses all processors.”** With all threads allowed, `numpy_vectorized` had a CPU/wall of {blas_cpu}, and"
     " `numpy_elementwise` one of {plain_cpu}. {numpy_told} {choice_told}",
     shown_by="products",
-    blas_cpu=told["blas_cpu"],
-    plain_cpu=told["plain_cpu"],
-    numpy_told=told["numpy_told"],
-    choice_told=told["choice_told"],
+    **told,
 )
 lesson.explain(
     "**Busy is not faster.** At 1 000 000 rows `numpy_vectorized` had a CPU/wall of {busy_cpu} with all threads, and gained"
     " {busy_gain}. {busy_told}",
     shown_by="threads",
-    busy_cpu=told["busy_cpu"],
-    busy_gain=told["busy_gain"],
-    busy_told=told["busy_told"],
+    **told,
 )
 lesson.explain(
     "**A race.** With one number for all, {race_wrong} of {race_calls} calls were wrong; the least of them counted {race_least} of"
     " {race_rows} rows. {race_told}",
     shown_by="race",
-    race_wrong=told["race_wrong"],
-    race_calls=told["race_calls"],
-    race_least=told["race_least"],
-    race_rows=told["race_rows"],
-    race_told=told["race_told"],
+    **told,
 )
 lesson.explain(
     "**Mended.** With a number for each thread, {mended_right} of {race_calls} calls were right. {mended_told}",
     shown_by="race",
-    mended_right=told["mended_right"],
-    race_calls=told["race_calls"],
-    mended_told=told["mended_told"],
+    **told,
 )
 
 # %% [markdown]

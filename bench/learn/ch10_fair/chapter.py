@@ -59,40 +59,31 @@ lesson.explain(
     "**The first did not wait.** The call came back after {not_waited}. The same call, waited for, took {waited}. JAX may hand out a"
     " promise and do the work afterwards; `block_until_ready` waits for it. {wait}",
     shown_by="rigged",
-    not_waited=told["not_waited"],
-    waited=told["waited"],
-    wait=told["wait"],
+    **told,
 )
 lesson.explain(
     "**The second counted the compiling.** Its three calls took {calls}. {compile} Compiling is a real cost, and a report should show"
     " it, but beside the time of a later call, not mixed with it: with more calls the mean would be another one.",
     shown_by="rigged",
-    calls=told["calls"],
-    compile=told["compile"],
+    **told,
 )
 lesson.explain(
     "**The third had more threads.** One file, one text: with one thread it took {one_thread}, with two {all_threads}. {gain} Either"
     " both sides of a comparison get two, or none does.",
     shown_by="rigged",
-    one_thread=told["one_thread"],
-    all_threads=told["all_threads"],
-    gain=told["gain"],
+    **told,
 )
 lesson.explain(
     "**The fourth had narrower numbers.** It is `numpy_vectorized`, letter by letter: in float64 it took {numpy}, in float32 {float32}."
     " {narrow} And how far apart do two honest runs of one file lie? That is the fourth honest mark in the picture.",
     shown_by="rigged",
-    numpy=told["numpy"],
-    float32=told["float32"],
-    narrow=told["narrow"],
+    **told,
 )
 lesson.explain(
     "**The fifth was another algorithm.** `qr_compressed` took {qr} for all its updates, and {qr_without_updates} when it was told to"
     " make none. {before} Nothing is wrong with that: its answer is right. Wrong is the claim that the *code* was made faster.",
     shown_by="rigged",
-    qr=told["qr"],
-    qr_without_updates=told["qr_without_updates"],
-    before=told["before"],
+    **told,
 )
 
 # %% [markdown]
@@ -118,17 +109,13 @@ lesson.explain(
     "**Code against algorithm.** Better code: `numpy_tuned` is {code} as fast as `numpy_vectorized`. Better algorithms, with NumPy"
     " too: `qr_compressed` is {qr}, `lstsq` {lstsq}. {verdict}, on this machine and at this size.",
     shown_by="race",
-    code=won["code"],
-    qr=won["qr"],
-    lstsq=won["lstsq"],
-    verdict=won["verdict"],
+    **won,
 )
 lesson.explain(
     "**What accuracy costs.** To come within a distance of the solution, relative to its length, the descent needs this many updates:"
     " {updates}. Every three digits more cost about as many updates as the three before. `lstsq` makes none, and is off by {error}.",
     shown_by="race",
-    updates=won["updates"],
-    error=won["error"],
+    **won,
 )
 
 # %% [markdown]

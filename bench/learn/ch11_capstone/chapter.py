@@ -70,8 +70,7 @@ again = picture.told(after)
 lesson.explain(
     "Now {failed} checks fail, and the hint is another one: *{hint}*. This is the part that you write yourself.",
     shown_by="check",
-    failed=again["failed"],
-    hint=again["hint"],
+    **again,
 )
 
 # %% [markdown]
@@ -95,9 +94,7 @@ found = picture.verdict(run, guess)
 lesson.explain(
     "`finished` is {ratio} as fast as `numpy_vectorized`, at this size and on this machine. {words} {guess}",
     shown_by="finished",
-    ratio=found["ratio"],
-    words=found["words"],
-    guess=found["guess"],
+    **found,
 )
 
 # %% [markdown]

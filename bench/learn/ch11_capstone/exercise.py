@@ -4,7 +4,8 @@ import ast
 from pathlib import Path
 
 import backends
-from bench.learn.judge import Verdict, against, cross_check
+from bench.learn import facts
+from bench.learn.judge import Verdict, against, cross_check, imported
 from bench.report import text
 
 SIZE = "1000x10"
@@ -93,20 +94,20 @@ def timed(path: Path, quick: bool) -> Verdict:
         return Verdict("failed", f"{why}, {text.clean(cell.detail, 200)}" if cell.detail else why, "no time")
     if ratio.low is None or ratio.high is None:
         words = "there are too few processes for an interval"
-    elif ratio.low <= 1 <= ratio.high:
-        words = "this machine cannot tell them apart"
     else:
-        words = "it is faster" if ratio.low > 1 else "it is slower, which is fine"
+        apart = {
+            True: "it is faster",
+            False: "it is slower, which is fine",
+            None: "this machine cannot tell them apart",
+        }
+        words = apart[facts.beyond(ratio)]
     return Verdict("passed", f"right, and {text.ratio_interval(*ratio)} as fast as numpy_vectorized: {words}")
 
 
 def _copied(tree: ast.Module) -> str | None:
     """Which of our backends it imports, or has the functions of."""
-    for node in ast.walk(tree):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        if any(name.split(".")[0] in ("backends", "bench") for name in names):
-            return "an import of ours"
+    if any(name.split(".")[0] in ("backends", "bench") for name in imported(tree)):
+        return "an import of ours"
     folder = Path(backends.__file__).parent
     for path in sorted(folder.glob("[a-z]*.py")):
         if _shape(tree) == _shape(ast.parse(path.read_text("utf-8"))):
