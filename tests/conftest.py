@@ -16,6 +16,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--require-all", action="store_true", help="a backend whose library is missing fails instead of being skipped"
     )
+    parser.addoption("--update-golden", action="store_true", help="write the golden files of the reports anew")
 
 
 @pytest.fixture(params=names())

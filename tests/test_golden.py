@@ -1,0 +1,62 @@
+"""What the three writers make of the reference run, letter by letter.
+
+A change of the words is made on purpose: `pytest tests/test_golden.py --update-golden` writes these files anew.
+"""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench import report
+from bench.records import Run, load_run
+from bench.report import summary, tables
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = ROOT / "tests" / "golden" / "reference"
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return load_run(ROOT / "results" / "reference")
+
+
+@pytest.fixture(scope="module")
+def written(run, tmp_path_factory) -> Path:
+    """The folder with the report of the reference run."""
+    folder = tmp_path_factory.mktemp("reference")
+    report.write(run, folder)
+    return folder
+
+
+def page_text(html: str) -> str:
+    """The page without its pictures, its copy of the run and the digests that allow both."""
+    html = re.sub(r"data:image/svg\+xml;base64,[A-Za-z0-9+/=]+", "data:image", html)
+    html = re.sub(r'(<script type="application/json" id="run">)[^<]*', r"\1", html)
+    return re.sub(r"'sha256-[^']*'", "'sha256'", html)
+
+
+def compare(name: str, text: str, request) -> None:
+    path = GOLDEN / name
+    if request.config.getoption("--update-golden"):
+        path.write_text(text, "utf-8")
+    assert text == path.read_text("utf-8")
+
+
+def test_terminal_output_is_unchanged(run, request):
+    """The terminal shows the reference run as before."""
+    out = Console(file=io.StringIO(), width=80)
+    tables.print_run(run, out, summary.facts)
+    compare("terminal.txt", out.file.getvalue(), request)  # type: ignore[attr-defined]
+
+
+def test_markdown_report_is_unchanged(written, request):
+    """report.md of the reference run is as before."""
+    compare("report.md", (written / "report.md").read_text("utf-8"), request)
+
+
+def test_html_page_is_unchanged(written, request):
+    """The words and the structure of the reference run's page are as before."""
+    compare("page.html", page_text((written / "report.html").read_text("utf-8")), request)
