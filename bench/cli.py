@@ -94,8 +94,8 @@ def machine(*, json: Annotated[bool, Flag] = False) -> int:
     json
         Print one JSON document.
     """
-    from bench.machine import describe, peaks
     from bench.report.terminal import busy, print_machine
+    from bench.runtime.machine import describe, peaks
 
     with busy("measuring read bandwidth and flop/s, a few seconds"):
         found = describe() | {"peaks": peaks()}
@@ -204,7 +204,7 @@ def run(
         Print one JSON document.
     """
     from bench import records
-    from bench.measure.driver import RunError, execute
+    from bench.measure.runner import RunError, execute
     from bench.report.terminal import RunProgress, print_warnings
 
     if quick and full:
@@ -314,10 +314,10 @@ def compare(
     json
         Print one JSON document.
     """
-    from bench.disk import save
+    from bench.analysis import compare as wing
+    from bench.analysis.environment_diff import ACROSS
     from bench.records import find_run, load_run
-    from bench.report import compare as wing
-    from bench.report.identity import ACROSS
+    from bench.runtime.files import save
 
     for kind in across or []:
         if kind not in ACROSS:
@@ -325,10 +325,10 @@ def compare(
     older, younger = (load_run(find_run(given)) for given in (base, new))
     found = wing.compare(older, younger, frozenset(across or []), (base, new))
     if html is not None:
-        from bench.report import changes
+        from bench.report import comparison_view
 
         try:
-            save(Path(html), changes.html(found))
+            save(Path(html), comparison_view.html(found))
         except OSError as error:
             raise UsageError(f"--html: found {html!r}, which cannot be written: {error.strerror or error}") from None
     if json:
@@ -456,9 +456,9 @@ def _begin(mode: str, backend: list[str] | None, planned: dict[str, Any], out: s
 
     keep: as a baseline, too.
     """
-    from bench.measure.logbook import Logbook
-    from bench.measure.plan import BASELINE
-    from bench.measure.setup import make_plan, new_folder
+    from bench.measure.options import make_plan, new_folder
+    from bench.measure.run_directory import RunDirectory
+    from bench.plan import BASELINE
     from bench.records import BASELINES
     from bench.report.terminal import print_warnings
 
@@ -467,24 +467,24 @@ def _begin(mode: str, backend: list[str] | None, planned: dict[str, Any], out: s
     folder = new_folder(out)
     if keep:
         BASELINES.mkdir(parents=True, exist_ok=True)  # where it cannot be made, better now than after the run
-    book = Logbook.begin(folder, plan, shlex.join(["gdbench", *sys.argv[1:]]))
+    book = RunDirectory.begin(folder, plan, shlex.join(["gdbench", *sys.argv[1:]]))
     print_warnings(notes)
     return book
 
 
 def _resume(folder: str, others: dict[str, Any]):
     """The logbook of a run that was stopped. Raises UsageError, ValueError, OSError and UnreadableRun."""
-    from bench.measure.logbook import Logbook
+    from bench.measure.run_directory import RunDirectory
 
     if given := [name for name, value in others.items() if value is not None and value is not False]:
         option = "--" + given[0].removesuffix("s").replace("_", "-")
         raise UsageError(f"--resume: found together with {option}; allowed: alone, a run has its plan from its start")
-    return Logbook.resume(Path(folder))
+    return RunDirectory.resume(Path(folder))
 
 
 def _chosen(names: list[str]) -> list:
     """Backends by name or path, each stem once. Raises UsageError."""
-    from bench.measure.plan import backend_of
+    from bench.plan import backend_of
 
     try:
         found = [backend_of(name) for name in dict.fromkeys(names)]
@@ -519,8 +519,8 @@ def _run_code(record, asked: bool, strict: bool) -> int:
 
 def _save_baseline(name: str, record, code: int) -> str:
     """Keep the run under a name unless it is broken; what to tell the user."""
+    from bench.analysis.compare import MIN_PROCESSES
     from bench.records import save_baseline
-    from bench.report.compare import MIN_PROCESSES
 
     if code in (130, 1, 3):
         return f"baseline {name} was not saved: this run ends with exit code {code}"
@@ -548,7 +548,7 @@ def _print_json(document: Any) -> None:
 
 
 def _fail(message: str, code: int, as_json: bool) -> int:
-    from bench.report.text import clean
+    from bench.text import clean
 
     line = clean(message, 1000)  # it may quote what a file or a user has written
     if as_json:

@@ -17,21 +17,21 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import msgspec
 
-from bench.disk import read, save
+from bench.runtime.files import read, save
 
-MOST_CELLS, MOST_GROUPS = 5_000, 64  # of a run that is read: a report of more would take an hour, and nobody reads it
-MOST_EMBEDDED = 1_500_000  # bytes of a run inside a page, half of what the page may have
+MAX_CELLS, MAX_GROUPS = 5_000, 64  # of a run that is read: a report of more would take an hour, and nobody reads it
+MAX_EMBEDDED = 1_500_000  # bytes of a run inside a page, half of what the page may have
 EMBEDDED = "run"  # the id of the element that holds it
 SCHEMA = 3  # whatever a field is added to, or renamed in, gets the next number, a migration and a golden file
 BASELINES = Path("results") / "baselines"  # under the current directory: runs that were given a name
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-Positive = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-Size = Annotated[float, msgspec.Meta(ge=0)]
-Above0 = Annotated[float, msgspec.Meta(gt=0)]  # what is divided by, or drawn on a logarithmic axis
+PositiveInt = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0)]
+PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]  # what is divided by, or drawn on a logarithmic axis
 
 Limit = Literal["bandwidth", "arithmetic"]
-HeldBack = Literal["call overhead", "bandwidth", "arithmetic"]
+Bottleneck = Literal["call overhead", "bandwidth", "arithmetic"]
 Status = Literal[
     "ok", "wrong", "failed", "crashed", "timeout", "out_of_memory", "unavailable", "skipped", "interrupted"
 ]
@@ -68,35 +68,37 @@ class Speedup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many times faster than `baseline`; the interval is null where too few processes define one."""
 
     baseline: str
-    median: Above0
-    ci_low: Above0 | None
-    ci_high: Above0 | None
+    median: PositiveFloat
+    ci_low: PositiveFloat | None
+    ci_high: PositiveFloat | None
 
 
 class Error(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """value: ||beta - beta_ref||_2 of the timed result; bound: the largest that correct arithmetic can give."""
 
-    value: Size
-    bound: Size
+    value: NonNegativeFloat
+    bound: NonNegativeFloat
 
 
-class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ColdCosts(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"break_even_calls": "pays_back_after_calls"}
+):
     """What a backend costs besides the steady state, in seconds, medians over processes.
 
     compile_s is a part of first_call_s, as the libraries report it: 0 where nothing was compiled, null where
     no process ran this cell first, because only then it is cold.
-    pays_back_after_calls: calls after which import, prepare, compile and first call are repaid against
+    break_even_calls: calls after which import, prepare, compile and first call are repaid against
     numpy_vectorized; "never" where its calls are not faster; null where it is not known.
     """
 
-    import_s: Size | None = None
-    prepare_s: Size | None = None
-    compile_s: Size | None = None
-    first_call_s: Size | None = None
-    pays_back_after_calls: Count | Literal["never"] | None = None
+    import_s: NonNegativeFloat | None = None
+    prepare_s: NonNegativeFloat | None = None
+    compile_s: NonNegativeFloat | None = None
+    first_call_s: NonNegativeFloat | None = None
+    break_even_calls: Count | Literal["never"] | None = None
 
 
-class Cell(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Cell(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"cold_costs": "ledger"}):
     """A backend on a problem, in one dtype and with a number of threads: the row of every table.
 
     Times are seconds per call of `fit` with n_iter iterations; per_iteration_s is median_s / n_iter. error_curve:
@@ -107,30 +109,30 @@ class Cell(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     algorithm: str | None = None
     control: bool = False
     problem: ProblemId
-    n_samples: Positive
-    n_features: Positive
+    n_samples: PositiveInt
+    n_features: PositiveInt
     dtype: str
-    threads: Positive
+    threads: PositiveInt
     n_iter: Count
-    rounds: Positive
-    calls: Positive | None = None
+    rounds: PositiveInt
+    calls: PositiveInt | None = None
     flags: list[str] = []
-    predicted_s: Size | None = None
+    predicted_s: NonNegativeFloat | None = None
     error_curve: list[list[float]] | None = None
     status: Status
     detail: str | None = None
     rerun: str
-    samples_s: list[Above0 | None] = []
-    median_s: Above0 | None = None
-    ci_low_s: Above0 | None = None
-    ci_high_s: Above0 | None = None
-    per_iteration_s: Above0 | None = None
-    read_gb_per_s: Above0 | None = None
+    samples_s: list[PositiveFloat | None] = []
+    median_s: PositiveFloat | None = None
+    ci_low_s: PositiveFloat | None = None
+    ci_high_s: PositiveFloat | None = None
+    per_iteration_s: PositiveFloat | None = None
+    read_gb_per_s: PositiveFloat | None = None
     speedup: list[Speedup] = []
     error: Error | None = None
-    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    cold_costs: ColdCosts = msgspec.field(default_factory=ColdCosts)
     peak_bytes: Count | None = None
-    cpu_over_wall: Size | None = None
+    cpu_over_wall: NonNegativeFloat | None = None
 
 
 class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -175,12 +177,12 @@ class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     padding_bytes: int  # of the environment: where memory lands shifts a figure, so it is varied
     started: str
     seconds: float | None = None
-    sentinels: dict[str, list[Above0]] = {}
-    reads: dict[str, Above0] = {}
+    sentinels: dict[str, list[PositiveFloat]] = {}
+    reads: dict[str, PositiveFloat] = {}
     threads_seen: dict[str, dict[str, Count]] = {}
 
 
-class Reached(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class Attainment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"bottleneck": "held_back_by"}):
     """What a backend makes of the roof over a problem. A pass makes residual, loss and gradient from one beta once.
 
     share: the least time of a pass over its time, paired in blocks. overhead_s: of a pass, as the fit of the backend's
@@ -188,38 +190,38 @@ class Reached(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """
 
     backend: str
-    pass_s: Above0
-    gb_per_s: Above0
-    gflop_per_s: Above0
-    share: Above0 | None
-    share_ci_low: Above0 | None
-    share_ci_high: Above0 | None
-    overhead_s: Size | None
-    limit_s: Above0 | None
-    held_back_by: HeldBack | None
+    pass_s: PositiveFloat
+    gb_per_s: PositiveFloat
+    gflop_per_s: PositiveFloat
+    share: PositiveFloat | None
+    share_ci_low: PositiveFloat | None
+    share_ci_high: PositiveFloat | None
+    overhead_s: NonNegativeFloat | None
+    limit_s: PositiveFloat | None
+    bottleneck: Bottleneck | None
 
 
-class Roof(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class ProblemRoofline(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What the machine allows on one problem: bytes that a pass must read, operations that it must make, both rates.
 
     ridge: operations a byte at which both limits are equal; with fewer, bandwidth is the limit.
     """
 
-    threads: Positive
+    threads: PositiveInt
     dtype: str
     problem: str
-    n_samples: Positive
-    n_features: Positive
-    bytes: Positive
-    operations: Positive
-    read_gb_per_s: Above0
-    read_ci_low: Above0 | None
-    read_ci_high: Above0 | None
-    peak_gflop_per_s: Above0 | None
-    ridge: Above0 | None
-    limit_s: Above0
+    n_samples: PositiveInt
+    n_features: PositiveInt
+    bytes: PositiveInt
+    operations: PositiveInt
+    read_gb_per_s: PositiveFloat
+    read_ci_low: PositiveFloat | None
+    read_ci_high: PositiveFloat | None
+    peak_gflop_per_s: PositiveFloat | None
+    ridge: PositiveFloat | None
+    limit_s: PositiveFloat
     limited_by: Limit
-    backends: list[Reached]
+    backends: list[Attainment]
 
 
 class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -231,14 +233,14 @@ class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     plan: dict[str, Any]
     machine: dict[str, Any]
     blocks: list[Block]
-    roofline: list[Roof] = []
+    roofline: list[ProblemRoofline] = []
     stable: bool
     reasons: list[str]
     cells: list[Cell]
     resumed: list[str] = []
 
 
-class Start(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class RunManifest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What a run must know to go on after it was stopped, as plan.json holds it.
 
     plan: every field of the plan, unlike Run.plan, which is its description. sources: digests of the backends' files,
@@ -255,7 +257,7 @@ class Start(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     resumed: list[str] = []
 
 
-Record = TypeVar("Record", Run, Start, CellSample, Block)
+Record = TypeVar("Record", Run, RunManifest, CellSample, Block)
 
 
 def _from_1(run: dict[str, Any]) -> dict[str, Any]:
@@ -280,7 +282,7 @@ def sentinel_seconds(blocks: list[Block], threads: int) -> dict[str, list[float]
     return found
 
 
-def worst(statuses: list[Status]) -> Status:
+def worst_status(statuses: list[Status]) -> Status:
     """The status that a cell shows for these of its blocks."""
     return min(statuses, key=SEVERITY.index)
 
@@ -311,7 +313,7 @@ class _Embedded(HTMLParser):
         self._inside = False
 
 
-def embedded(run: Run) -> str | None:
+def run_for_page(run: Run) -> str | None:
     """The run as JSON for a page, in which no letter of HTML's stands.
 
     Without its curves where it is too long, and None where it is too long even so.
@@ -320,7 +322,7 @@ def embedded(run: Run) -> str | None:
         text = json.dumps(msgspec.to_builtins(shown), allow_nan=False, separators=(",", ":"))  # in ASCII
         for letter in "<>&\x7f":  # what is no letter of JSON's own stands inside strings only
             text = text.replace(letter, f"\\u{ord(letter):04x}")
-        if len(text) <= MOST_EMBEDDED:
+        if len(text) <= MAX_EMBEDDED:
             return text
     return None
 
@@ -357,10 +359,10 @@ def load_run(where: Path) -> Run:
         raise UnreadableRun(f"{path}: cannot be read as a run: {_reason(error)}") from None
     run = decode(text, Run, path)
     groups = {(cell.dtype, cell.threads, cell.n_features) for cell in run.cells}
-    if len(run.cells) > MOST_CELLS or len(groups) > MOST_GROUPS:
+    if len(run.cells) > MAX_CELLS or len(groups) > MAX_GROUPS:
         raise UnreadableRun(
             f"{path}: found {len(run.cells)} cells with {len(groups)} combinations of dtype, threads and n_features;"
-            f" allowed: up to {MOST_CELLS} and {MOST_GROUPS}"
+            f" allowed: up to {MAX_CELLS} and {MAX_GROUPS}"
         )
     return run
 
@@ -372,11 +374,11 @@ def decode(text: str, kind: type[Record], path: Path) -> Record:
         data = _strict_json(text)
     except (ValueError, RecursionError) as error:
         raise UnreadableRun(f"{path}: cannot be read as a {what}: {error}") from None
-    if kind in (Run, Start):
+    if kind in (Run, RunManifest):
         if not isinstance(data, dict) or type(data.get("schema")) is not int:
             raise UnreadableRun(f"{path}: is no {what}: it has no schema number")
-        if not min(MIGRATIONS) <= data["schema"] <= SCHEMA or (kind is Start and data["schema"] != SCHEMA):
-            oldest = SCHEMA if kind is Start else min(MIGRATIONS)
+        if not min(MIGRATIONS) <= data["schema"] <= SCHEMA or (kind is RunManifest and data["schema"] != SCHEMA):
+            oldest = SCHEMA if kind is RunManifest else min(MIGRATIONS)
             allowed = f"{oldest} to {SCHEMA}" if oldest < SCHEMA else f"{SCHEMA}"
             hint = " (a newer gdbench may read it)" if data["schema"] > SCHEMA else ""
             raise UnreadableRun(f"{path}: found schema {data['schema']}; allowed: {allowed}{hint}")

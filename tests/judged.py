@@ -6,7 +6,7 @@ import warnings
 from backends import load
 from bench.check import checks
 from bench.check.bound import UNIT
-from bench.check.hints import Witness, hint
+from bench.check.diagnosis import Diagnosis, hint
 from bench.check.worker import run_check
 
 
@@ -36,7 +36,7 @@ def found_wrong(path, monkeypatch) -> list[tuple[str, str, str, str | None]]:
         warnings.simplefilter("ignore")  # as in the worker: what a backend warns of is no verdict
         backend = load(path)
         for dtype in getattr(backend, "DTYPES", UNIT):
-            witness = Witness(backend, dtype)
+            witness = Diagnosis(backend, dtype)
             for check in checks.CHECKS:
                 result = run_check(check, backend, dtype)
                 if not result["passed"]:

@@ -12,11 +12,11 @@ from types import SimpleNamespace
 
 import scipy.stats  # noqa: F401 - once here instead of in each process
 
-from bench import machine, process
-from bench.measure import driver
-from bench.measure.logbook import Logbook
-from bench.measure.plan import Backend, Plan, synthetic_cases
+from bench.measure import runner
+from bench.measure.run_directory import RunDirectory
+from bench.plan import Backend, Plan, synthetic_cases
 from bench.records import UnreadableRun, load_run
+from bench.runtime import machine, process
 
 NAMES = ("numpy_vectorized", "quick_one", "failing_one")
 PLAN = Plan(
@@ -65,7 +65,7 @@ def simulate():
     machine.peaks = lambda quick: [{"threads": 1}]
     machine.sentinels = lambda threads: {"arithmetic": 0.1, "memory": 0.2}
     machine.read_rates = lambda threads, sizes: dict.fromkeys(sizes, 40.0)
-    driver.process = SimpleNamespace(run=simulated, available_threads=lambda: 1, ROOT=process.ROOT)
+    runner.process = SimpleNamespace(run=simulated, available_threads=lambda: 1, ROOT=process.ROOT)
 
 
 class Killer:
@@ -107,10 +107,10 @@ def attempt(folder, at=None):
             if at is not None:
                 Killer(at)
             if (folder / "plan.json").exists():
-                book = Logbook.resume(folder)
+                book = RunDirectory.resume(folder)
             else:
-                book = Logbook.begin(folder, PLAN, "gdbench run")
-            driver.execute(book)
+                book = RunDirectory.begin(folder, PLAN, "gdbench run")
+            runner.execute(book)
             book.close()
             code = 0
         except BaseException as error:

@@ -4,9 +4,9 @@ import math
 import random
 from typing import Any
 
-from bench import costs
-from bench.records import Block, Cell, Error, Ledger, ProblemId, Run, Speedup, Start
-from bench.statistics import median_interval, speedup
+from bench.analysis import costs
+from bench.records import Block, Cell, ColdCosts, Error, ProblemId, Run, RunManifest, Speedup
+from bench.stats import median_interval, speedup
 
 # Seconds per iteration at n = 100, 1 000, 10 000, 100 000, 1 000 000 with d = 10.
 SECONDS = {
@@ -19,16 +19,12 @@ PENGUINS = {"python_loops": 205e-6, "numpy_vectorized": 9.2e-6, "numba_jit": 1.6
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 ITERATIONS = dict(zip(SIZES, (1000, 200, 50, 20, 10), strict=True)) | {342: 500}
 COLD = {
-    "python_loops": Ledger(
-        import_s=0.4e-3, prepare_s=0.8e-3, compile_s=0.0, first_call_s=0.6, pays_back_after_calls="never"
+    "python_loops": ColdCosts(
+        import_s=0.4e-3, prepare_s=0.8e-3, compile_s=0.0, first_call_s=0.6, break_even_calls="never"
     ),
-    "numpy_vectorized": Ledger(import_s=0.11, prepare_s=41e-6, compile_s=0.0, first_call_s=4.1e-3),
-    "numba_jit": Ledger(
-        import_s=0.62, prepare_s=38e-6, compile_s=1.34, first_call_s=1.41, pays_back_after_calls=16_000
-    ),
-    "jax_jit": Ledger(
-        import_s=0.71, prepare_s=0.3e-3, compile_s=0.092, first_call_s=0.21, pays_back_after_calls="never"
-    ),
+    "numpy_vectorized": ColdCosts(import_s=0.11, prepare_s=41e-6, compile_s=0.0, first_call_s=4.1e-3),
+    "numba_jit": ColdCosts(import_s=0.62, prepare_s=38e-6, compile_s=1.34, first_call_s=1.41, break_even_calls=16_000),
+    "jax_jit": ColdCosts(import_s=0.71, prepare_s=0.3e-3, compile_s=0.092, first_call_s=0.21, break_even_calls="never"),
 }
 MACHINE = {
     "cpu": {
@@ -130,7 +126,7 @@ def run(cells: list[Cell], **other: Any) -> Run:
 
 def reads(cells: list[Cell]) -> list[Block]:
     """Blocks in which the bandwidth of each problem was measured: 200 GB/s in the first cache, 30 from memory."""
-    sizes = {costs.least_bytes(c.n_samples, c.n_features, "float64") for c in cells if c.n_samples < 10**9}
+    sizes = {costs.bytes_per_pass(c.n_samples, c.n_features, "float64") for c in cells if c.n_samples < 10**9}
     rates = {str(size): 200.0 if size < 1e5 else 100.0 if size < 3e7 else 30.0 for size in sizes}
     rates |= {str(int(size) // 2): rate for size, rate in rates.items()}  # in float32
     blocks = [block for threads in {c.threads for c in cells} for block in sentinels(6, threads)]
@@ -173,14 +169,14 @@ def core_cells(blocks: int = 6, **other: Any) -> list[Cell]:
                     )
                 )
                 continue
-            cells.append(cell(backend, n, time, blocks=blocks, ledger=COLD[backend], **other))
+            cells.append(cell(backend, n, time, blocks=blocks, cold_costs=COLD[backend], **other))
         cells.append(
             cell(
                 backend,
                 342,
                 PENGUINS[backend],
                 blocks=blocks,
-                ledger=COLD[backend],
+                cold_costs=COLD[backend],
                 **{"n_features": 4, "problem": ProblemId("penguins", "f" * 16, None)} | other,
             )
         )
@@ -189,9 +185,9 @@ def core_cells(blocks: int = 6, **other: Any) -> list[Cell]:
     return cells
 
 
-def start(digests: dict[str, str]) -> Start:
+def start(digests: dict[str, str]) -> RunManifest:
     """What an unremarkable run knew when it began."""
-    return Start(created="now", command="gdbench run", plan={}, machine={}, sources={}, digests=digests)
+    return RunManifest(created="now", command="gdbench run", plan={}, machine={}, sources={}, digests=digests)
 
 
 def full() -> Run:

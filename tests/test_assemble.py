@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import sample_run
 
-from bench.measure import assemble as assembling
-from bench.measure.assemble import assemble
-from bench.measure.plan import CONTROL, Backend, Case, Plan, block_plans
+from bench.analysis import aggregate as assembling
+from bench.analysis.aggregate import aggregate
+from bench.plan import CONTROL, Backend, Case, Plan, block_plans
 from bench.records import FLAGS, Block, CellSample, Error
 
 CASES = (Case("synthetic", "synthetic", 100, 10, 1000, 0), Case("synthetic", "synthetic", 1000, 10, 200, 0))
@@ -40,7 +40,7 @@ def samples_of(plan, seconds=SECONDS, jitter=(1.0, 1.01, 0.99, 1.005, 0.995, 1.0
 
 
 def run_of(plan, samples, interrupted=False):
-    return assemble(plan, samples, [], sample_run.start({case.key: "d" for case in plan.cases}), interrupted)
+    return aggregate(plan, samples, [], sample_run.start({case.key: "d" for case in plan.cases}), interrupted)
 
 
 def cell_of(run, backend, n=100, control=False):
@@ -95,7 +95,7 @@ def test_one_bad_block_and_the_cell_has_no_time():
     run = run_of(plan, samples)
     found = cell_of(run, "python_loops")
     assert (found.status, found.detail, found.error) == ("wrong", "beta is off", Error(1.0, 1e-12))
-    assert (found.median_s, found.samples_s, found.speedup, found.ledger.import_s) == (None, [], [], None)
+    assert (found.median_s, found.samples_s, found.speedup, found.cold_costs.import_s) == (None, [], [], None)
     assert [ratio.baseline for ratio in cell_of(run, "mine").speedup] == ["numpy_vectorized"]
     assert cell_of(run, "python_loops", 1000).status == "ok"
 
@@ -150,12 +150,12 @@ def test_cold_costs_come_from_cold_processes():
     for sample in samples[key]:
         if not sample.cold:
             sample.first_call_s, sample.compile_s = 99.0, 99.0
-    found = cell_of(run_of(plan, samples), "mine").ledger
+    found = cell_of(run_of(plan, samples), "mine").cold_costs
     assert found.compile_s == pytest.approx(0.2)
     assert found.first_call_s < 1
     for sample in samples[key]:
         sample.cold = False
-    assert cell_of(run_of(plan, samples), "mine").ledger.first_call_s is None
+    assert cell_of(run_of(plan, samples), "mine").cold_costs.first_call_s is None
 
 
 def test_when_it_pays_back():
@@ -164,11 +164,11 @@ def test_when_it_pays_back():
     samples = samples_of(plan)
     for sample in samples[key_of(plan, "mine")]:
         sample.import_s, sample.first_call_s = 1.1, 0.302
-    found = {name: cell_of(run_of(plan, samples), name).ledger.pays_back_after_calls for name in NAMES}
+    found = {name: cell_of(run_of(plan, samples), name).cold_costs.break_even_calls for name in NAMES}
     # 1.1 + 0.302 seconds cold against 0.1 + 0.30995, and 8 ms gained with each call after the first: 124.006 calls.
     assert found == {"python_loops": "never", "numpy_vectorized": None, "mine": 1 + 125}
     tied = samples_of(plan, SECONDS | {"mine": 0.01})
-    assert cell_of(run_of(plan, tied), "mine").ledger.pays_back_after_calls is None
+    assert cell_of(run_of(plan, tied), "mine").cold_costs.break_even_calls is None
 
 
 def test_what_is_flagged():
@@ -263,7 +263,7 @@ def test_a_drifting_sentinel_makes_the_run_unstable(seconds, reason):
     blocks = [block(i, 2, memory=[s], arithmetic=[1.0]) for i, s in enumerate(seconds)]
     blocks += [block(i, 1, memory=[2.0]) for i in range(5)]
     plan = a_plan()
-    run = assemble(plan, samples_of(plan), blocks, sample_run.start({case.key: "d" for case in plan.cases}), False)
+    run = aggregate(plan, samples_of(plan), blocks, sample_run.start({case.key: "d" for case in plan.cases}), False)
     assert run.stable is (reason is None)
     assert (reason or "") in " ".join(run.reasons)
 

@@ -9,9 +9,9 @@ import pytest
 import backends
 from backends import solve
 from backends._solve import default_learning_rate
-from bench import problem
 from bench.check.bound import UNIT, reference
 from bench.check.checks import CHECKS, arrays, judge
+from bench.data import problems
 
 CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
 
@@ -63,7 +63,7 @@ def test_the_dialects_share_their_sections(name):
 
 def test_the_penguins_are_the_same_for_all(backend):
     """On real data all backends stop at the same iteration, for the same reason, at the same coefficients."""
-    data = problem.penguins()
+    data = problems.penguins()
     ours = solve(data.X, data.y, Path(backend.__file__).stem, tol=1e-8)
     theirs = solve(data.X, data.y, "numpy_vectorized", tol=1e-8)
     assert (ours.n_iter, ours.stop_reason) == (theirs.n_iter, theirs.stop_reason)
@@ -78,7 +78,7 @@ def test_is_right_where_blocks_tiles_and_threads_meet(backend, dtype, n, d):
     """Within the bound at sizes on both sides of a tile, a block, and of what is shared between threads."""
     if dtype not in getattr(backend, "DTYPES", tuple(UNIT)):
         return
-    data = problem.synthetic(n, d, 1)
+    data = problems.synthetic(n, d, 1)
     X, y, beta0 = data.X.astype(dtype), data.y.astype(dtype), np.zeros(d, dtype)
     rate = default_learning_rate(X)
     expected = reference(X, y, beta0, rate, 3, dtype, getattr(backend, "ALGORITHM", None) is not None)

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import sample_run
 
-from bench import report
-from bench.disk import save
+from bench import report, text
+from bench.analysis.compare import compare
+from bench.analysis.speed import gap_kind, time_per_iteration
 from bench.learn import build
 from bench.learn.chapters import chapters
 from bench.records import load_run
-from bench.report import changes, text
-from bench.report.compare import compare
-from bench.report.groups import gap, time
+from bench.report import comparison_view
+from bench.runtime.files import save
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,10 @@ def pages(tmp_path_factory):
     reference = load_run(REFERENCE)
     found["reference"] = report.write(reference, tmp_path_factory.mktemp("reference")).as_uri()
     path = tmp_path_factory.mktemp("compare") / "page.html"
-    save(path, changes.html(compare(sample_run.hostile(), sample_run.hostile(), frozenset(), ("<b>old</b>", "new"))))
+    save(
+        path,
+        comparison_view.html(compare(sample_run.hostile(), sample_run.hostile(), frozenset(), ("<b>old</b>", "new"))),
+    )
     course = tmp_path_factory.mktemp("course")
     build.pages(course)
     return found | {"compare": path.as_uri()} | {name: (course / f"{name}.html").as_uri() for name in COURSE}
@@ -190,8 +193,8 @@ def test_the_chart_of_ones_own_shows_the_times(visit):
         c for c in sample_run.full().cells if c.algorithm is None and not c.control and c.problem.name == "synthetic"
     ]
     assert page.locator("#explore").is_visible()
-    assert len(shown(page)) == len([c for c in cells if time(c)])
-    found = time(next(c for c in cells if c.backend == "numba_jit" and c.n_samples == 100))
+    assert len(shown(page)) == len([c for c in cells if time_per_iteration(c)])
+    found = time_per_iteration(next(c for c in cells if c.backend == "numba_jit" and c.n_samples == 100))
     (title,) = [title for title in shown(page) if title.startswith("numba_jit, n = 100:")]
     assert (
         title
@@ -205,8 +208,8 @@ def test_the_chart_of_ones_own_marks_every_gap_with_its_kind(visit):
     """What has no time, though it may hold samples, is a cross with its kind, no point, and is named in the words."""
     page = visit("broken")
     cells = [c for c in sample_run.broken().cells if c.algorithm is None and not c.control]
-    missing = [c for c in cells if c.problem.name == "synthetic" and not time(c)]
-    wanted = {f"{c.backend}, n = {text.count(c.n_samples)}: {gap(c)}".replace("\u00a0", " ") for c in missing}
+    missing = [c for c in cells if c.problem.name == "synthetic" and not time_per_iteration(c)]
+    wanted = {f"{c.backend}, n = {text.count(c.n_samples)}: {gap_kind(c)}".replace("\u00a0", " ") for c in missing}
     assert {"my_backend, n = 1 000: wrong", "segfaulter, n = 1 000 000: out of memory"} <= wanted
     assert sorted(gaps(page)) == sorted(wanted)
     assert not [

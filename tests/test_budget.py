@@ -5,7 +5,6 @@ from test_plan import ABSENT, LOOPS, MINE, NUMPY, planned
 
 from bench.measure.budget import (
     announce,
-    calls_per_cell,
     cut,
     foresee,
     guess,
@@ -13,9 +12,9 @@ from bench.measure.budget import (
     predict,
     too_long,
 )
-from bench.measure.driver import _Running
-from bench.measure.logbook import Logbook
-from bench.measure.plan import BASELINE, CELL_SHARE, CONTROL, CellPlan, synthetic_cases
+from bench.measure.run_directory import RunDirectory
+from bench.measure.runner import RunInProgress
+from bench.plan import BASELINE, CELL_SHARE, CONTROL, CellPlan, synthetic_cases
 from bench.records import CellSample
 
 
@@ -58,7 +57,7 @@ def test_too_long():
     """A cell may take a quarter of the budget over all blocks; the sentence holds the prediction and the share."""
     plan = planned(time_budget="100s")
     assert CELL_SHARE == 0.25
-    limit = 25 / (calls_per_cell(plan) * plan.blocks)
+    limit = 25 / (plan.calls_per_cell * plan.blocks)
     assert too_long(plan, limit * 0.999) is None
     assert too_long(plan, 10.0) == (
         "predicted 10 s a call, 480 s over 6 blocks; one cell may take 25 s, a quarter of the time budget"
@@ -148,8 +147,8 @@ def test_the_first_blocks_correct_the_guess(tmp_path):
     """Costs that turn out higher leave out more, with the time that was measured; without a budget they do not."""
     for given in ("60s", None):
         plan = planned(sizes=["100x10", "1000x10"], backends=[NUMPY, MINE], time_budget=given)
-        book = Logbook.begin(tmp_path / str(given), plan, "gdbench run")
-        running = _Running(book, tmp_path, lambda progress: None)
+        book = RunDirectory.begin(tmp_path / str(given), plan, "gdbench run")
+        running = RunInProgress(book, tmp_path, lambda progress: None)
         assert not running.left_out
         for cell in plan.cells:
             cost_s = 20.0 if (cell.backend, cell.case.n_samples) == (MINE, 1000) else 1.0
@@ -162,6 +161,6 @@ def test_the_first_blocks_correct_the_guess(tmp_path):
             assert not gone
             continue
         assert [(cell.worker, cell.case.n_samples) for cell in gone.values()] == [("mine", 1000)]
-        orders = running.orders(*gone.values())
+        orders = running.decide(*gone.values())
         assert (orders["run"], orders["seconds"]) == (False, 0.5)
         assert orders["detail"] == "left out, so that the whole run fits its time budget of 60 s"

@@ -10,10 +10,10 @@ import sample_run
 from rich.console import Console
 
 from backends import numpy_vectorized
+from bench.analysis.aggregate import aggregate
 from bench.measure import cell as measuring
-from bench.measure.assemble import assemble
-from bench.measure.plan import BASELINE, Backend, Case, CellPlan, Plan, worker_cell
 from bench.measure.stage import stage
+from bench.plan import BASELINE, Backend, Case, CellPlan, Plan, worker_cell
 from bench.records import CellSample
 from bench.report import tables
 
@@ -162,7 +162,7 @@ def test_the_words_of_a_run_under_a_fake_clock(clock, staged, benchmark):
                     CellSample,
                 )
             )
-    run = assemble(plan, samples, [], sample_run.start({CASE.key: "d"}), interrupted=False)
+    run = aggregate(plan, samples, [], sample_run.start({CASE.key: "d"}), interrupted=False)
     out = io.StringIO()
     tables.print_run(run, Console(file=out, width=100))
     assert [line.rstrip() for line in out.getvalue().replace("\u00a0", " ").splitlines()] == [

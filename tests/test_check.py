@@ -13,9 +13,9 @@ from bench.check.bound import UNIT, gamma, reference
 from bench.check.checks import THREADED, Wrong, answer, judge, obeys_the_symmetries
 from bench.check.oracle import closed_form, distance, exact_iterates
 from bench.check.stopping import broken_rule, stop_window
-from bench.process import available_threads
+from bench.runtime.process import available_threads
 
-ANSWERS = [case for dtype in UNIT for case in fixtures.sharp(dtype)]
+ANSWERS = [case for dtype in UNIT for case in fixtures.unconverged(dtype)]
 
 
 def test_the_oracle_does_the_arithmetic_of_the_book():
@@ -43,7 +43,7 @@ def test_the_oracle_agrees_with_a_closed_form(case):
 @pytest.mark.parametrize("dtype", UNIT)
 def test_sharp_fixtures_are_sharp(dtype):
     """Their last step is at least 100 times the bound: a step too few or too many cannot hide."""
-    for case in fixtures.sharp(dtype):
+    for case in fixtures.unconverged(dtype):
         assert reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype).informative, case.name
         assert float(np.float32(case.learning_rate)) == case.learning_rate
 
@@ -75,7 +75,7 @@ def test_the_integer_fixture_rounds_nowhere(dtype):
 @pytest.mark.parametrize("dtype", UNIT)
 def test_the_bound_is_the_one_derived(dtype):
     """The recursion of bound.py's head, written out again term by term, with the reference's own float64 bound on top."""
-    case = fixtures.sharp(dtype)[0]
+    case = fixtures.unconverged(dtype)[0]
     X, y = case.X.astype(np.float64), case.y.astype(np.float64)
     n, d = X.shape
     found = reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype)
@@ -110,7 +110,7 @@ def test_gamma():
 def test_correct_arithmetic_uses_little_of_the_bound(name):
     """The bound is a worst case: the four stay under a tenth of it, and over nothing: it is not vacuous."""
     backend = load(name)
-    for case in fixtures.sharp("float64"):
+    for case in fixtures.unconverged("float64"):
         found = reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, "float64")
         beta, _ = backend.fit(*backend.prepare(case.X, case.y, case.beta0), case.learning_rate, case.max_iter, 0.0)
         assert np.linalg.norm(backend.to_numpy(beta) - found.betas[-1]) <= 0.1 * found.beta_bound[-1]
@@ -119,7 +119,7 @@ def test_correct_arithmetic_uses_little_of_the_bound(name):
 
 def test_nan_is_never_within_a_bound():
     """A NaN in beta or in a loss is wrong, although every comparison with it is false."""
-    case = fixtures.sharp("float64")[0]
+    case = fixtures.unconverged("float64")[0]
     expected = reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, "float64")
     for place in (0, 1):
         answer = [expected.betas[-1].copy(), expected.losses.copy()]
@@ -172,7 +172,7 @@ def test_a_backend_that_fails_is_not_called_wrong(tmp_path, fresh, text, status)
 @pytest.mark.parametrize("dtype", UNIT)
 def test_the_two_oracles_agree_to_fifty_digits(dtype):
     """The steps in rationals and the closed form from eigenvectors, on sharp, equal, empty and badly scaled columns."""
-    for case in [*fixtures.sharp(dtype), *fixtures.hard(dtype)]:
+    for case in [*fixtures.unconverged(dtype), *fixtures.hard(dtype)]:
         problem = case.X, case.y, case.beta0, case.learning_rate, case.max_iter
         betas, losses = exact_iterates(*problem)
         beta, loss = closed_form(*problem)
@@ -215,10 +215,13 @@ def test_the_other_fixtures_can_be_judged(dtype):
 
 def test_a_fixture_is_out_of_reach_of_a_backend(fresh):
     """A backend that writes to its inputs spoils no problem that it, or the next, is judged by."""
-    backend, case = load(fresh("writes", "n = len(X)", "n = len(X); X *= 2; y *= 2")), fixtures.sharp("float64")[0]
+    backend, case = (
+        load(fresh("writes", "n = len(X)", "n = len(X); X *= 2; y *= 2")),
+        fixtures.unconverged("float64")[0],
+    )
     answer(backend, case)
-    np.testing.assert_array_equal(case.X, fixtures.sharp("float64")[0].X)
-    np.testing.assert_array_equal(case.y, fixtures.sharp("float64")[0].y)
+    np.testing.assert_array_equal(case.X, fixtures.unconverged("float64")[0].X)
+    np.testing.assert_array_equal(case.y, fixtures.unconverged("float64")[0].y)
 
 
 @pytest.mark.skipif(available_threads() < 2, reason="this machine has one processor")

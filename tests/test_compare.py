@@ -17,10 +17,10 @@ from rich.console import Console
 from test_cli import gdbench
 from test_report import Page
 
-from bench import cli, records, statistics
+from bench import cli, records, stats
+from bench.analysis.compare import compare
 from bench.records import ProblemId, Speedup, load_run, save_run
-from bench.report import changes
-from bench.report.compare import compare
+from bench.report import comparison_view
 
 BACKENDS = {"numpy_vectorized": 1.0, "numba_jit": 0.6, "jax_jit": 0.8}
 SIZES = (100, 1_000)
@@ -70,7 +70,7 @@ def names_in(folder):
 
 def shown(found, width=80):
     out = Console(file=io.StringIO(), width=width)
-    changes.print_comparison(found, out)
+    comparison_view.print_comparison(found, out)
     return out.file.getvalue()
 
 
@@ -193,7 +193,7 @@ def test_holm_counts_the_judged_cells_alone():
     smallest = 2 / math.comb(20, 10)
     assert the_cell(found).p == pytest.approx(smallest)
     assert the_cell(found).p_holm == pytest.approx(6 * smallest)
-    assert [c.p_holm for c in found.cells] == pytest.approx(statistics.holm([c.p for c in found.cells]))
+    assert [c.p_holm for c in found.cells] == pytest.approx(stats.holm([c.p for c in found.cells]))
     new.cells.remove(the_cell(new, "numpy_vectorized", 100, control=True))
     assert the_cell(compare(BASE, new)).p_holm == pytest.approx(3 * smallest)
 
@@ -695,7 +695,7 @@ def test_figures_beyond_floats_are_null():
     found = compare(base, new)
     assert (the_cell(found).ratio, the_cell(found).verdict) == (None, "slower")
     assert "0.000" not in shown(found)
-    changes.html(found)
+    comparison_view.html(found)
     the_cell(new, "numpy_vectorized", control=True).speedup = [Speedup("numpy_vectorized", 1.0, 5e-324, 1.7e308)]
     the_cell(base).samples_s = [10.0 ** (60 * i - 310) for i in range(10)]
     the_cell(new).samples_s = [10.0 ** (60 * i - 311) for i in range(10)]
@@ -725,13 +725,13 @@ def test_unchanged_says_what_it_could_hide():
     ends = [end for c in found.cells if c.verdict == "unchanged" for end in (1 / c.ci_low, c.ci_high)]
     told = re.search(r"one of (\S+) % could hide", shown(found).replace("\n", " "))
     assert float(told[1]) == pytest.approx(100 * (max(ends) - 1), rel=0.01)
-    assert changes.hidden(compare(BASE, a_run(stable=False))) is None
+    assert comparison_view.hidden(compare(BASE, a_run(stable=False))) is None
 
 
 def test_the_page_is_one_offline_file_with_everything():
     """Answer, differences, cells with both medians, reasons, and no address, script or handler."""
     found = compare(BASE, without_time(changed(("versions", "numpy"), "2.5.0"), "skipped", "too long"), VERSIONS)
-    source = changes.html(found)
+    source = comparison_view.html(found)
     page = Page(source)
     assert page.loads == page.handlers == []
     assert not {"script", "img", "link"} & set(page.tags)
@@ -753,7 +753,7 @@ def test_hostile_names_are_text():
         machine = {"versions": {"<b>": scatter, "x": {"<i>": scatter}}, "cpu": ["<u>"], "blas": ["<script>", {}]}
         runs.append(sample_run.run(cells, machine=machine))
     found = compare(*runs, VERSIONS, ("\x1b[31m<script>base", "\x1b[31mnew"))
-    source = changes.html(found)
+    source = comparison_view.html(found)
     page = Page(source)
     assert not {"script", "b", "i", "u"} & set(page.tags)
     assert "<script>alert(1)</script>" in page.words

@@ -5,9 +5,10 @@ import math
 import pytest
 import sample_run
 
-from bench import costs
+from bench.analysis import costs
+from bench.analysis.speed import group_cells
 from bench.report import limits
-from bench.report.groups import groups
+from bench.report.plots import roofline
 
 A, B = 5e-6, 1e-9  # seconds a pass, seconds a value
 
@@ -24,7 +25,7 @@ def line(backend, a=A, b=B, ns=sample_run.SIZES, d=10, **fields):
 
 def test_the_model_finds_overhead_and_cost_of_a_value():
     """From times a + b n d the fit gives a and b back, and each size left out is predicted from the others."""
-    fit = costs.model(line("mine"))
+    fit = costs.fit_cost_model(line("mine"))
     assert fit.overhead_s.median == pytest.approx(A, rel=0.03)
     assert fit.overhead_s.low <= fit.overhead_s.median <= fit.overhead_s.high
     assert fit.value_s.median == pytest.approx(B, rel=0.03)
@@ -36,7 +37,7 @@ def test_a_size_off_the_line_is_not_predicted():
     """A size that takes three times as long as the line has it is found by leaving it out, and no other."""
     cells = line("mine")
     cells[-1] = line("mine", a=3 * A, b=3 * B, ns=[10**6])[0]
-    fit = costs.model(cells)
+    fit = costs.fit_cost_model(cells)
     assert not fit.predicts(10**7)
     assert fit.held_out[10**7] == pytest.approx(1 / 3 - 1, abs=0.05)
     assert not fit.predicts(123)
@@ -44,8 +45,8 @@ def test_a_size_off_the_line_is_not_predicted():
 
 def test_two_sizes_make_no_model():
     """Any two points lie on a line, so that says nothing."""
-    assert costs.model(line("mine", ns=[100, 1000])) is None
-    assert costs.model([]) is None
+    assert costs.fit_cost_model(line("mine", ns=[100, 1000])) is None
+    assert costs.fit_cost_model([]) is None
 
 
 def test_a_crossover_is_where_the_lines_cross():
@@ -126,7 +127,7 @@ def test_what_holds_a_backend_back(n, a, b, why):
     """Where most of a pass is its overhead, its instructions, or the least that reading takes, that is named."""
     cells = line("mine", a=a, b=b)
     roof = next(r for r in costs.roofline(cells, sample_run.reads(cells), machine(1000.0)) if r.n_samples == n)
-    assert roof.backends[0].held_back_by == why
+    assert roof.backends[0].bottleneck == why
 
 
 def test_leaving_the_cache_is_bandwidth_and_a_bad_fit_is_not_clear():
@@ -135,10 +136,10 @@ def test_leaving_the_cache_is_bandwidth_and_a_bad_fit_is_not_clear():
     cells[-1] = line("mine", a=3 * A, b=1.5e-9, ns=[10**6])[0]
     blocks = sample_run.reads(cells)
     last = costs.roofline(cells, blocks, machine(1000.0))[-1].backends[0]
-    assert last.held_back_by == "bandwidth"
+    assert last.bottleneck == "bandwidth"
     for block in blocks:
         block.reads = dict.fromkeys(block.reads, 100.0)
-    assert costs.roofline(cells, blocks, machine(1000.0))[-1].backends[0].held_back_by is None
+    assert costs.roofline(cells, blocks, machine(1000.0))[-1].backends[0].bottleneck is None
 
 
 def test_another_algorithm_and_the_control_have_no_place_under_the_roof():
@@ -151,8 +152,8 @@ def test_another_algorithm_and_the_control_have_no_place_under_the_roof():
 def test_the_picture_stands_where_the_data_say():
     """The line of a backend runs through its GB/s, the roof through the bandwidth that was measured."""
     run = sample_run.full()
-    group = groups(run)[0]
-    drawing = limits.roofline(group)
+    group = group_cells(run)[0]
+    drawing = roofline.roofline(group)
     lines = {line.get_label(): line for axes in drawing.figure.axes for line in axes.lines}
     shown = [roof for roof in group.roofs if roof.problem == "synthetic"]
     assert list(lines["read bandwidth"].get_ydata()) == [roof.read_gb_per_s for roof in shown]
@@ -164,12 +165,12 @@ def test_scaling_is_against_the_fewest_threads():
     """Two threads that take half the time stand at 2 x; one number of threads has no picture and no table."""
     cells = [c for t in (1, 2) for c in line("mine", a=A / t, b=B / t, threads=t, ns=[1000, 10_000])]
     run = sample_run.run(cells)
-    drawing = limits.scaling(run)
+    drawing = roofline.scaling(run)
     lines = {line.get_label(): line for axes in drawing.figure.axes for line in axes.lines}
     assert list(lines["mine"].get_ydata()) == pytest.approx([1, 2], rel=0.03)
     rows = limits.threads_and_dtypes(run).rows
     assert len(rows) == 2
     assert all(row[-1].startswith(("1.9", "2.0")) for row in rows)
     alone = sample_run.run(line("mine"))
-    assert limits.scaling(alone) is None
+    assert roofline.scaling(alone) is None
     assert limits.threads_and_dtypes(alone).rows == []

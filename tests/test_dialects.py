@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import sample_run
 
-from bench.report import dialects, page
-from bench.report.groups import CORE
+from bench.analysis.speed import CORE
+from bench.report import dialects, html
 from bench.report.tables import Table
 
 SOURCE = '''"""Says
@@ -62,7 +62,7 @@ def rows_of(table: Table) -> dict[str, tuple[str, ...]]:
 
 def section(run) -> str:
     """The section in the page of a run, without pictures."""
-    source = page.html(run, {})
+    source = html.html(run, {})
     return source.split('<section aria-labelledby="dialects">')[1].split("</section>")[0]
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import disk
-from bench.disk import Lines, Scratch, make_room, read, save
+from bench.runtime import files
+from bench.runtime.files import AppendOnlyLog, Scratch, ensure_free_space, read, save
 
 EVENTS = [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
 
@@ -42,7 +42,7 @@ def test_a_save_that_fails_changes_nothing(tmp_path, monkeypatch, step, error):
     def fail(*arguments, **options):
         raise error
 
-    monkeypatch.setattr(disk.os, step, fail)
+    monkeypatch.setattr(files.os, step, fail)
     with pytest.raises(type(error)) as raised:
         save(path, "new" * 10_000)
     monkeypatch.undo()
@@ -64,8 +64,8 @@ def test_the_new_file_is_on_disk_before_it_replaces_the_old(tmp_path, monkeypatc
         steps.append(("replace", Path(source).stat().st_size))
         replace(source, target)
 
-    monkeypatch.setattr(disk.os, "fsync", watched_fsync)
-    monkeypatch.setattr(disk.os, "replace", watched_replace)
+    monkeypatch.setattr(files.os, "fsync", watched_fsync)
+    monkeypatch.setattr(files.os, "replace", watched_replace)
     save(tmp_path / "file.txt", b"x" * 100_000)
     assert steps == ["fsync", ("replace", 100_000)]
 
@@ -78,8 +78,8 @@ def test_a_quota(tmp_path):
         with pytest.raises(OSError, match=r"File too large.*file\.txt"):
             save(path, "x" * 200_000)
         with pytest.raises(OSError, match="File too large"):
-            make_room(tmp_path)
-        make_room(tmp_path, 0)
+            ensure_free_space(tmp_path)
+        ensure_free_space(tmp_path, 0)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -92,10 +92,10 @@ def test_a_full_disk(a_disk):
     with pytest.raises(OSError, match=r"No space left on device.*file\.txt"):
         save(path, "x" * (2 << 20))
     with pytest.raises(OSError, match="No space left on device"):
-        make_room(small_disk)
+        ensure_free_space(small_disk)
     assert path.read_text() == "old"
     assert list(small_disk.iterdir()) == [path]
-    lines = Lines(small_disk / "lines")
+    lines = AppendOnlyLog(small_disk / "lines")
     line = b"x" * 4095 + b"\n"
     with pytest.raises(OSError, match=r"No space left on device.*lines"):
         all(lines.append(line) is None for _ in range(1000))
@@ -109,7 +109,7 @@ def test_what_is_no_ordinary_file_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
     with (tmp_path / "huge").open("wb") as file:
-        file.truncate(disk.MOST + 1)
+        file.truncate(files.MOST + 1)
     for name, told in (
         ("pipe", "no ordinary file"),
         ("link", "no ordinary file"),
@@ -122,17 +122,17 @@ def test_what_is_no_ordinary_file_is_not_read(tmp_path):
     assert read(tmp_path / "text") == "é"
 
 
-# Lines
+# AppendOnlyLog
 
 
 def test_each_line_is_on_disk_at_once(tmp_path, monkeypatch):
     """After every append another reader finds one more whole line, and fsync has been called; opened again, it goes on."""
     synced = []
     fsync = os.fsync
-    monkeypatch.setattr(disk.os, "fsync", lambda handle: (synced.append(handle), fsync(handle)))
+    monkeypatch.setattr(files.os, "fsync", lambda handle: (synced.append(handle), fsync(handle)))
     path = tmp_path / "lines"
     for turn in range(2):
-        lines = Lines(path)
+        lines = AppendOnlyLog(path)
         for count in range(1, 4):
             lines.append(b"%d\n" % count)
             assert path.read_bytes().splitlines() == lines.lines
@@ -146,7 +146,7 @@ def test_half_a_line_never_was_one(tmp_path):
     whole = b"first\nsecond\n"
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
-        lines = Lines(path)
+        lines = AppendOnlyLog(path)
         lines.append(b"new\n")
         lines.close()
         kept = whole[: whole.rfind(b"\n", 0, length) + 1] if length else b""
@@ -158,7 +158,7 @@ def test_half_a_line_never_was_one(tmp_path):
 def test_an_append_that_fails_changes_nothing(tmp_path, monkeypatch, step, error):
     """After a part was written, too: the file is as before, and takes the next line."""
     path = tmp_path / "lines"
-    lines = Lines(path)
+    lines = AppendOnlyLog(path)
     lines.append(b"first\n")
     write = os.write
 
@@ -167,7 +167,7 @@ def test_an_append_that_fails_changes_nothing(tmp_path, monkeypatch, step, error
             return write(handle, data[:3])
         raise error
 
-    monkeypatch.setattr(disk.os, step, fail)
+    monkeypatch.setattr(files.os, step, fail)
     with pytest.raises(type(error)):
         lines.append(b"second\n")
     monkeypatch.undo()
@@ -179,11 +179,11 @@ def test_an_append_that_fails_changes_nothing(tmp_path, monkeypatch, step, error
 
 def test_one_writer_at_a_time(tmp_path):
     """A second one is refused while the first has it open, and not afterwards."""
-    first = Lines(tmp_path / "lines")
+    first = AppendOnlyLog(tmp_path / "lines")
     with pytest.raises(BlockingIOError):
-        Lines(tmp_path / "lines")
+        AppendOnlyLog(tmp_path / "lines")
     first.close()
-    Lines(tmp_path / "lines").close()
+    AppendOnlyLog(tmp_path / "lines").close()
 
 
 def test_neither_a_link_nor_a_pipe_is_written(tmp_path):
@@ -191,7 +191,7 @@ def test_neither_a_link_nor_a_pipe_is_written(tmp_path):
     (tmp_path / "target").write_text("mine")
     (tmp_path / "link").symlink_to("target")
     with pytest.raises(OSError, match="link"):
-        Lines(tmp_path / "link")
+        AppendOnlyLog(tmp_path / "link")
     assert (tmp_path / "target").read_text() == "mine"
 
 
@@ -213,7 +213,7 @@ def test_what_somebody_else_does_to_it_is_undone(tmp_path, kind):
     """Changed, longer, shorter, gone, or something else in its place: it is put back, still locked, and goes on."""
     path, outside = tmp_path / "lines", tmp_path / "outside"
     outside.write_text("not ours")
-    lines = Lines(path)
+    lines = AppendOnlyLog(path)
     lines.append(b"first\n")
     assert not lines.restore()
     if kind in ("appended", "changed", "cut"):
@@ -223,7 +223,7 @@ def test_what_somebody_else_does_to_it_is_undone(tmp_path, kind):
     assert lines.restore()
     assert not lines.restore()
     with pytest.raises(BlockingIOError):
-        Lines(path)
+        AppendOnlyLog(path)
     lines.append(b"second\n")
     lines.close()
     assert path.read_bytes() == b"first\nsecond\n"
@@ -244,7 +244,7 @@ def test_scratch_of_a_killed_run_is_swept(tmp_path, monkeypatch):
     code = f"""
 import tempfile, time
 tempfile.tempdir = {str(tmp_path)!r}
-from bench.disk import Scratch
+from bench.runtime.files import Scratch
 print(Scratch().path, flush=True)
 time.sleep(600)
 """

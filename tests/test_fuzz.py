@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 
 import backends
 from backends import solve
-from bench import cli, machine
-from bench.measure.driver import RunError
+from bench import cli
+from bench.measure.runner import RunError
+from bench.runtime import machine
 
 SETTINGS = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
 OLD, NEW = (sample_run.run([sample_run.cell("numba_jit", 100, seconds, blocks=10)]) for seconds in (1e-6, 2e-6))
@@ -55,9 +56,9 @@ def gdbench(words, execute=None, check=None):
                 Path(name).write_bytes(text)
         for target, stub in {
             "sys.stdout": out, "sys.stderr": err, "sys.argv": ["gdbench", *words], "signal.signal": lambda *_: None,
-            "subprocess.Popen": None, "bench.process.run": None, "webbrowser.open": lambda page: True,
-            "bench.machine.describe": described, "bench.machine.peaks": lambda: PEAKS, "bench.check.check": check,
-            "bench.measure.driver.execute": execute, "bench.report.write": lambda run, folder: folder / "report.html",
+            "subprocess.Popen": None, "bench.runtime.process.run": None, "webbrowser.open": lambda page: True,
+            "bench.runtime.machine.describe": described, "bench.runtime.machine.peaks": lambda: PEAKS, "bench.check.check": check,
+            "bench.measure.runner.execute": execute, "bench.report.write": lambda run, folder: folder / "report.html",
             "backends._registry._entry_points": dict,  # a slow search through all that is installed
         }.items():  # fmt: skip
             patch.setattr(target, stub)

@@ -8,11 +8,11 @@ import pytest
 
 from backends import load
 from bench import check as wing
-from bench.check import check, hints
+from bench.check import check, diagnosis
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS
+from bench.check.diagnosis import Diagnosis, hint
 from bench.check.fixtures import Fixture, stopping
-from bench.check.hints import Witness, hint
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake, stop_rules
 
 # Each mistake in the iterates with one in the losses, every one of either kind at least once.
@@ -33,7 +33,7 @@ def backend_of(mistake: Mistake, dtype: str, stop=None) -> SimpleNamespace:
 
 
 def told(mistake: Mistake, dtype: str) -> str | None:
-    return hint("follows_the_exact_iterates", VALUES, Witness(backend_of(mistake, dtype), dtype), 0.5, 1e-14)
+    return hint("follows_the_exact_iterates", VALUES, Diagnosis(backend_of(mistake, dtype), dtype), 0.5, 1e-14)
 
 
 @pytest.mark.parametrize("dtype", UNIT)
@@ -46,10 +46,10 @@ def test_every_known_mistake_is_told_by_its_answers(mistake, dtype):
 @pytest.mark.parametrize(("iterate", "loss"), PAIRS, ids=lambda mistake: mistake.hint[:40])
 def test_two_mistakes_are_told_together(iterate, loss):
     """One in the iterates and one in the losses: both are named, or the one mistake that answers just as the two do."""
-    witness = Witness(backend_of(replace(iterate, loss=loss.loss, losses=loss.losses), "float64"), "float64")
+    witness = Diagnosis(backend_of(replace(iterate, loss=loss.loss, losses=loss.losses), "float64"), "float64")
     said = hint("follows_the_exact_iterates", VALUES, witness)
     singles = [(single, RIGHT) for single in ITERATES] + [(RIGHT, single) for single in LOSSES]
-    alike = [a.hint + b.hint for a, b in singles if hints._matches(witness.seen, a, b, 1e-11)]
+    alike = [a.hint + b.hint for a, b in singles if diagnosis._matches(witness.seen, a, b, 1e-11)]
     assert said is not None
     assert said in alike if alike else iterate.hint in said and loss.hint in said
 
@@ -59,7 +59,7 @@ def test_a_correct_backend_gets_no_hint(name):
     """Even if a check were to fail for a reason of its own."""
     backend = load(name)
     for dtype in getattr(backend, "DTYPES", UNIT):
-        witness = Witness(backend, dtype)
+        witness = Diagnosis(backend, dtype)
         for each in CHECKS:
             assert hint(each.__name__, VALUES, witness, 1e-13, 1e-14) is None, each.__name__
         assert witness.right
@@ -105,7 +105,7 @@ def test_a_small_wrong_factor_is_not_called_float32(factor):
 def test_rounding_to_float32_is_named(fresh):
     """A backend that computes in float32 and returns float64 is told so."""
     path = fresh("narrow", "X.T @ residual", "(X.T.astype('f4') @ residual.astype('f4')).astype('f8')")
-    said = hint("follows_the_exact_iterates", VALUES, Witness(load(path), "float64"))
+    said = hint("follows_the_exact_iterates", VALUES, Diagnosis(load(path), "float64"))
     assert said is not None and "computed in float32" in said
 
 
@@ -115,26 +115,26 @@ def test_a_wrong_stop_rule_is_named(dtype):
     base = stopping(dtype)[0]
     for text, rule in stop_rules(base).items():
         backend = backend_of(RIGHT, dtype, rule)
-        said = Witness(backend, dtype).stops()
+        said = Diagnosis(backend, dtype).stops()
         assert said is None if text == "" else said is not None and text in said, text
 
 
 def test_a_rule_is_not_blamed_for_losses_that_are_wrong():
     """How often it stops says something of the rule only where the losses are right."""
     halved = next(mistake for mistake in LOSSES if "half" in mistake.hint)
-    assert Witness(backend_of(halved, "float64", lambda tol: 40), "float64").stops() is None
+    assert Diagnosis(backend_of(halved, "float64", lambda tol: 40), "float64").stops() is None
 
 
 def test_a_hint_never_raises(fresh):
     """Whatever the backend does when it is asked again."""
-    witness = Witness(load(fresh("bad", "n = len(X)", "raise SystemExit(1)")), "float64")
+    witness = Diagnosis(load(fresh("bad", "n = len(X)", "raise SystemExit(1)")), "float64")
     for each in CHECKS:
         assert hint(each.__name__, VALUES, witness) is None
 
 
 def test_what_is_seen_of_a_form_is_not_called_a_state_or_an_alias(fresh):
     """A check that fails for the form of the answer gives no hint about its own subject."""
-    witness = Witness(load(fresh("three", "return beta, np", "return beta, beta, np")), "float64")
+    witness = Diagnosis(load(fresh("three", "return beta, np", "return beta, beta, np")), "float64")
     detail = "fit returned a tuple of 3; allowed: (beta, losses)"
     for name in ("returns_memory_of_its_own", "leaves_its_inputs_alone", "forgets_earlier_calls"):
         assert hint(name, detail, witness) is None
@@ -145,7 +145,7 @@ def test_answers_that_differ_are_named_before_a_lost_block(fresh):
     path = fresh(
         "race", "X.T @ residual", "X.T @ residual * (1 if n < 100 else np.random.default_rng().uniform(0.9, 1.1))"
     )
-    said = hint("fits_every_shape", VALUES, Witness(load(path), "float64"), 0.5, 1e-14)
+    said = hint("fits_every_shape", VALUES, Diagnosis(load(path), "float64"), 0.5, 1e-14)
     assert said is not None and said.startswith("two calls on the same problem")
 
 
@@ -153,7 +153,7 @@ def test_answers_that_differ_are_named_before_a_lost_block(fresh):
 def test_a_backend_that_ends_while_asked_for_a_hint_keeps_its_verdict(tmp_path, fresh, monkeypatch, end):
     """What the check found stands in the document, as wrong, and what happened afterwards beside it."""
     monkeypatch.setattr(wing, "DEADLINE_S", 4.0)
-    n, d = hints.SHAPES[1]  # asked for by hints only
+    n, d = diagnosis.SHAPES[1]  # asked for by hints only
     path = fresh("trap", "n = len(X)", f"n = len(X) + 1\n    if X.shape == ({n}, {d}):\n        {end}")
     report = check([str(path)], tmp_path)["backends"][0]
     assert report["status"] == "wrong"

@@ -23,11 +23,13 @@ import sample_run
 from rich.console import Console
 from test_report import Page
 
-from bench import cli, costs, records
+from bench import cli, records
+from bench.analysis import costs
+from bench.analysis.compare import compare
+from bench.analysis.speed import group_cells
 from bench.records import Run, save_run
-from bench.report import canvas, changes, figures, page, tables
-from bench.report.compare import compare
-from bench.report.groups import groups
+from bench.report import comparison_view, html, tables
+from bench.report.plots import canvas, figures
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # all but the line end
 VERBS = (("report", "bad"), ("compare", "bad", "good"), ("compare", "good", "bad"))
@@ -68,7 +70,7 @@ def good() -> Run:
     cells = [sample_run.cell("numpy_vectorized", 100, 1e-6, blocks=10, control=twin) for twin in (False, True)]
     cells.append(sample_run.cell("slow", 100, status="skipped", detail="too\nlong", predicted_s=9.0))
     cells.append(sample_run.cell("qr", 100, 1e-8, blocks=10, algorithm="QR", flags=["noisy: 12 %"]))
-    cells.append(sample_run.cell("numba_jit", 100, 6e-7, blocks=10, ledger=sample_run.COLD["numba_jit"]))
+    cells.append(sample_run.cell("numba_jit", 100, 6e-7, blocks=10, cold_costs=sample_run.COLD["numba_jit"]))
     machine = copy.deepcopy(sample_run.MACHINE) | {"python": "CPython 3.11.7"}
     run = sample_run.run(cells, machine=machine, reasons=["a reason"])
     run.blocks = sample_run.sentinels(10, arithmetic=1e-3, memory=2e-3)
@@ -118,14 +120,14 @@ def show(run, pictures=0):
     """[terminal, Markdown, pages] of all verbs; pictures: 0 without them, 1 drawn in memory, 2 made into files, too."""
     out = io.StringIO()
     tables.print_run(run, Console(file=out, width=80))
-    drawn = {stem: d for g in groups(run) for stem, d in figures.draw_all(g).items()} if pictures else {}
+    drawn = {stem: d for g in group_cells(run) for stem, d in figures.draw_all(g).items()} if pictures else {}
     for drawing in drawn.values() if pictures > 1 else ():
         canvas.render(drawing.figure)
-    pages = [page.html(run, {stem: (drawing, b"") for stem, drawing in drawn.items()})]
+    pages = [html.html(run, {stem: (drawing, b"") for stem, drawing in drawn.items()})]
     for pair in (GOOD, run), (run, GOOD):
         found = compare(*pair, frozenset({"versions", "cpu"}))
-        changes.print_comparison(found, Console(file=out, width=80))
-        pages.append(changes.html(found))
+        comparison_view.print_comparison(found, Console(file=out, width=80))
+        pages.append(comparison_view.html(found))
         json.dumps(msgspec.to_builtins(found), allow_nan=False)
     return [out.getvalue(), tables.markdown(run, []), *pages]
 
@@ -393,7 +395,7 @@ def harmless(told, plain):
 
 def test_any_text_anywhere(monkeypatch):
     """In the place of any one text, all the hostile ones together are text; so is each of them as all texts at once."""
-    monkeypatch.setattr(records, "MOST_EMBEDDED", 10**9)  # a run of long texts would be left out of its page
+    monkeypatch.setattr(records, "MAX_EMBEDDED", 10**9)  # a run of long texts would be left out of its page
     for at in (at for at in FREE if at[:2] not in (("cells", 1), ("cells", 3), ("blocks", 1))):
         harmless(show(changed((at, " ".join(TEXTS)))), show(changed((at, "words"))))
     plain = show(with_text("words"))

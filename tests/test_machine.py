@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench import machine, probe, process
 from bench.report.terminal import print_machine
+from bench.runtime import machine, probes, process
 
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity"), reason="this system has no processor affinity"
@@ -25,7 +25,7 @@ PLENTY = 1 << 40
 
 @pytest.fixture(scope="module")
 def kernels():
-    return probe.compiled(probe.DTYPES)
+    return probes.compiled(probes.DTYPES)
 
 
 # The kernels
@@ -41,7 +41,7 @@ def test_every_word_is_read_in_every_pass(kernels):
             assert read(words.copy(), passes) == passes * int(words[:-1].sum()) + sum(range(passes)), (size, passes)
 
 
-@pytest.mark.parametrize("dtype", probe.DTYPES)
+@pytest.mark.parametrize("dtype", probes.DTYPES)
 def test_every_multiply_add_is_done(kernels, dtype):
     """STEPS a pass for each number: adding 1 so often, and doubling and adding 1, come out exact."""
     _, fused = kernels
@@ -51,18 +51,18 @@ def test_every_multiply_add_is_done(kernels, dtype):
         for passes in (1, 3):
             numbers = start.copy()
             fused(numbers, one, one, passes)
-            np.testing.assert_array_equal(numbers, start + probe.STEPS * passes, strict=True)
+            np.testing.assert_array_equal(numbers, start + probes.STEPS * passes, strict=True)
         numbers = start.copy()
         fused(numbers, two, one, 1)
-        np.testing.assert_array_equal(numbers, (start + 1) * 2**probe.STEPS - 1, strict=True)
+        np.testing.assert_array_equal(numbers, (start + 1) * 2**probes.STEPS - 1, strict=True)
 
 
-@pytest.mark.parametrize("size", [1, 1000, probe.FILLED_AT_ONCE, 3 * probe.FILLED_AT_ONCE + 5])
+@pytest.mark.parametrize("size", [1, 1000, probes.FILLED_AT_ONCE, 3 * probes.FILLED_AT_ONCE + 5])
 def test_the_words_that_are_read(size):
     """0, 1, 2, ... from the start of a huge page: no load straddles two lines."""
-    words = probe.row_of_words(size)
+    words = probes.row_of_words(size)
     np.testing.assert_array_equal(words, np.arange(size), strict=True)
-    assert words.ctypes.data % probe.HUGE_PAGE_BYTES == 0
+    assert words.ctypes.data % probes.HUGE_PAGE_BYTES == 0
 
 
 def test_threads_begin_together_each_on_its_own_part(monkeypatch):
@@ -78,9 +78,9 @@ def test_threads_begin_together_each_on_its_own_part(monkeypatch):
         log.append("begins")
         done.append((part, threading.get_ident(), passes))
 
-    monkeypatch.setattr(probe, "threading", SimpleNamespace(Barrier=Barrier))
-    monkeypatch.setattr(probe, "LEAST_S", 0.0)
-    team = probe.Team(3, repetitions=4)
+    monkeypatch.setattr(probes, "threading", SimpleNamespace(Barrier=Barrier))
+    monkeypatch.setattr(probes, "MIN_S", 0.0)
+    team = probes.Team(3, repetitions=4)
     parts, done = team.make(threading.get_ident), []
     team.passes_per_s(work, parts)
     assert log == 4 * [*["ready"] * 3, *["begins"] * 3]
@@ -89,9 +89,9 @@ def test_threads_begin_together_each_on_its_own_part(monkeypatch):
 
 
 def test_the_rate_is_that_of_the_best_of_long_measurements(monkeypatch):
-    """By a false clock: what slows all measurements but one does not count, and none is shorter than LEAST_S."""
+    """By a false clock: what slows all measurements but one does not count, and none is shorter than MIN_S."""
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(probe, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    monkeypatch.setattr(probes, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     noise = iter([1.0, 3.0, 2.0, 1.0, 5.0, 2.0])
     lasted = []
 
@@ -99,21 +99,21 @@ def test_the_rate_is_that_of_the_best_of_long_measurements(monkeypatch):
         lasted.append(passes * 2**-13 * next(noise))
         clock.now += lasted[-1]
 
-    assert probe.Team(1, repetitions=5).passes_per_s(work, [None]) == 2**13
+    assert probes.Team(1, repetitions=5).passes_per_s(work, [None]) == 2**13
     assert len(lasted) == 6
-    assert min(lasted[1:]) >= probe.LEAST_S
+    assert min(lasted[1:]) >= probes.MIN_S
 
 
 def test_a_wrong_kernel_is_no_figure(monkeypatch):
     """Peaks raise where the sum or the products are not what they must be, instead of a rate."""
     skips = (lambda words, passes: 0, lambda numbers, factor, addend, passes: numbers.fill(2))
-    monkeypatch.setattr(probe, "LEAST_S", 0.0)
-    monkeypatch.setattr(probe, "compiled", lambda dtypes: skips)
+    monkeypatch.setattr(probes, "MIN_S", 0.0)
+    monkeypatch.setattr(probes, "compiled", lambda dtypes: skips)
     with pytest.raises(ValueError, match="sum of what was read"):
-        probe.peaks(1, [4096], 1)
-    monkeypatch.setattr(probe, "compiled", lambda dtypes: (skips[0], lambda *_: None))
+        probes.peaks(1, [4096], 1)
+    monkeypatch.setattr(probes, "compiled", lambda dtypes: (skips[0], lambda *_: None))
     with pytest.raises(ValueError, match="multiply-adds in float64"):
-        probe.peaks(1, [4096], 1)
+        probes.peaks(1, [4096], 1)
 
 
 # Working sets
@@ -205,7 +205,7 @@ def test_sentinels_are_measured():
 def test_sentinels_load_no_library_under_test(tmp_path):
     """Neither NumPy nor Numba nor JAX: another version of them must not look like another machine."""
     code = (
-        "import runpy, sys; sys.argv = ['bench.probe', 'sentinels']; runpy.run_module('bench.probe', run_name='__main__');"
+        "import runpy, sys; sys.argv = ['bench.runtime.probes', 'sentinels']; runpy.run_module('bench.runtime.probes', run_name='__main__');"
         "print({'numpy', 'numba', 'jax', 'scipy'} & set(sys.modules))"
     )
     told = {}
@@ -237,7 +237,7 @@ def test_threads_are_those_asked_for(child, monkeypatch):
     machine.peaks()
     assert [threads for _, threads in started] == [1, 3]
     for arguments, threads in started:
-        assert arguments[:2] == ["-m", "bench.probe"]
+        assert arguments[:2] == ["-m", "bench.runtime.probes"]
         assert json.loads(arguments[2])["threads"] == threads
 
 
@@ -245,7 +245,7 @@ def test_threads_are_those_asked_for(child, monkeypatch):
 def test_fewer_processors_than_threads(tmp_path):
     """The child looks at its own affinity, and two threads on one processor are no peak of two."""
     spec = json.dumps({"threads": 2, "working_sets": [4096], "repetitions": 1})
-    outcome = process.run(["-m", "bench.probe", spec], threads=1, deadline_s=60.0, folder=tmp_path)
+    outcome = process.run(["-m", "bench.runtime.probes", spec], threads=1, deadline_s=60.0, folder=tmp_path)
     assert "threads: found 2 on 1 processors" in outcome.describe()
 
 
@@ -253,7 +253,7 @@ FAILING = {
     "crash": ("import os; os.abort()", "killed by SIGABRT"),
     "silent": ("pass", "ended with exit code 0"),
     "message and crash": (
-        "import os; from bench.process import Channel; Channel().send(gflop_per_s={}, read=[]); os.abort()",
+        "import os; from bench.runtime.process import Channel; Channel().send(gflop_per_s={}, read=[]); os.abort()",
         "killed by SIGABRT in <module> (<string>, line 1)",
     ),
     "path": ("raise OSError('/home/somebody/lib.so: no such file')", "ended with exit code 1: OSError: (path) no such file"),

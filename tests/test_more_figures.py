@@ -12,16 +12,21 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import sample_run
 
-from bench import report
-from bench.records import Cell, Ledger, ProblemId, Run, Speedup
-from bench.report import canvas, figures, ledger, noise, payback, text, winners
-from bench.report.groups import Group, groups, time
+from bench import report, text
+from bench.analysis.speed import Group, group_cells, time_per_iteration
+from bench.records import Cell, ColdCosts, ProblemId, Run, Speedup
+from bench.report.plots import canvas, cold_costs, cumulative, figures, noise, winners
 
-DRAWN = {"winners": winners.winners, "ledger": ledger.bars, "cumulative": payback.cumulative, "noise": noise.noise}
+DRAWN = {
+    "winners": winners.winners,
+    "ledger": cold_costs.bars,
+    "cumulative": cumulative.cumulative,
+    "noise": noise.noise,
+}
 
 
 def first(run: Run) -> Group:
-    return groups(run)[0]
+    return group_cells(run)[0]
 
 
 def grouped(*cells: Cell) -> Group:
@@ -179,10 +184,10 @@ def test_what_stands_in_a_square_stays_there(run):
 
 def costs(backend: str, once: float, call: float, calls=None, **other) -> Cell:
     """A cell of 10 iterations a call, of `call` seconds each; `once` seconds of import, prepare and first call."""
-    found = Ledger(
-        import_s=once / 2, prepare_s=once / 4, compile_s=once / 8, first_call_s=once / 4, pays_back_after_calls=calls
+    found = ColdCosts(
+        import_s=once / 2, prepare_s=once / 4, compile_s=once / 8, first_call_s=once / 4, break_even_calls=calls
     )
-    return sample_run.cell(backend, 100, call / 10, n_iter=10, ledger=found, **other)
+    return sample_run.cell(backend, 100, call / 10, n_iter=10, cold_costs=found, **other)
 
 
 def exact(*cells: Cell) -> Group:
@@ -198,7 +203,7 @@ def exact(*cells: Cell) -> Group:
 def test_lines_are_the_time_since_the_start():
     """Each point is import + prepare + first call, then one steady call more for as many iterations as a call has."""
     group = exact(costs("numpy_vectorized", 0.4, 0.1), costs("fast", 4.0, 0.01, 41))
-    drawn = points(payback.cumulative(group).figure.axes[0])
+    drawn = points(cumulative.cumulative(group).figure.axes[0])
     for backend, once, call in (("numpy_vectorized", 0.4, 0.1), ("fast", 4.0, 0.01)):
         ns, seconds = np.array(drawn[backend]).T
         np.testing.assert_allclose(seconds, once + call * (ns - 10) / 10)
@@ -209,7 +214,7 @@ def test_every_line_ends_inside_its_axes():
     """Where calls have unlike numbers of iterations, too, each line reaches one last n, and its name is tied to its end."""
     group = exact(costs("numpy_vectorized", 0.4, 0.1), costs("long", 4.0, 0.01))
     group.ranked[1].n_iter = 50_000
-    axes = payback.cumulative(group).figure.axes[0]
+    axes = cumulative.cumulative(group).figure.axes[0]
     tied = {a.get_text(): a.xy for a in axes.texts if hasattr(a, "xy")}
     for backend in ("numpy_vectorized", "long"):
         *_, end = points(axes)[backend]
@@ -222,14 +227,14 @@ def test_as_many_iterations_as_a_record_can_hold_are_drawn():
     """The largest number of iterations gives a picture, too, though its multiples are no whole numbers of 64 bits."""
     group = exact(costs("numpy_vectorized", 0.4, 0.1), costs("long", 4.0, 0.01))
     group.ranked[1].n_iter = 2**63 - 1
-    assert canvas.render(payback.cumulative(group).figure)
+    assert canvas.render(cumulative.cumulative(group).figure)
 
 
 def test_break_even_is_where_the_lines_cross():
     """The ring lies where both have taken the same time, is named with its iterations, and stands in the row below."""
     # 0.4 + 0.1 k = 4 + 0.01 k at k = 40 calls after the first
     group = exact(costs("numpy_vectorized", 0.4, 0.1), costs("fast", 4.0, 0.01, 41))
-    drawing = payback.cumulative(group)
+    drawing = cumulative.cumulative(group)
     lines, lane = drawing.figure.axes
     ((n, seconds),) = points(lines)["_pays back: fast"]
     assert (n, seconds) == (410, pytest.approx(4.4))
@@ -251,7 +256,7 @@ def test_break_even_is_where_the_lines_cross():
 )
 def test_what_has_no_break_even_says_so(calls, call, told):
     """Never, from the first call on, and tied have words and no ring."""
-    drawing = payback.cumulative(exact(costs("numpy_vectorized", 0.4, 0.1), costs("other", 0.3, call, calls)))
+    drawing = cumulative.cumulative(exact(costs("numpy_vectorized", 0.4, 0.1), costs("other", 0.3, call, calls)))
     lines, lane = drawing.figure.axes
     assert told in words(lane)
     assert not any(label.startswith("_pays back") for axes in (lines, lane) for label in points(axes))
@@ -260,16 +265,16 @@ def test_what_has_no_break_even_says_so(calls, call, told):
 def test_break_even_beyond_the_axis_has_words_alone():
     """A break-even after more calls than the axis reaches is told, and no ring is drawn where it is not."""
     group = exact(costs("numpy_vectorized", 0.4, 0.1), costs("slow", 4.0, 0.099, 2**62))
-    lines, lane = payback.cumulative(group).figure.axes
+    lines, lane = cumulative.cumulative(group).figure.axes
     assert f"pays back after {text.count(2**62 * 10)} iterations" in words(lane)
     assert not any(label.startswith("_pays back") for axes in (lines, lane) for label in points(axes))
 
 
-@pytest.mark.parametrize("draw", [payback.cumulative, ledger.bars])
+@pytest.mark.parametrize("draw", [cumulative.cumulative, cold_costs.bars])
 def test_backends_with_missing_parts_are_named_as_left_out(draw):
     """Without a time, or without a part of the ledger, a backend has no line and no bar, and its name with the reason."""
     partly = costs("partly", 1.0, 0.1)
-    partly.ledger = Ledger(prepare_s=0.1, compile_s=0.0, first_call_s=0.1)
+    partly.cold_costs = ColdCosts(prepare_s=0.1, compile_s=0.0, first_call_s=0.1)
     crashed = sample_run.cell("crasher", 100, status="crashed", n_iter=10)
     drawing = draw(grouped(costs("numpy_vectorized", 0.4, 0.1), partly, crashed))
     said = [w for axes in drawing.figure.axes for w in words(axes)]
@@ -284,8 +289,8 @@ def test_backends_with_missing_parts_are_named_as_left_out(draw):
 
 def test_bands_are_the_intervals_of_the_steady_calls():
     """A line has a band where its time has an interval, and none in a quick run."""
-    assert len(payback.cumulative(first(sample_run.full())).figure.axes[0].collections) == 4
-    assert not payback.cumulative(first(sample_run.quick())).figure.axes[0].collections
+    assert len(cumulative.cumulative(first(sample_run.full())).figure.axes[0].collections) == 4
+    assert not cumulative.cumulative(first(sample_run.quick())).figure.axes[0].collections
 
 
 # The ledger
@@ -294,7 +299,7 @@ def test_bands_are_the_intervals_of_the_steady_calls():
 def test_bars_are_stacked_from_their_parts():
     """A bar begins at 0 and is import, prepare, compile, the rest of the first call and the steady calls, in seconds."""
     group = exact(costs("numpy_vectorized", 0.4, 0.1), costs("fast", 4.0, 0.1))
-    drawing = ledger.bars(group)
+    drawing = cold_costs.bars(group)
     axes = drawing.figure.axes[0]
     bars = [patch for container in axes.containers for patch in getattr(container, "patches", [])]
     found = {row: [b for b in bars if round(b.get_y() + b.get_height() / 2) == row] for row in (0, 1)}
@@ -310,22 +315,22 @@ def test_bars_are_stacked_from_their_parts():
 
 def test_parts_are_told_apart_without_colour():
     """No two parts of a bar have the same hatch, and the legend shows the hatches of the bars."""
-    made = ledger.bars(first(sample_run.full())).figure
+    made = cold_costs.bars(first(sample_run.full())).figure
     bars = [b for container in made.axes[0].containers for b in getattr(container, "patches", [])]
-    hatches = [b.get_hatch() for b in bars][: len(ledger.PARTS)]
-    assert len(set(hatches)) == len(ledger.PARTS) == 5
+    hatches = [b.get_hatch() for b in bars][: len(cold_costs.PARTS)]
+    assert len(set(hatches)) == len(cold_costs.PARTS) == 5
     assert [handle.get_hatch() for handle in made.legends[0].legend_handles] == hatches
 
 
 def test_a_bar_beyond_the_axis_says_its_sum():
     """One backend that takes far longer than all others does not flatten them: its bar leaves the axis, with its sum."""
-    drawing = ledger.bars(exact(costs("a", 1.0, 0.1), costs("b", 2.0, 0.1), costs("slow", 1.0, 100.0)))
+    drawing = cold_costs.bars(exact(costs("a", 1.0, 0.1), costs("b", 2.0, 0.1), costs("slow", 1.0, 100.0)))
     axes = drawing.figure.axes[0]
     calls = 10 if "10 steady calls" in drawing.alt else 1
     total = 1 + 100 * calls
     assert axes.get_xlim()[1] == pytest.approx(1.3 * (2 + 0.1 * calls))
     assert f"{text.duration(total)} in all, beyond the axis →" in words(axes)
-    within = ledger.bars(exact(costs("a", 1.0, 0.1), costs("b", 2.0, 0.1))).figure.axes[0]
+    within = cold_costs.bars(exact(costs("a", 1.0, 0.1), costs("b", 2.0, 0.1))).figure.axes[0]
     assert not any("beyond" in w for w in words(within))
 
 
@@ -482,7 +487,7 @@ def crowded() -> Group:
         sample_run.cell(
             f"{kind}_{number}", n, n * 1e-9 * (1 + 0.0004 * number), n_features=d,
             problem=ProblemId("synthetic", f"{n}x{d}", 0),
-            ledger=Ledger(import_s=0.1, prepare_s=0.01, compile_s=0.1 * number, first_call_s=0.1 * number + 0.02, pays_back_after_calls=10 + number),
+            cold_costs=ColdCosts(import_s=0.1, prepare_s=0.01, compile_s=0.1 * number, first_call_s=0.1 * number + 0.02, break_even_calls=10 + number),
             flags=["noisy: 76%", "outliers: 1 of 6"] if number == 3 else [],
         )
         for n in range(1_000_000, 9_000_000, 1_000_000)
@@ -499,7 +504,7 @@ def test_hostile_names_are_words(name):
     """Names that are formulas, markup and control codes are drawn as text, and cleaned in the words and the table."""
     cells = [c for c in sample_run.hostile().cells if c.dtype == "float64"]
     for cell in cells:
-        cell.ledger = Ledger(import_s=0.1, prepare_s=0.1, compile_s=0.1, first_call_s=0.2, pays_back_after_calls=5)
+        cell.cold_costs = ColdCosts(import_s=0.1, prepare_s=0.1, compile_s=0.1, first_call_s=0.2, break_even_calls=5)
     drawing = DRAWN[name](grouped(*cells))
     svg, png = canvas.render(drawing.figure)
     assert png.startswith(b"\x89PNG")
@@ -515,10 +520,10 @@ def test_hostile_figures_are_drawn_all_the_same(name, far):
     """Whatever positive figure a record holds, there is a picture."""
     group = first(sample_run.full())
     for cell in group.ranked[::3]:
-        if time(cell):
+        if time_per_iteration(cell):
             cell.samples_s = [far] * 6
             cell.median_s = cell.ci_low_s = cell.ci_high_s = cell.per_iteration_s = far
-            cell.ledger = Ledger(far, far, far, far, 2**63 - 1)
+            cell.cold_costs = ColdCosts(far, far, far, far, 2**63 - 1)
             cell.speedup = [Speedup("numpy_vectorized", far, far, far)]
     assert canvas.render(DRAWN[name](group, *([sample_run.sentinels(3, memory=far)] if name == "noise" else [])).figure)
     assert math.isfinite(far)
@@ -536,9 +541,9 @@ def test_the_legend_ends_inside_the_picture(count):
     """However many backends there are, each name in the legend stands inside the figure."""
     from matplotlib.figure import Figure
 
-    from bench.report import canvas
+    from bench.report.plots import canvas
 
-    styles = canvas.looks(
+    styles = canvas.series_styles(
         ["python_loops", "numpy_vectorized", "numba_jit", "jax_jit", *(f"numba_tuned_{i}" for i in range(count - 4))]
     )
     with canvas.house_style():

@@ -10,10 +10,10 @@ from unusual import COMPILED, FILES, SLOW, UNUSUAL
 
 from backends import load
 from backends._solve import default_learning_rate
-from bench import problem
 from bench.check import check
 from bench.check.bound import UNIT, reference
 from bench.check.checks import CHECKS, arrays, judge
+from bench.data import problems
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ LARGE = {each.name for each in UNUSUAL}.union(FILES) - SLOW
 
 @functools.cache
 def large(dtype: str):
-    data = problem.synthetic(100_000, 10)
+    data = problems.synthetic(100_000, 10)
     rate = float(np.float32(0.7 * default_learning_rate(data.X)))
     return data.X.astype(dtype), data.y.astype(dtype), np.zeros(10, dtype), rate, 10
 

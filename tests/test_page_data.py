@@ -12,7 +12,7 @@ import sample_run
 
 from bench import cli, records, report
 from bench.records import UnreadableRun, load_run
-from bench.report import page as pages
+from bench.report import html as pages
 from bench.report import template
 
 
@@ -58,12 +58,12 @@ def test_what_is_no_page_of_a_run_is_refused(tmp_path, change, message):
 def test_a_run_too_large_loses_its_curves_first(monkeypatch):
     """The curves go where the page would grow too large, then the whole run, which the page says."""
     run = sample_run.full()
-    whole = len(records.embedded(run))
-    monkeypatch.setattr(records, "MOST_EMBEDDED", whole - 1)
-    assert 'error_curve": [[' not in records.embedded(run)
-    assert records.embedded(run).count("error_curve") == len(run.cells)
-    monkeypatch.setattr(records, "MOST_EMBEDDED", 100)
-    assert records.embedded(run) is None
+    whole = len(records.run_for_page(run))
+    monkeypatch.setattr(records, "MAX_EMBEDDED", whole - 1)
+    assert 'error_curve": [[' not in records.run_for_page(run)
+    assert records.run_for_page(run).count("error_curve") == len(run.cells)
+    monkeypatch.setattr(records, "MAX_EMBEDDED", 100)
+    assert records.run_for_page(run) is None
 
 
 def test_the_policy_names_the_very_style_and_script(tmp_path):

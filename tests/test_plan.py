@@ -9,19 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.measure import setup
-from bench.measure.plan import (
-    BASELINE,
-    CONTROL,
-    PENGUINS,
-    Backend,
-    CellPlan,
-    backend_of,
-    block_plans,
-    worker_cell,
-)
-from bench.measure.setup import make_plan, new_folder
-from bench.process import available_threads
+from bench.measure import options
+from bench.measure.options import make_plan, new_folder
+from bench.plan import BASELINE, CONTROL, PENGUINS, Backend, CellPlan, backend_of, block_plans, worker_cell
+from bench.runtime.process import available_threads
 
 BOTH = ("float64", "float32")
 NUMPY = Backend(BASELINE, BASELINE, BASELINE, None, BOTH, None)
@@ -155,7 +146,7 @@ def test_the_control_shares_its_twins_key():
     cells = planned(dtypes=list(BOTH)).cells
     pairs = {}
     for cell in cells:
-        pairs.setdefault(cell.twin, []).append(cell)
+        pairs.setdefault(cell.calibration_key, []).append(cell)
     for pair in pairs.values():
         expected = [BASELINE, CONTROL] if pair[0].backend is NUMPY else [pair[0].worker]
         assert [cell.worker for cell in pair] == expected
@@ -353,7 +344,7 @@ def test_two_runs_of_one_second(tmp_path, monkeypatch):
             return cls(2024, 2, 29, 12, 34, 56)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(setup, "datetime", Stopped)
+    monkeypatch.setattr(options, "datetime", Stopped)
     found = [new_folder(None) for _ in range(99)]
     assert found[:3] == [
         Path("results") / name for name in ("20240229-123456", "20240229-123456-2", "20240229-123456-3")
@@ -366,7 +357,7 @@ def test_two_runs_of_one_second(tmp_path, monkeypatch):
 
 def test_a_problem_larger_than_the_machine_is_skipped_with_the_estimate(monkeypatch):
     """Before anything is made: what it needs, of memory or of scratch disk, and what is free; without another, refused."""
-    monkeypatch.setattr(setup.memory, "available", lambda: 2**30)
+    monkeypatch.setattr(options.memory, "available", lambda: 2**30)
     memory_told = r"needs about 4\.5 GiB of memory to prepare, and 1\.0 GiB are free"
     with pytest.raises(ValueError, match=rf"--size: found a problem that {memory_told}; allowed: a smaller one"):
         planned(sizes=["10000000x10"])
@@ -378,8 +369,8 @@ def test_a_problem_larger_than_the_machine_is_skipped_with_the_estimate(monkeypa
     assert {cell.case.n_samples for block in block_plans(plan) for _, cells in block.order for cell in cells} == {
         1_000_000
     }
-    monkeypatch.setattr(setup.memory, "available", lambda: 2**40)
-    monkeypatch.setattr(setup.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**30))
+    monkeypatch.setattr(options.memory, "available", lambda: 2**40)
+    monkeypatch.setattr(options.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**30))
     told = [case.too_large for case in planned(sizes=["6000000x10", "3000000x10"]).cases]
     assert told[0] is None
     assert told[1].startswith("needs, with smaller ones, about 1.3 GiB of scratch disk")

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bench import problem
+from bench.data import problems
 from bench.learn import build, notebook, player
 from bench.learn.blocks import Descents, Picture
 from bench.learn.chapters import chapters
@@ -17,7 +17,7 @@ MULTIPLES = (0.05, 0.5, 1.0, 1.05)
 @pytest.fixture(scope="module")
 def data():
     """The penguins with flipper lengths in cm from 190 mm: tilted contours, so every path has its own shape."""
-    penguins = problem.penguins_flipper()
+    penguins = problems.penguins_flipper()
     X = penguins.X.copy()
     X[:, 1] = (X[:, 1] * penguins.scale + penguins.mean - 190) / 10
     return player.descents(X, penguins.y, MULTIPLES, 30, ("cm from 190 mm", "body mass (g)"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.problem import PENGUINS, ProblemError, from_csv, penguins, penguins_flipper, synthetic
+from bench.data.problems import PENGUINS, ProblemError, from_csv, penguins, penguins_flipper, synthetic
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_synthetic_with_few_rows(shape):
 
 
 def published():
-    """The penguins' file, read without bench.problem: complete rows in published order."""
+    """The penguins' file, read without bench.data.problems: complete rows in published order."""
     with PENGUINS.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 344

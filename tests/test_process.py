@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench import process
+from bench.runtime import process
 
 FOREVER_S = 600  # how long these children would live: nothing waits for it
 HANG = f"import time; time.sleep({FOREVER_S})"
@@ -47,7 +47,7 @@ def affinity():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The clock of bench.process, which a test can put forward, once or at each look: no test waits for a deadline."""
+    """The clock of bench.runtime.process, which a test can put forward, once or at each look: no test waits for a deadline."""
     ahead = SimpleNamespace(seconds=0.0, per_look=0.0)
 
     def monotonic():
@@ -71,7 +71,7 @@ def child(tmp_path):
 
 def talk(code):
     """Code that has a channel to the parent."""
-    return "from bench.process import Channel\nchannel = Channel()\n" + textwrap.dedent(code)
+    return "from bench.runtime.process import Channel\nchannel = Channel()\n" + textwrap.dedent(code)
 
 
 def gone(pid, within_s=10.0):
@@ -304,7 +304,7 @@ def test_a_parent_that_is_gone(child):
         import os, socket
         ours, theirs = socket.socketpair()
         os.environ["GDBENCH_CHANNEL"] = str(theirs.detach())
-        from bench.process import Channel
+        from bench.runtime.process import Channel
         channel = Channel()
         ours.shutdown(socket.SHUT_WR)
         try:

@@ -12,21 +12,21 @@ import pytest
 from bench import records
 from bench.records import (
     SEVERITY,
+    Attainment,
     Block,
     Cell,
     CellSample,
+    ColdCosts,
     Error,
-    Ledger,
     ProblemId,
-    Reached,
-    Roof,
+    ProblemRoofline,
     Run,
+    RunManifest,
     Speedup,
-    Start,
     UnreadableRun,
     load_run,
     save_run,
-    worst,
+    worst_status,
 )
 
 
@@ -37,18 +37,18 @@ def a_cell(**fields):
         "flags": ["no steady state"], "predicted_s": None, "error_curve": [[0, 1e-16], [1, 2e-16]], "status": "ok", "detail": None,
         "rerun": "gdbench run -b mine", "samples_s": [0.1, None, 0.3], "median_s": 0.2, "ci_low_s": 0.1, "ci_high_s": 0.3,
         "per_iteration_s": 2e-4, "read_gb_per_s": 1.5, "speedup": [Speedup("numpy_vectorized", 2.0, None, None)],
-        "error": Error(1e-15, 1e-13), "ledger": Ledger(import_s=0.1, pays_back_after_calls="never"), "peak_bytes": 2**40,
+        "error": Error(1e-15, 1e-13), "ledger": ColdCosts(import_s=0.1, break_even_calls="never"), "peak_bytes": 2**40,
         "cpu_over_wall": 0.99,
     }  # fmt: skip
     return Cell(**defaults | fields)
 
 
 def a_roof():
-    reached = Reached(
+    reached = Attainment(
         backend="mine", pass_s=1e-6, gb_per_s=8.8, gflop_per_s=4.3, share=0.1, share_ci_low=None, share_ci_high=None,
-        overhead_s=1e-7, limit_s=1e-7, held_back_by="arithmetic",
+        overhead_s=1e-7, limit_s=1e-7, bottleneck="arithmetic",
     )  # fmt: skip
-    return Roof(
+    return ProblemRoofline(
         threads=1, dtype="float64", problem="synthetic", n_samples=100, n_features=10, bytes=8800, operations=4300,
         read_gb_per_s=88.0, read_ci_low=80.0, read_ci_high=90.0, peak_gflop_per_s=None, ridge=None, limit_s=1e-7,
         limited_by="bandwidth", backends=[reached],
@@ -263,7 +263,7 @@ CHANGES = {
     "samples hold a text": lambda d: d["cells"][0].update(samples_s=["fast"]),
     "problem is null": lambda d: d["cells"][0].update(problem=None),
     "problem without digest": lambda d: d["cells"][0]["problem"].pop("digest"),
-    "pays back sometimes": lambda d: d["cells"][0]["ledger"].update(pays_back_after_calls="sometimes"),
+    "pays back sometimes": lambda d: d["cells"][0]["ledger"].update(break_even_calls="sometimes"),
     "a block without order": lambda d: d["blocks"][0].pop("order"),
     "plan is a list": lambda d: d.update(plan=[]),
 }
@@ -283,10 +283,10 @@ def test_wrong_types_and_unknown_keys_are_refused(saved, change):
 
 def test_the_worst_status_is_shown():
     """One wrong block and the cell is wrong; ok only where every block is."""
-    assert worst(["ok", "wrong", "crashed", "ok"]) == "wrong"
-    assert worst(["ok", "timeout", "failed"]) == "timeout"
-    assert worst(["skipped", "ok"]) == "skipped"
-    assert worst(["ok", "ok"]) == "ok"
+    assert worst_status(["ok", "wrong", "crashed", "ok"]) == "wrong"
+    assert worst_status(["ok", "timeout", "failed"]) == "timeout"
+    assert worst_status(["skipped", "ok"]) == "skipped"
+    assert worst_status(["ok", "ok"]) == "ok"
 
 
 def test_every_status_has_its_severity():
@@ -299,7 +299,7 @@ def test_every_status_has_its_severity():
 
 
 GOLDEN = Path(__file__).parent / "golden"
-KINDS = {"run.json": Run, "plan.json": Start, "journal.jsonl": CellSample, "blocks.jsonl": Block}
+KINDS = {"run.json": Run, "plan.json": RunManifest, "journal.jsonl": CellSample, "blocks.jsonl": Block}
 
 
 def of_schema(number, name):

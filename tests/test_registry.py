@@ -28,7 +28,7 @@ assert not loaded, loaded
         "import bench.cli",
         "import bench.cli; bench.cli.app(['list', '--json'])",
         "import bench.cli; bench.cli.app(['--help'])",
-        "import bench.measure.conftest, bench.process, bench.records",
+        "import bench.measure.conftest, bench.runtime.process, bench.records",
     ],
 )
 def test_nothing_heavy_is_imported(statement):

@@ -16,11 +16,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import sample_run
 from rich.console import Console
 
-from bench import report
+from bench import report, text
+from bench.analysis.sentences import headline_sentence
+from bench.analysis.speed import Group, group_cells, predicted_time, problem_label, time_per_iteration
 from bench.records import FLAGS, Cell, ProblemId, Run, load_run, save_run
-from bench.report import canvas, errors, figures, page, readme, tables, text
-from bench.report.answer import answer
-from bench.report.groups import Group, groups, predicted, problem_label, time
+from bench.report import html, readme, tables
+from bench.report.plots import canvas, errors, figures
 
 RUNS = ["full", "quick", "broken", "hostile", "groups", "empty"]
 README = Path(__file__).parents[1] / "README.md"
@@ -42,7 +43,7 @@ def printed(run: Run, width: int = 80) -> str:
 
 
 def first(run: Run) -> Group:
-    return groups(run)[0]
+    return group_cells(run)[0]
 
 
 def lines_of(figure, panel: int = 0) -> dict[str, list[tuple[float, float]]]:
@@ -138,7 +139,7 @@ def test_too_few_processes_are_said():
 def test_groups_are_never_mixed():
     """Each group holds the cells of one dtype and one number of threads, and together they hold every cell."""
     run = sample_run.groups()
-    found = groups(run)
+    found = group_cells(run)
     assert [(g.dtype, g.threads) for g in found] == [("float64", 1), ("float64", 2), ("float32", 1), ("float32", 2)]
     for group in found:
         assert {(c.dtype, c.threads) for c in group.cells} == {(group.dtype, group.threads)}
@@ -178,12 +179,12 @@ def test_wrong_cell_has_no_time_anywhere():
     run = sample_run.broken()
     wrong = next(c for c in run.cells if c.status == "wrong")
     assert wrong.per_iteration_s
-    assert time(wrong) is None
+    assert time_per_iteration(wrong) is None
     group = first(run)
     assert all(
         row[1] != "my_backend" or "1\u00a0000," not in row[0] for row in tables.cold_costs(group.ranked, "").rows
     )
-    points = lines_of(figures.time_per_iteration(group).figure)["my_backend"]
+    points = lines_of(figures.draw_time_per_iteration(group).figure)["my_backend"]
     assert all(math.isnan(y) for x, y in points if x == wrong.n_samples)
 
 
@@ -203,7 +204,7 @@ def test_another_algorithm_is_not_ranked():
     run = sample_run.broken()
     group = first(run)
     assert {c.backend for c in group.others} == {"qr_reduced"}
-    assert "qr_reduced" not in answer(group)
+    assert "qr_reduced" not in headline_sentence(group)
     told = [stem for stem, drawing in figures.draw_all(group).items() if "qr_reduced" in drawing.alt]
     assert told == [figures.stem("error", group)]
     shown = tables.markdown(run, [])
@@ -255,7 +256,7 @@ def test_terminal_output_fits_80_columns(name):
 
 def test_answer_names_the_fastest_with_its_figures():
     """The sentence holds the backend with the lowest median at the largest size, its interval and its speed-up."""
-    told = answer(first(sample_run.full()))
+    told = headline_sentence(first(sample_run.full()))
     assert told.startswith(
         "On this machine, at n = 1\u00a0000\u00a0000, d = 10 (float64, 1 thread), numba_jit is the fastest of 3"
     )
@@ -267,24 +268,24 @@ def test_answer_names_the_fastest_with_its_figures():
 def test_answer_says_tied_where_the_ratio_may_be_one():
     """Two backends whose ratio has an interval around 1 are tied, whichever has the lower median."""
     cells = [sample_run.cell("a", 100, 1e-6), sample_run.cell("b", 100, 1.0005e-6), sample_run.cell("c", 100, 2e-6)]
-    told = answer(first(sample_run.run(cells)))
+    told = headline_sentence(first(sample_run.run(cells)))
     assert re.search(r"(a and b|b and a) are tied as the fastest of 3 backends", told)
 
 
 def test_answer_of_an_incomplete_run():
     """No time, one time, and too few processes are said as such."""
     skipped = sample_run.cell("a", 100, status="skipped")
-    assert "No backend has a time (float64, 1 thread)" in answer(first(sample_run.run([skipped])))
+    assert "No backend has a time (float64, 1 thread)" in headline_sentence(first(sample_run.run([skipped])))
     alone = sample_run.run([sample_run.cell("a", 100, 1e-6), sample_run.cell("b", 100, status="crashed")])
-    assert "a is the only backend with a time: " in answer(first(alone))
-    assert "numpy_vectorized" not in answer(first(alone))
-    assert "too few processes to call it the fastest" in answer(first(sample_run.quick()))
+    assert "a is the only backend with a time: " in headline_sentence(first(alone))
+    assert "numpy_vectorized" not in headline_sentence(first(alone))
+    assert "too few processes to call it the fastest" in headline_sentence(first(sample_run.quick()))
 
 
 def test_answer_prefers_a_size_where_there_is_something_to_compare():
     """A size at which one backend alone has a time does not make it the fastest."""
     cells = [sample_run.cell("a", 100, 1e-6), sample_run.cell("b", 100, 2e-6), sample_run.cell("b", 1000, 2e-6)]
-    assert "a is the fastest of 2 backends" in answer(first(sample_run.run(cells)))
+    assert "a is the fastest of 2 backends" in headline_sentence(first(sample_run.run(cells)))
 
 
 # Figures
@@ -293,15 +294,15 @@ def test_answer_prefers_a_size_where_there_is_something_to_compare():
 def test_every_time_is_drawn_where_it_belongs():
     """Each measured synthetic cell is a point at (n, seconds per iteration) of its backend's line, and no other is."""
     group = first(sample_run.full())
-    drawn = lines_of(figures.time_per_iteration(group).figure)
+    drawn = lines_of(figures.draw_time_per_iteration(group).figure)
     for backend in sample_run.SECONDS:
-        cells = [c for c in group.ranked if c.backend == backend and time(c)]
+        cells = [c for c in group.ranked if c.backend == backend and time_per_iteration(c)]
         np.testing.assert_allclose(sorted(drawn[backend]), sorted((c.n_samples, c.per_iteration_s) for c in cells))
 
 
 def test_real_problems_are_not_joined_to_the_sizes():
     """The penguins, another d, are single markers: no line leads to them."""
-    axes = figures.time_per_iteration(first(sample_run.full())).figure.axes[0]
+    axes = figures.draw_time_per_iteration(first(sample_run.full())).figure.axes[0]
     for line in axes.lines:
         if 342 in line.get_xdata() and not str(line.get_label()).startswith("_"):
             assert line.get_linestyle() == "None"
@@ -317,7 +318,7 @@ def test_sizes_of_different_d_are_not_joined():
         for d in (5, 50)
     ]
     group = first(sample_run.run(cells))
-    made = figures.time_per_iteration(group).figure
+    made = figures.draw_time_per_iteration(group).figure
     assert len(made.axes) == 2
     for panel, d in enumerate((5, 50)):
         np.testing.assert_allclose(lines_of(made, panel)["numba_jit"], [(n, 2e-8 * n * d) for n in (100, 1000)], 0.02)
@@ -326,7 +327,7 @@ def test_sizes_of_different_d_are_not_joined():
 
 def test_gaps_are_marked_with_their_kind():
     """Each cell without a time is a cross at its n in a row of its backend, and the kind stands beside it."""
-    made = figures.time_per_iteration(first(sample_run.broken())).figure
+    made = figures.draw_time_per_iteration(first(sample_run.broken())).figure
     assert all(line.get_marker() == "x" for line in made.axes[1].lines)
     crosses = {name: [x for x, _ in points] for name, points in lines_of(made, 1).items()}
     assert crosses["python_loops"] == [100_000, 1_000_000]
@@ -338,14 +339,14 @@ def test_gaps_are_marked_with_their_kind():
 
 def test_line_breaks_at_a_gap():
     """No line leads over a size at which the backend was wrong."""
-    points = lines_of(figures.time_per_iteration(first(sample_run.broken())).figure)["my_backend"]
+    points = lines_of(figures.draw_time_per_iteration(first(sample_run.broken())).figure)["my_backend"]
     assert [x for x, y in points if math.isnan(y)] == [1_000]
     assert [x for x, y in points if not math.isnan(y)] == [100, 10_000, 100_000, 1_000_000]
 
 
 def test_prediction_is_dashed_and_hollow():
     """A skipped cell is drawn at its predicted time with a hollow marker at the end of a dashed line."""
-    axes = figures.time_per_iteration(first(sample_run.full())).figure.axes[0]
+    axes = figures.draw_time_per_iteration(first(sample_run.full())).figure.axes[0]
     hollow = next(line for line in axes.lines if line.get_label() == "python_loops (predicted)")
     assert list(hollow.get_ydata()) == pytest.approx([0.115, 1.16])
     assert hollow.get_markerfacecolor() == "white"
@@ -357,9 +358,9 @@ def test_prediction_is_dashed_and_hollow():
 
 def test_what_was_measured_is_never_drawn_hollow():
     """Without intervals, too, the last measured point stays a full marker: hollow is for predictions alone."""
-    group = groups(sample_run.quick())[0]
-    guessed = [c.n_samples for c in group.ranked if predicted(c)]
-    axes = figures.time_per_iteration(group).figure.axes[0]
+    group = group_cells(sample_run.quick())[0]
+    guessed = [c.n_samples for c in group.ranked if predicted_time(c)]
+    axes = figures.draw_time_per_iteration(group).figure.axes[0]
     for line in axes.lines:
         if str(line.get_label()).endswith("(predicted)"):
             assert set(line.get_xdata()) <= set(guessed)
@@ -367,8 +368,8 @@ def test_what_was_measured_is_never_drawn_hollow():
 
 def test_intervals_are_drawn_where_they_exist():
     """Every time with an interval has an error bar; without intervals there is none."""
-    full = figures.time_per_iteration(first(sample_run.full())).figure.axes[0]
-    quick = figures.time_per_iteration(first(sample_run.quick())).figure.axes[0]
+    full = figures.draw_time_per_iteration(first(sample_run.full())).figure.axes[0]
+    quick = figures.draw_time_per_iteration(first(sample_run.quick())).figure.axes[0]
     assert len(full.collections) == 8  # four lines, and four single markers
     assert len(quick.collections) == 0
 
@@ -407,7 +408,7 @@ def test_cold_costs_are_dots_at_their_seconds():
 def test_ticks_read_like_figures():
     """Axes are labelled 1 µs, 1 ms, 100, 1 000, 10×, never with powers."""
     group = first(sample_run.full())
-    axes = figures.time_per_iteration(group).figure.axes
+    axes = figures.draw_time_per_iteration(group).figure.axes
     assert {"1 µs", "1 ms", "1 s"} <= {t.get_text() for t in axes[0].get_yticklabels()}
     assert {"100", "1\u00a0000", "1\u00a0000\u00a0000"} <= {t.get_text() for t in axes[1].get_xticklabels()}
     assert {"1×", "10×"} <= {t.get_text() for t in figures.speedups(group).figure.axes[1].get_yticklabels()}
@@ -419,7 +420,7 @@ def test_line_labels_do_not_overlap(name):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text
 
-    made = figures.time_per_iteration(first(getattr(sample_run, name)())).figure
+    made = figures.draw_time_per_iteration(first(getattr(sample_run, name)())).figure
     renderer = FigureCanvasAgg(made).get_renderer()
     made.draw(renderer)
     labels = {canvas.short(c.backend) for c in first(getattr(sample_run, name)()).ranked}
@@ -444,19 +445,19 @@ def test_labels_move_as_little_as_they_must():
 
 def test_looks_are_fixed_for_the_core_and_distinct():
     """A core backend looks the same in every run, no two backends look alike, and colour never says it alone."""
-    many = canvas.looks([*canvas.CORE, *(f"backend_{i}" for i in range(20))])
+    many = canvas.series_styles([*canvas.CORE, *(f"backend_{i}" for i in range(20))])
     assert len(set(many.values())) == 24
-    assert all(canvas.looks([name, "z"])[name] == many[name] for name in canvas.CORE)
+    assert all(canvas.series_styles([name, "z"])[name] == many[name] for name in canvas.CORE)
     assert len({many[name].marker for name in canvas.CORE}) == 4
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_alternative_text_tells_the_figures(name):
     """Every picture has an alternative text of its own; that of the times names each backend and each gap."""
-    for group in groups(getattr(sample_run, name)()):
+    for group in group_cells(getattr(sample_run, name)()):
         drawings = figures.draw_all(group)
         assert len({d.alt for d in drawings.values()}) == len(drawings) >= 4
-        told = figures.time_per_iteration(group).alt
+        told = figures.draw_time_per_iteration(group).alt
         for cell in group.ranked:
             assert text.clean(cell.backend, 40) in told
     if name == "full":
@@ -496,7 +497,7 @@ def test_errors_are_drawn_as_shares_of_their_bounds():
     assert len(made.axes) == 2 * 6  # a panel and its strip of zeros
     panels = {axes.get_title(loc="left"): lines_of(made, index) for index, axes in enumerate(made.axes)}
     for cell in group.ranked:
-        if time(cell):
+        if time_per_iteration(cell):
             drawn = panels[problem_label(cell)][cell.backend]
             expected = [(k, error / bound if error else math.nan) for k, error, bound in cell.error_curve]
             np.testing.assert_allclose(drawn, expected)
@@ -561,7 +562,7 @@ def test_hostile_curves_are_drawn_all_the_same():
     wild = [[k % 100, 10.0 ** (k % 600 - 300), 10.0 ** (300 - k % 600)] for k in range(10_000)]
     drawing = errors.over_iterations(with_curve([[1e300, 1, 1], [1], *wild]))
     drawn = lines_of(drawing.figure)["a"]
-    assert len(drawn) == errors.MOST_POINTS == len(drawing.table.rows)
+    assert len(drawn) == errors.MAX_POINTS == len(drawing.table.rows)
     assert drawn == sorted(drawn)
     assert all(errors.LOWEST <= share <= errors.HIGHEST for _, share in drawn)
     assert canvas.render(drawing.figure)
@@ -620,8 +621,8 @@ def test_old_runs_have_no_picture_of_errors():
     for cell in run.cells:
         cell.error_curve = None
     drawn = {stem: (d, canvas.render(d.figure)[0]) for stem, d in figures.draw_all(first(run)).items()}
-    source = page.html(run, drawn)
-    assert Page(source).tags.count("img") == len(drawn) == len(page.LEADS) - 1
+    source = html.html(run, drawn)
+    assert Page(source).tags.count("img") == len(drawn) == len(html.LEADS) - 1
     assert "<figure>" not in source.split("<h3>Error against its bound</h3>")[1]
     assert "The picture" not in source
 
@@ -696,11 +697,11 @@ def test_page_stays_small_with_many_pictures(monkeypatch):
     """Where the pictures would make the page too large, it names their files instead and keeps their words."""
     run = sample_run.full()
     drawn = {stem: (d, canvas.render(d.figure)[0]) for stem, d in figures.draw_all(first(run)).items()}
-    monkeypatch.setattr(page, "LARGEST", 0)
-    words_alone = len(page.html(run, drawn).encode())
-    monkeypatch.setattr(page, "LARGEST", words_alone + 150_000)
-    assert words_alone < len(page.html(run, drawn).encode()) < page.LARGEST
-    found = Page(page.html(run, drawn))
+    monkeypatch.setattr(html, "LARGEST", 0)
+    words_alone = len(html.html(run, drawn).encode())
+    monkeypatch.setattr(html, "LARGEST", words_alone + 150_000)
+    assert words_alone < len(html.html(run, drawn).encode()) < html.LARGEST
+    found = Page(html.html(run, drawn))
     assert found.tags.count("img") == 1
     assert "figures/speedup-float64-1.svg" in found.words
 

@@ -13,10 +13,10 @@ import psutil
 import pytest
 from test_cli import gdbench
 
-from bench import machine
-from bench.measure import driver, logbook
-from bench.measure.logbook import Logbook
+from bench.measure import run_directory, runner
+from bench.measure.run_directory import RunDirectory
 from bench.records import UnreadableRun, load_run
+from bench.runtime import machine
 
 HERE = Path(__file__).parent
 
@@ -27,7 +27,7 @@ def world(monkeypatch):
     described = {"cpu": {"model": "none"}, "versions": {"numpy": "1"}, "threads_available": 4, "gdbench": "0"}
     for name in ("describe", "peaks", "sentinels"):
         monkeypatch.setattr(machine, name, getattr(machine, name))
-    monkeypatch.setattr(driver, "process", driver.process)
+    monkeypatch.setattr(runner, "process", runner.process)
     killing.simulate()
     monkeypatch.setattr(machine, "describe", lambda: json.loads(json.dumps(described)))
     return described
@@ -41,17 +41,17 @@ def stopped(world, tmp_path, monkeypatch):
         if progress.done == 10:
             raise KeyboardInterrupt
 
-    book = Logbook.begin(tmp_path / "run", killing.PLAN, "gdbench run")
-    run = driver.execute(book, stop)
+    book = RunDirectory.begin(tmp_path / "run", killing.PLAN, "gdbench run")
+    run = runner.execute(book, stop)
     book.close()
     assert any(cell.status == "interrupted" for cell in run.cells)
     return book.folder
 
 
 def resumed(folder):
-    book = Logbook.resume(folder)
+    book = RunDirectory.resume(folder)
     try:
-        return driver.execute(book)
+        return runner.execute(book)
     finally:
         book.close()
 
@@ -124,12 +124,12 @@ def test_a_changed_backend_file_is_refused(world, tmp_path):
     file = tmp_path / "mine.py"
     file.write_text("def fit(): ...")
     mine = replace(killing.PLAN.backends[1], name="mine", source=str(file), given="mine.py")
-    book = Logbook.begin(tmp_path / "run", replace(killing.PLAN, backends=(killing.PLAN.backends[0], mine)), "x")
+    book = RunDirectory.begin(tmp_path / "run", replace(killing.PLAN, backends=(killing.PLAN.backends[0], mine)), "x")
     book.close()
-    Logbook.resume(book.folder).close()
+    RunDirectory.resume(book.folder).close()
     file.write_text("def fit(): return")
     with pytest.raises(UnreadableRun, match="found changed since the run began: the file of mine; allowed"):
-        Logbook.resume(book.folder)
+        RunDirectory.resume(book.folder)
 
 
 def test_changed_data_are_refused(stopped, monkeypatch):
@@ -140,11 +140,11 @@ def test_changed_data_are_refused(stopped, monkeypatch):
         if options.get("environment") is None:
             for case in killing.PLAN.cases:
                 options["on_message"]({"case": case.key, "digest": "other"})
-            return driver.process.Outcome(0, False, "", 0.0)
+            return runner.process.Outcome(0, False, "", 0.0)
         return simulated(arguments, **options)
 
-    driver.process.Outcome = killing.process.Outcome
-    monkeypatch.setattr(driver.process, "run", other)
+    runner.process.Outcome = killing.process.Outcome
+    monkeypatch.setattr(runner.process, "run", other)
     with pytest.raises(UnreadableRun, match=r"found other data in synthetic-10x2 than when the run began"):
         resumed(stopped)
 
@@ -178,7 +178,7 @@ def test_a_folder_that_is_no_stopped_run_is_refused(stopped, what):
     SPOILED[what][0](stopped)
     for _ in range(2):
         with pytest.raises(UnreadableRun, match=SPOILED[what][1]):
-            Logbook.resume(stopped)
+            RunDirectory.resume(stopped)
 
 
 # Two at once
@@ -186,16 +186,19 @@ def test_a_folder_that_is_no_stopped_run_is_refused(stopped, what):
 
 def test_two_runs_in_one_folder(world, tmp_path):
     """The second one is refused, whether it begins or resumes, and leaves the first alone."""
-    first = Logbook.begin(tmp_path / "run", killing.PLAN, "x")
+    first = RunDirectory.begin(tmp_path / "run", killing.PLAN, "x")
     before = {path.name: path.stat().st_mtime_ns for path in first.folder.iterdir()}
-    for second in (lambda: Logbook.begin(first.folder, killing.PLAN, "x"), lambda: Logbook.resume(first.folder)):
+    for second in (
+        lambda: RunDirectory.begin(first.folder, killing.PLAN, "x"),
+        lambda: RunDirectory.resume(first.folder),
+    ):
         with pytest.raises(ValueError, match=r"found another run in '.*run' that is going on; allowed: one at a time"):
             second()
     assert {path.name: path.stat().st_mtime_ns for path in first.folder.iterdir()} == before
     first.close()
     with pytest.raises(ValueError, match="which is not empty"):
-        Logbook.begin(first.folder, killing.PLAN, "x")
-    Logbook.resume(first.folder).close()
+        RunDirectory.begin(first.folder, killing.PLAN, "x")
+    RunDirectory.resume(first.folder).close()
 
 
 @pytest.mark.slow
@@ -280,4 +283,4 @@ def test_only_our_own_leftovers_are_swept(stopped):
     resumed(stopped)
     assert not ours.exists()
     assert theirs.exists()
-    assert logbook.is_new(stopped) is False
+    assert run_directory.is_new(stopped) is False

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import sample_run
 
-from bench.measure.assemble import assemble
-from bench.measure.plan import BASELINE, Backend, Plan, synthetic_cases
+from bench.analysis.aggregate import aggregate
+from bench.analysis.compare import compare
+from bench.plan import BASELINE, Backend, Plan, synthetic_cases
 from bench.records import Block, CellSample
-from bench.report.compare import compare
-from bench.statistics import hodges_lehmann, holds_one, median_interval, speedup
+from bench.stats import hodges_lehmann, holds_one, median_interval, speedup
 
 TRIALS = 1000
 COVERED = 0.95 - 3 * math.sqrt(0.95 * 0.05 / TRIALS)  # nominal, less the error of the simulation itself
@@ -118,7 +118,7 @@ def simulated(rng, machine, noise=0.03, mine=1.0):
         for block, factor in enumerate(machine)
     ]
     digests = {case.key: "d" for case in PLAN.cases}
-    return assemble(PLAN, samples, blocks, sample_run.start(digests), interrupted=False)
+    return aggregate(PLAN, samples, blocks, sample_run.start(digests), interrupted=False)
 
 
 def calm(rng):

@@ -8,7 +8,7 @@ import statistics
 import numpy as np
 import pytest
 
-from bench.statistics import (
+from bench.stats import (
     Interval,
     change,
     hodges_lehmann,

@@ -2,12 +2,12 @@
 
 import sample_run
 
-from bench.report import summary
-from bench.report.groups import groups
+from bench.analysis import sentences
+from bench.analysis.speed import group_cells
 
 
 def facts(run):
-    return summary.facts(groups(run)[0])
+    return sentences.summary_sentences(group_cells(run)[0])
 
 
 def about(found, word):

@@ -10,9 +10,9 @@ import pytest
 import sample_run
 from test_cli import gdbench
 
-from bench.process import available_threads
 from bench.records import load_run, save_run
 from bench.report.tables import markdown
+from bench.runtime.process import available_threads
 
 pytestmark = pytest.mark.slow
 

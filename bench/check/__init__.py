@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import process
+from bench.runtime import process
 
 DEADLINE_S = 60.0
 

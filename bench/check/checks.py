@@ -13,12 +13,12 @@ from types import ModuleType
 
 import numpy as np
 
-from bench import problem
 from bench.check import fixtures
 from bench.check.bound import UNIT, Reference, reference
 from bench.check.fixtures import Fixture
 from bench.check.oracle import closed_form, distance, exact_iterates
 from bench.check.stopping import broken_rule, stop_window
+from bench.data import problems
 
 Measured = tuple[float, float] | None
 
@@ -53,7 +53,7 @@ def unpack(result) -> tuple:
 
 
 @contextmanager
-def told(where: str) -> Iterator[None]:
+def error_context(where: str) -> Iterator[None]:
     """Put in front of what is found wrong where it was found."""
     try:
         yield
@@ -102,7 +102,7 @@ def judge(beta, losses, expected: Reference, dtype: str) -> tuple[float, float]:
 
 def returns_the_right_form(backend: ModuleType, dtype: str) -> Measured:
     """Types, shapes, dtypes and counts; and without an update the start itself, with its loss."""
-    case = fixtures.sharp(dtype)[0]
+    case = fixtures.unconverged(dtype)[0]
     for max_iter in (3, 1, 0):
         one = replace(case, max_iter=max_iter)
         beta, losses = answer(backend, one)
@@ -111,13 +111,13 @@ def returns_the_right_form(backend: ModuleType, dtype: str) -> Measured:
             raise Wrong(
                 f"losses has {len(losses)} entries; allowed: {max_iter + 1} after {max_iter} updates with tol = 0"
             )
-    with told("with max_iter = 0"):  # where the bound of beta is 0
+    with error_context("with max_iter = 0"):  # where the bound of beta is 0
         judge(beta, losses, _expected(backend, one, dtype), dtype)
     return None
 
 
 def leaves_its_inputs_alone(backend: ModuleType, dtype: str) -> Measured:
-    case = fixtures.sharp(dtype)[0]
+    case = fixtures.unconverged(dtype)[0]
     inputs = [array.copy() for array in (case.X, case.y, case.beta0)]
     for array in inputs:
         array.flags.writeable = False  # read-only arrays must work, too
@@ -143,7 +143,7 @@ def leaves_its_inputs_alone(backend: ModuleType, dtype: str) -> Measured:
 
 
 def returns_memory_of_its_own(backend: ModuleType, dtype: str) -> Measured:
-    case = fixtures.sharp(dtype)[0]
+    case = fixtures.unconverged(dtype)[0]
     for max_iter in (0, case.max_iter):
         native = backend.prepare(case.X.copy(), case.y.copy(), case.beta0.copy())
         arguments = case.learning_rate, max_iter, case.tol
@@ -165,7 +165,7 @@ def returns_memory_of_its_own(backend: ModuleType, dtype: str) -> Measured:
 
 def forgets_earlier_calls(backend: ModuleType, dtype: str) -> Measured:
     """One problem between others that differ from it in a single argument, or in its size: all must come out right."""
-    one = fixtures.sharp(dtype)[0]
+    one = fixtures.unconverged(dtype)[0]
     others = {
         "more rows": replace(one, X=np.concatenate([one.X, one.X[:5]]), y=np.append(one.y, one.y[:5])),
         "another X of the same shape": replace(one, X=one.X[::-1].copy()),
@@ -179,17 +179,17 @@ def forgets_earlier_calls(backend: ModuleType, dtype: str) -> Measured:
     for name, other in others.items():
         beta, losses = answer(backend, other)
         again = np.array_equal(beta, first[0]) and np.array_equal(losses, first[1])
-        with told(
+        with error_context(
             f"with {name}, after other calls{', it gave once more the answer of an earlier one' if again else ''}"
         ):
             found.append(judge(beta, losses, _expected(backend, other, dtype), dtype))
-        with told(f"right at first, but after a call with {name}"):
+        with error_context(f"right at first, but after a call with {name}"):
             found.append(judge(*answer(backend, one), _expected(backend, one, dtype), dtype))
     return _largest(found)
 
 
 def follows_the_exact_iterates(backend: ModuleType, dtype: str) -> Measured:
-    return _largest(_judge_exactly(backend, case, dtype) for case in fixtures.sharp(dtype))
+    return _largest(_judge_exactly(backend, case, dtype) for case in fixtures.unconverged(dtype))
 
 
 def is_exact_on_integers(backend: ModuleType, dtype: str) -> Measured:
@@ -275,7 +275,7 @@ def obeys_the_symmetries(backend: ModuleType, dtype: str) -> Measured:
             own.beta_bound + factor * theirs.beta_bound + UNIT[dtype] * np.linalg.norm(beta),
             own.loss_bound + factor**2 * theirs.loss_bound,
         )
-        with told(name):
+        with error_context(name):
             found.append(judge(undo(other), factor**2 * other_losses, truth, dtype))
     return _largest(found)
 
@@ -296,7 +296,7 @@ def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
                 f"with tol = {case.tol:g} its own losses break the stop rule at k = {where} (n_iter = {n_iter})"
             )
         # What it stopped with belongs to the update where it stopped.
-        with told(f"stopped by tol = {case.tol:g}"):
+        with error_context(f"stopped by tol = {case.tol:g}"):
             judge(beta, losses, _expected(backend, replace(case, max_iter=n_iter), dtype), dtype)
     # Strict: with J_0 = 0 nothing is smaller than tol * J_0, and so nothing may stop it.
     still = fixtures.stopping(dtype)[0]
@@ -333,7 +333,7 @@ def stops_when_it_diverges(backend: ModuleType, dtype: str) -> Measured:
 
 def meets_least_squares(backend: ModuleType, dtype: str) -> Measured:
     """Converged on the penguins it is as near to numpy.linalg.lstsq as the conditioning lets both be."""
-    data = problem.penguins()
+    data = problems.penguins()
     rate = float(np.float32(fixtures.default_learning_rate(data.X)))
     case = Fixture("penguins", data.X, data.y, np.zeros(data.X.shape[1]), rate, 600).cast(dtype)
     expected = _expected(backend, case, dtype)
@@ -377,14 +377,14 @@ def _judge_exactly(backend: ModuleType, case: Fixture, dtype: str) -> Measured:
     beta, computed = answer(backend, case)
     bounds = _expected(backend, case, dtype)
     exact = Reference(np.array(betas, float), np.array(losses, float), bounds.beta_bound, bounds.loss_bound)
-    with told(f"{case.name} ({len(case.y)} x {len(case.beta0)})"):
+    with error_context(f"{case.name} ({len(case.y)} x {len(case.beta0)})"):
         judge(beta, computed, exact, dtype)
     return distance(beta, betas[-1]), float(bounds.beta_bound[-1])
 
 
 def _judge_named(backend: ModuleType, case: Fixture, dtype: str) -> Measured:
     expected = _expected(backend, case, dtype)
-    with told(case.name):
+    with error_context(case.name):
         return judge(*answer(backend, case), expected, dtype)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backends._solve import default_learning_rate
-from bench import problem
+from bench.data import problems
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ def short_step(X: np.ndarray) -> float:
 
 def synthetic(name: str, n: int, d: int, max_iter: int, dtype: str) -> Fixture:
     """A well-conditioned problem with a start that is not zero and a step under 1/L."""
-    data = problem.synthetic(n, d, seed=3)
+    data = problems.synthetic(n, d, seed=3)
     beta0 = np.random.default_rng([n, d]).uniform(-1, 1, d)
     return Fixture(name, data.X, data.y, beta0, short_step(data.X), max_iter).cast(dtype)
 
 
-def sharp(dtype: str) -> list[Fixture]:
+def unconverged(dtype: str) -> list[Fixture]:
     """Problems whose exact iterates are known and far from convergence."""
     if dtype == "float32":  # 2^-24 leaves room for few rows and few steps
         return [

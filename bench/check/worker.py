@@ -9,8 +9,8 @@ import sys
 from backends import BackendError, BackendUnavailable, load
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS, THREADED, Wrong
-from bench.check.hints import Witness, hint
-from bench.process import Channel
+from bench.check.diagnosis import Diagnosis, hint
+from bench.runtime.process import Channel
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
         return
     checks, label = (CHECKS, "") if len(sys.argv) < 3 else (THREADED, f", {sys.argv[2]} thread(s)")
     for dtype in dtypes:
-        witness = Witness(backend, dtype)
+        witness = Diagnosis(backend, dtype)
         for check in checks:
             channel.ask(begins=f"{check.__name__}[{dtype}{label}]")  # so that a crash can be laid to its door
             result = run_check(check, backend, dtype, label)

@@ -4,8 +4,8 @@ import base64
 import html
 from typing import Any, NamedTuple
 
-from bench.report import canvas
-from bench.report.canvas import Drawing
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing
 from bench.report.tables import Table
 
 

@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.disk import save
 from bench.learn import player
 from bench.learn.blocks import Asked, Block, Descents, Picture, Words
 from bench.learn.chapters import HERE, Chapter, chapters
 from bench.learn.lesson import RECORDED, Lesson, perform
 from bench.report.template import render
+from bench.runtime.files import save
 
 MINUTES = 10  # for the notebook of one chapter, which measures nothing
 KINDS = ((Words, "words"), (Asked, "asked"), (Picture, "picture"), (Descents, "descents"))

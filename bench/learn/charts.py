@@ -6,10 +6,12 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.report import canvas, text
-from bench.report.canvas import Drawing, End, Point
-from bench.report.tables import NONE, Table
-from bench.statistics import Interval
+from bench import text
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing, LineEndLabel, Point
+from bench.report.tables import Table
+from bench.stats import Interval
+from bench.text import MISSING
 
 ROW, PANEL = 0.5, 3.2  # inches: of a row of dots, of a panel of lines
 GUESS = "your prediction"
@@ -25,12 +27,12 @@ def dots(
     known = {name: found for name, found in rows.items() if found is not None}
     if not known:
         return None
-    styles = canvas.looks(list(known))
+    styles = canvas.series_styles(list(known))
     left = max(1.2, 0.3 + canvas.CHARACTER * max(map(len, known)))
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, ROW * len(known) + 1.45))
         canvas.heading(figure, 0.12, title)
-        axes = canvas.place(figure, left, 0.65, 0.9, ROW * len(known))
+        axes = canvas.add_axes(figure, left, 0.65, 0.9, ROW * len(known))
         for row, (name, (at, low, high)) in enumerate(known.items()):
             look = styles[name]
             if low is not None and high is not None:
@@ -48,7 +50,7 @@ def dots(
         axes.set_ylim(len(known) - 0.5, -0.85)
         axes.set_xlabel(unit)
     shown = [
-        (name, *(NONE if end is None else text.significant(end) for end in found)) for name, found in known.items()
+        (name, *(MISSING if end is None else text.significant(end) for end in found)) for name, found in known.items()
     ]
     listed = ", ".join(f"{name} {at}" for name, at, *_ in shown)
     told = f", and {GUESS} of {text.significant(guess)}" if guess else ""
@@ -73,11 +75,11 @@ def lines(
     known = {name: list(points) for name, points in series.items() if points}
     if not known:
         return None
-    styles = canvas.looks(list(known))
+    styles = canvas.series_styles(list(known))
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, PANEL + 1.25))
         canvas.heading(figure, 0.12, title)
-        axes = canvas.place(figure, canvas.LEFT, 0.6, canvas.label_margin(list(map(canvas.short, known))), PANEL)
+        axes = canvas.add_axes(figure, canvas.LEFT, 0.6, canvas.label_margin(list(map(canvas.short, known))), PANEL)
         for name, points in known.items():
             canvas.draw_points(axes, points, styles[name], name, line=len(points) > 1)
         ends = [end for points in known.values() for p in points for end in (p.value, p.low, p.high) if end is not None]
@@ -92,7 +94,7 @@ def lines(
         scale(axes, "y", ends, "y" in log)
         if "y" in log:
             canvas.end_labels(
-                axes, [End(canvas.short(n), p[-1].n, p[-1].value, styles[n]) for n, p in known.items()], PANEL
+                axes, [LineEndLabel(canvas.short(n), p[-1].n, p[-1].value, styles[n]) for n, p in known.items()], PANEL
             )
         else:
             for name, points in known.items():
@@ -101,7 +103,7 @@ def lines(
         axes.set_xlabel(across)
         axes.set_ylabel(up)
     rows = [
-        (name, text.tick(p.n), *(NONE if end is None else text.significant(end) for end in (p.value, p.low, p.high)))
+        (name, text.tick(p.n), *(MISSING if end is None else text.significant(end) for end in (p.value, p.low, p.high)))
         for name, points in known.items()
         for p in points
     ]

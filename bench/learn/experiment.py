@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import process
-from bench.measure.driver import execute
-from bench.measure.logbook import Logbook
-from bench.measure.plan import BASELINE, Backend, backend_of
-from bench.measure.setup import make_plan
+from bench.measure.options import make_plan
+from bench.measure.run_directory import RunDirectory
+from bench.measure.runner import execute
+from bench.plan import BASELINE, Backend, backend_of
 from bench.records import Run
 from bench.report.terminal import RunProgress
+from bench.runtime import process
 
 
 def known(backends: Sequence[str | Path]) -> list[Backend]:
@@ -47,7 +47,7 @@ def measured(
     )
     foretold(plan.predicted_s)
     begun = (folder / "plan.json").exists()
-    book = Logbook.resume(folder) if begun else Logbook.begin(folder, plan, command)
+    book = RunDirectory.resume(folder) if begun else RunDirectory.begin(folder, plan, command)
     try:
         with RunProgress() as progress:
             run = execute(book, progress)

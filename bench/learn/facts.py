@@ -1,8 +1,8 @@
 """Finding in a run what a chapter speaks of, and saying it: None wherever it was not measured."""
 
+from bench import text
 from bench.records import Cell, Run
-from bench.report import text
-from bench.statistics import Interval, speedup
+from bench.stats import Interval, speedup
 
 
 def cell(
@@ -54,7 +54,7 @@ def seconds(found: Interval | None) -> str | None:
     return found and text.duration_interval(*found)
 
 
-def beyond(found: Interval | None) -> bool | None:
+def is_faster(found: Interval | None) -> bool | None:
     """Whether a ratio is surely above 1; None where it may be either, or is not known."""
     if found is None or found.low is None or found.high is None or found.low <= 1 <= found.high:
         return None
@@ -66,7 +66,7 @@ def chosen(answer: str | None) -> str:
     return f"You had chosen “{answer}”." if answer else ""
 
 
-def against(guess: float | None, truth: float | None) -> str | None:
+def judge_prediction(guess: float | None, truth: float | None) -> str | None:
     """What a prediction was worth, in a sentence; both in one unit. None where the truth is not known."""
     if truth is None:
         return None

@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.text import Text
 
-from bench.disk import save
 from bench.learn import build, reader
 from bench.learn.blocks import Asked, Block, Descents, Picture, Words
 from bench.learn.chapters import Chapter, chapters
 from bench.learn.lesson import Lesson, perform
 from bench.report.tables import Table, rich_table
+from bench.runtime.files import save
 
 
 def give(given: Chapter, out: Console, quick: bool = False, again: bool = False) -> Path:

@@ -18,15 +18,15 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from bench import process
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS
-from bench.check.hints import Witness, hint
+from bench.check.diagnosis import Diagnosis, hint
 from bench.check.worker import run_check
 from bench.learn.chapters import Chapter, chapter
 from bench.learn.reader import Reader, attempted
 from bench.records import Run
-from bench.statistics import Interval, speedup
+from bench.runtime import process
+from bench.stats import Interval, speedup
 
 DEADLINE_S = 90.0
 # For a file that did not come to an answer, which says nothing of what it would have computed.
@@ -133,7 +133,7 @@ def cross_check(path: Path) -> Verdict:
 
     backend = load_backend(path)
     for dtype in getattr(backend, "DTYPES", tuple(UNIT)):
-        witness = Witness(backend, dtype)
+        witness = Diagnosis(backend, dtype)
         for check in CHECKS:
             found = run_check(check, backend, dtype)
             if not found["passed"]:

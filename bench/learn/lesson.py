@@ -13,13 +13,13 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from bench import text
+from bench.analysis.speed import get_nested
 from bench.learn import reader
 from bench.learn.blocks import Asked, Block, Descents, Picture, Words
 from bench.learn.chapters import Chapter, chapter
 from bench.records import Run, load_run
-from bench.report import text
-from bench.report.canvas import Drawing
-from bench.report.groups import dig
+from bench.report.plots.canvas import Drawing
 from bench.report.tables import Table
 
 NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_  ]*)?(?:,\d{3})*(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*(\D*)$")
@@ -222,7 +222,7 @@ class Lesson:
 
 def origin(run: Run, own: bool, number: int) -> str:
     """Whose figures these are, in a sentence."""
-    model = text.clean(str(dig(run.machine, "cpu", "model") or "a processor that it does not name"), 60)
+    model = text.clean(str(get_nested(run.machine, "cpu", "model") or "a processor that it does not name"), 60)
     day = text.clean(run.created[:10], 10)
     if own:
         return f"Measured on this machine ({model}), {day}."

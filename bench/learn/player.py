@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from bench import text
 from bench.check.bound import reference
-from bench.report import canvas, text
-from bench.report.canvas import Drawing
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing
 from bench.report.tables import Table
 
 SCRIPT = Path(__file__).with_name("player.js")
@@ -60,13 +61,13 @@ def still(data: dict[str, Any], shown: int) -> Drawing:
     """One descent of `data` as a picture: some of its lines, and its path. shown: which of them."""
     descent = data["descents"][shown]
     betas, points = np.array(descent["betas"]), np.array(data["points"])
-    styles = canvas.looks(["numpy_vectorized", "python_loops"])
+    styles = canvas.series_styles(["numpy_vectorized", "python_loops"])
     blue, red = styles["numpy_vectorized"].colour, styles["python_loops"].colour
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, 3.9))
         canvas.heading(figure, 0.12, f"{descent['multiple']:g} of 2/L: the first updates")
-        left = canvas.place(figure, 0.95, 0.6, 4.5, 2.6)
-        right = canvas.place(figure, 5.1, 0.6, 0.25, 2.6)
+        left = canvas.add_axes(figure, 0.95, 0.6, 4.5, 2.6)
+        right = canvas.add_axes(figure, 5.1, 0.6, 0.25, 2.6)
         left.plot(points[:, 0], points[:, 1], ".", color="#9a9a9a", markersize=3)
         ends = np.array([points[:, 0].min(), points[:, 0].max()])
         drawn = sorted((k for k in SHOWN if k < len(betas)), key=lambda k: float(betas[k] @ [1, ends[1]]))

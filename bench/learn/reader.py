@@ -9,8 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from bench.disk import read, save
 from bench.records import UnreadableRun
+from bench.runtime.files import read, save
 
 COURSE = Path("results") / "course"
 

@@ -4,10 +4,10 @@ For who maintains the course, after `gdbench learn N --again` of the chapters on
 are taken out; whatever else a chapter keeps as JSON beside its runs is taken along.
 """
 
-from bench.disk import read, save
 from bench.learn import reader
 from bench.learn.chapters import chapters
-from bench.process import ROOT
+from bench.runtime.files import read, save
+from bench.runtime.process import ROOT
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from bench.measure.plan import BASELINE, CELL_SHARE, MIN_ROUND_S, WARMUP_CALLS, WARMUP_S, Case, CellPlan, Plan
-from bench.statistics import straight_line
+from bench.plan import BASELINE, CELL_SHARE, MIN_ROUND_S, WARMUP_CALLS, WARMUP_S, Case, CellPlan, Plan
+from bench.stats import straight_line
 
 # (a, b) of seconds an iteration = a + b n d on an ordinary core: a first guess for what was never measured here.
 GUESS = (10e-6, 1.5e-9)
@@ -33,14 +33,9 @@ def guess(cell: CellPlan) -> float:
     return (a + b * cell.case.size) * max(cell.case.max_iter, 1)
 
 
-def calls_per_cell(plan: Plan) -> int:
-    """Calls that a slow cell makes in one worker: warm-up with the first call in it, then one a round."""
-    return WARMUP_CALLS + plan.rounds
-
-
 def too_long(plan: Plan, predicted_s: float) -> str | None:
     """Why a cell with calls of this length is skipped, None where it fits its share of the budget."""
-    whole = predicted_s * calls_per_cell(plan) * plan.blocks
+    whole = predicted_s * plan.calls_per_cell * plan.blocks
     share = CELL_SHARE * plan.budget_s
     if whole <= share:
         return None
@@ -81,7 +76,7 @@ def cut(plan: Plan, costs: Mapping[str, float], overhead_s: float, blocks: int, 
     units: dict[tuple, list[CellPlan]] = {}
     for cell in plan.cells:
         if cell.id in costs:
-            units.setdefault(cell.twin, []).append(cell)
+            units.setdefault(cell.calibration_key, []).append(cell)
 
     def cost(twin: tuple) -> float:
         return sum(costs[cell.id] for cell in units[twin])

@@ -17,7 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from bench.check.bound import Reference
-from bench.check.checks import Wrong, arrays, judge, told
+from bench.check.checks import Wrong, arrays, error_context, judge
 from bench.measure.stage import OTHER_RATE, PREFIXES, load_reference
 
 JAX_COMPILE = "/jax/core/compile/backend_compile_duration"
@@ -140,7 +140,7 @@ def _measure(backend, cell, orders, folder, benchmark, ask, found) -> None:
         raise Wrong(f"a call took {min(rounds):.3g} s, in which no processor computes this: its answer was stored")
     if first_worker:
         other = load_reference(known, "other")
-        with told("with another learning rate on the same data"):
+        with error_context("with another learning rate on the same data"):
             judge(*arrays(backend, backend.fit(*native, OTHER_RATE * rate, K, 0.0)), other, cell["dtype"])
     for name, array in (("X", X), ("y", y)):
         if not np.array_equal(array, np.load(folder / f"{cell['files']}-{name}.npy", mmap_mode="r")):
@@ -160,7 +160,7 @@ def _judge_prefixes(backend, X, y, beta0, known, dtype: str) -> None:
         expected = load_reference(known, f"prefix{number}")
         some_rate = float(known[f"prefix{number}_learning_rate"])
         native = backend.prepare(X[:rows].copy(), y[:rows].copy(), beta0.copy())
-        with told(f"on the first {min(len(X), rows)} rows"):
+        with error_context(f"on the first {min(len(X), rows)} rows"):
             judge(*arrays(backend, backend.fit(*native, some_rate, K, 0.0)), expected, dtype)
 
 

@@ -47,8 +47,8 @@ def talk(request):
     if request.config.stash[SPEC] is None:
         from bench.measure import session
 
-        return session.Talk()
-    from bench.process import Channel
+        return session.LocalDriver()
+    from bench.runtime.process import Channel
 
     return Channel()
 
@@ -105,7 +105,7 @@ def pytest_runtest_makereport(item, call):
 
 def pytest_benchmark_generate_machine_info(config):
     """Ours, because the plugin's holds the host's name and a live clock speed."""
-    from bench import machine
+    from bench.runtime import machine
 
     info = machine.describe()
     info.pop("load")

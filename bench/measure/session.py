@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from backends import names
-from bench.measure import budget, plan
+from bench import plan
+from bench.measure import budget
 from bench.measure.stage import stage
 
 ROUNDS = 5
@@ -34,7 +35,7 @@ def staged(folder: Path, cell: dict[str, Any]) -> Path:
     return folder
 
 
-class Talk:
+class LocalDriver:
     """Stands in for the driver: lets a cell run unless its call takes too long."""
 
     def __init__(self) -> None:

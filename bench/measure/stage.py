@@ -12,24 +12,24 @@ from typing import Any
 import numpy as np
 
 from backends._solve import default_learning_rate
-from bench import problem
 from bench.check.bound import Reference, reference
-from bench.measure.plan import Case
+from bench.data import problems
+from bench.plan import Case
 
-BUILT_IN = {"penguins": problem.penguins, "penguins_flipper": problem.penguins_flipper}
+BUILT_IN = {"penguins": problems.penguins, "penguins_flipper": problems.penguins_flipper}
 # (rows, iterations) of the leading parts on which a verdict rests where the bound for the whole is too wide: few rows
 # for the arithmetic, and an odd number of many for what a tile, a block or a thread leaves out.
 PREFIXES = ((16, 3), (509, 1))
 OTHER_RATE = 0.625  # of the learning rate, for the second question that a backend must answer
 
 
-def build(case: Case) -> problem.Problem:
+def build(case: Case) -> problems.Problem:
     """The data of a case. Raises ProblemError for a file that cannot be used."""
     if case.kind == "synthetic":
-        return problem.synthetic(case.n_samples, case.n_features, case.seed or 0)
+        return problems.synthetic(case.n_samples, case.n_features, case.seed or 0)
     if case.kind in BUILT_IN:
         return BUILT_IN[case.kind]()
-    return problem.from_csv(Path(case.path or ""), case.target or "")
+    return problems.from_csv(Path(case.path or ""), case.target or "")
 
 
 def stage(folder: Path, case: Case, dtype: str, normwise: bool) -> str:
@@ -65,7 +65,7 @@ def load_reference(known, label: str) -> Reference:
 
 
 def main() -> None:
-    from bench.process import Channel
+    from bench.runtime.process import Channel
 
     channel = Channel()
     spec = json.loads(Path(sys.argv[1]).read_text())

@@ -16,12 +16,12 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from bench.measure.driver import execute
-from bench.measure.logbook import Logbook
-from bench.measure.plan import backend_of
-from bench.measure.setup import make_plan
-from bench.records import Cell, Roof
-from bench.statistics import Interval, speedup
+from bench.measure.options import make_plan
+from bench.measure.run_directory import RunDirectory
+from bench.measure.runner import execute
+from bench.plan import backend_of
+from bench.records import Cell, ProblemRoofline
+from bench.stats import Interval, speedup
 
 C_KERNEL = Path(__file__).parent / "limit" / "c_kernel.py"
 BACKENDS = ("numpy_vectorized", "numpy_tuned", "numba_tuned", "jax_jit", "jax_tuned")
@@ -82,7 +82,7 @@ def test_limit(request, tmp_path, capsys):
         mode="default", backends=chosen, sizes=sizes, dtypes=["float64", "float32"], threads=["all"], data=None,
         target=None, max_iter=None, time_budget="1h", seed=0,
     )  # fmt: skip
-    book = Logbook.begin(tmp_path / "run", plan, "pytest bench -k limit")
+    book = RunDirectory.begin(tmp_path / "run", plan, "pytest bench -k limit")
     record = execute(book)
     book.close()
     roofs = {(roof.n_samples, roof.n_features): roof for roof in record.roofline if roof.dtype == "float64"}
@@ -92,7 +92,7 @@ def test_limit(request, tmp_path, capsys):
     assert not [(c.backend, c.detail) for c in record.cells if c.status not in ("ok", "skipped")]
 
 
-def _reached(row: Row, cells: dict[tuple, Cell], roofs: dict[tuple[int, int], Roof]) -> Interval | None:
+def _reached(row: Row, cells: dict[tuple, Cell], roofs: dict[tuple[int, int], ProblemRoofline]) -> Interval | None:
     own = cells[row.backend, row.problem, "float64"]
     if row.other == "bandwidth":
         found = [f for f in roofs[row.problem].backends if f.backend == row.backend] if row.problem in roofs else []
@@ -108,9 +108,9 @@ def _reached(row: Row, cells: dict[tuple, Cell], roofs: dict[tuple[int, int], Ro
 def _qr_rows() -> list[tuple[Row, Interval]]:
     """Whole fits of 1 000 iterations at the largest problem, in turn in this process, with all threads."""
     from backends import load
-    from bench import problem
+    from bench.data import problems
 
-    data, iterations = problem.synthetic(*LARGE, 0), 1000
+    data, iterations = problems.synthetic(*LARGE, 0), 1000
     fits: dict[str, Callable[[], Any]] = {}
     for name in ("qr_compressed", "numpy_tuned"):
         module = load(name)
@@ -137,7 +137,7 @@ def _qr_rows() -> list[tuple[Row, Interval]]:
     return rows
 
 
-def _print(cells: dict[tuple, Cell], roofs: dict[tuple[int, int], Roof], rows) -> None:
+def _print(cells: dict[tuple, Cell], roofs: dict[tuple[int, int], ProblemRoofline], rows) -> None:
     """A line a row: what was asked for, what was reached with its interval, and the times and rates behind it."""
     table = Table(
         "problem", "backend", "against", "at least", "reached", "", "time per iteration", title="To the limit"

@@ -10,10 +10,19 @@ import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import text
+from bench.analysis.speed import (
+    CORE,
+    group_cells,
+    largest_comparable_problem,
+    problem_key,
+    problem_label,
+    status_text,
+    time_per_iteration,
+)
 from bench.records import Run
-from bench.report import text
-from bench.report.groups import CORE, groups, headline, key, problem_label, reason, time
-from bench.report.tables import NONE, Table, time_text
+from bench.report.tables import Table, time_text
+from bench.text import MISSING
 
 FOLDER = Path(__file__).parents[2] / "backends"
 STEPS = ("predict", "loss", "gradient", "update")
@@ -58,15 +67,15 @@ def read(folder: Path = FOLDER) -> list[Dialect]:
 
 def effort(run: Run, found: list[Dialect]) -> Table:
     """A row per dialect: its lines, and its time at the headline problem of the first group, or why it has none."""
-    first = next(iter(groups(run)), None)
+    first = next(iter(group_cells(run)), None)
     cells = first.ranked if first else []
-    problem = headline(cells)
-    own = {cell.backend: cell for cell in cells if key(cell) == problem}
+    problem = largest_comparable_problem(cells)
+    own = {cell.backend: cell for cell in cells if problem_key(cell) == problem}
     rows = []
     for dialect in found:
         cell = own.get(dialect.name)
-        shown = time_text(cell) if cell and time(cell) else "no time"
-        status = reason(cell) if cell else "no cell of this run" if problem else "nothing in this run has a time"
+        shown = time_text(cell) if cell and time_per_iteration(cell) else "no time"
+        status = status_text(cell) if cell else "no cell of this run" if problem else "nothing in this run has a time"
         rows.append((dialect.name, _count(dialect.lines), _count(dialect.step_lines), shown, status))
     where = f" at {problem_label(problem)}, {first.title}" if problem and first else ""
     heads = ("dialect", "lines of code", "of them in the four steps", "time per iteration", "status")
@@ -143,4 +152,4 @@ def _chunks(lines: list[str], pieces: list[tuple[int, int, tuple[str, ...]]], al
 
 
 def _count(lines: int | None) -> str:
-    return NONE if lines is None else text.count(lines)
+    return MISSING if lines is None else text.count(lines)

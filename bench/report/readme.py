@@ -3,11 +3,12 @@
 import sys
 from pathlib import Path
 
-from bench.disk import save
+from bench import text
+from bench.analysis.sentences import headline_sentence
+from bench.analysis.speed import get_nested, group_cells
 from bench.records import Run, UnreadableRun, load_run
-from bench.report import tables, text
-from bench.report.answer import answer
-from bench.report.groups import dig, groups
+from bench.report import tables
+from bench.runtime.files import save
 
 BEGIN, END = "<!-- reference:begin -->", "<!-- reference:end -->"
 REFERENCE = Path("results") / "reference"
@@ -19,22 +20,23 @@ class MarkerError(ValueError):
 
 def block(run: Run) -> str:
     """What stands between the markers: pictures, answer, table, and the line that names the machine. Deterministic."""
-    from bench.report import limits, summary
-    from bench.report.figures import speedups, stem, time_per_iteration
+    from bench.analysis import sentences
+    from bench.report.plots import roofline
+    from bench.report.plots.figures import draw_time_per_iteration, speedups, stem
 
-    found = groups(run)
+    found = group_cells(run)
     if not found:
         return "The reference run holds no cell."
     first = found[0]
     picture = (REFERENCE / "figures" / f"{stem('time_per_iteration', first)}.svg").as_posix()
     parts = [
-        f"![{text.markdown(time_per_iteration(first).alt)}]({picture})",
-        f"**{text.markdown(answer(first).replace('On this machine', 'On the machine named below', 1))}**",
+        f"![{text.markdown(draw_time_per_iteration(first).alt)}]({picture})",
+        f"**{text.markdown(headline_sentence(first).replace('On this machine', 'On the machine named below', 1))}**",
         tables.markdown_table(tables.matrix(first.ranked, "Time per iteration")),
         text.markdown(_origin(run, first.title)),
     ]
-    gallery = {"roofline": limits.roofline(first), "speedup": speedups(first)}
-    parts += ["\n".join(f"- {text.markdown(fact)}" for fact in summary.facts(first))]
+    gallery = {"roofline": roofline.roofline(first), "speedup": speedups(first)}
+    parts += ["\n".join(f"- {text.markdown(fact)}" for fact in sentences.summary_sentences(first))]
     for figure, drawing in gallery.items():
         if drawing is not None:
             path = (REFERENCE / "figures" / f"{stem(figure, first)}.svg").as_posix()
@@ -69,10 +71,10 @@ def main(arguments: list[str]) -> None:
 def _origin(run: Run, title: str) -> str:
     """Median time per iteration, and of which machine, day and libraries."""
     blocks = run.plan.get("blocks")
-    versions = dig(run.machine, "versions")
+    versions = get_nested(run.machine, "versions")
     versions = versions if isinstance(versions, dict) else {}
     parts = [
-        text.clean(str(dig(run.machine, "cpu", "model") or "processor not known"), 80),
+        text.clean(str(get_nested(run.machine, "cpu", "model") or "processor not known"), 80),
         text.clean(run.created[:10]),
         title,
         text.number_of(blocks, "process") + " per backend" if isinstance(blocks, int) else "",

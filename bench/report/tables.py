@@ -6,33 +6,33 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.records import FLAGS, Cell, Run
-from bench.report import text
-from bench.report.answer import answer
-from bench.report.groups import (
+from bench import text
+from bench.analysis.sentences import headline_sentence
+from bench.analysis.speed import (
     BASELINE,
     LOOPS,
     Group,
-    Key,
+    ProblemKey,
     backends,
     cold_problem,
-    gap,
-    groups,
-    key,
-    predicted,
+    gap_kind,
+    group_cells,
+    predicted_time,
+    problem_key,
     problem_label,
-    reason,
     speedup,
-    time,
+    status_text,
+    time_per_iteration,
 )
-from bench.statistics import holds_one, outliers
+from bench.records import FLAGS, Cell, Run
+from bench.stats import holds_one, outliers
+from bench.text import MISSING
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-NONE = "–"
-FEW = "A figure without brackets has no interval: too few processes (fewer than 6 define none)."
+NO_INTERVAL_NOTE = "A figure without brackets has no interval: too few processes (fewer than 6 define none)."
 COLD = {"import_s": "import", "prepare_s": "prepare", "compile_s": "compile", "first_call_s": "first call"}
 STEADY = ("later call", "peak memory", "CPU / wall")
 
@@ -49,7 +49,7 @@ class Table:
 def times(cells: list[Cell], title: str) -> Table:
     """One row per problem and backend: its time, its speed-ups, and its status with the reason."""
     rows = [
-        (problem_label(c), name(c), time_text(c), speedup_text(c, BASELINE), speedup_text(c, LOOPS), reason(c))
+        (problem_label(c), name(c), time_text(c), speedup_text(c, BASELINE), speedup_text(c, LOOPS), status_text(c))
         for c in cells
     ]
     heads = ("problem", "backend", "time per iteration", f"speed-up over {BASELINE}", f"over {LOOPS}", "status")
@@ -62,14 +62,14 @@ def cold_costs(cells: list[Cell], title: str) -> Table:
         (
             problem_label(c),
             name(c),
-            *(seconds_text(getattr(c.ledger, part)) for part in COLD),
+            *(seconds_text(getattr(c.cold_costs, part)) for part in COLD),
             seconds_text(c.median_s),
-            NONE if c.peak_bytes is None else text.memory(c.peak_bytes),
-            NONE if c.cpu_over_wall is None else text.significant(c.cpu_over_wall),
+            MISSING if c.peak_bytes is None else text.memory(c.peak_bytes),
+            MISSING if c.cpu_over_wall is None else text.significant(c.cpu_over_wall),
             pays_back(c),
         )
         for c in cells
-        if time(c)
+        if time_per_iteration(c)
     ]
     return Table(title, ("problem", "backend", *COLD.values(), *STEADY, "pays back after"), rows)
 
@@ -93,9 +93,9 @@ def commands(cells: list[Cell], title: str) -> Table:
 
 def matrix(cells: list[Cell], title: str) -> Table:
     """A row per backend and a column per problem: the time per iteration, or the kind of the gap."""
-    problems = sorted({key(c) for c in cells})
-    found = {(c.backend, key(c)): short_time(c) for c in cells}
-    rows = [(text.clean(b, 40), *(found.get((b, problem), NONE) for problem in problems)) for b in backends(cells)]
+    problems = sorted({problem_key(c) for c in cells})
+    found = {(c.backend, problem_key(c)): short_time(c) for c in cells}
+    rows = [(text.clean(b, 40), *(found.get((b, problem), MISSING) for problem in problems)) for b in backends(cells)]
     return Table(title, ("backend", *map(problem_label, problems)), rows)
 
 
@@ -104,26 +104,26 @@ def name(cell: Cell) -> str:
 
 
 def time_text(cell: Cell) -> str:
-    found = time(cell)
-    return NONE if found is None else text.duration_interval(*found)
+    found = time_per_iteration(cell)
+    return MISSING if found is None else text.duration_interval(*found)
 
 
 def short_time(cell: Cell) -> str:
-    found = time(cell)
-    return gap(cell) if found is None else text.duration(found.median)
+    found = time_per_iteration(cell)
+    return gap_kind(cell) if found is None else text.duration(found.median)
 
 
 def speedup_text(cell: Cell, baseline: str) -> str:
     found = speedup(cell, baseline)
-    return NONE if found is None else text.ratio_interval(found.median, found.ci_low, found.ci_high)
+    return MISSING if found is None else text.ratio_interval(found.median, found.ci_low, found.ci_high)
 
 
 def seconds_text(seconds: float | None) -> str:
-    return NONE if seconds is None else text.duration(seconds)
+    return MISSING if seconds is None else text.duration(seconds)
 
 
 def pays_back(cell: Cell) -> str:
-    calls = cell.ledger.pays_back_after_calls
+    calls = cell.cold_costs.break_even_calls
     if calls is None:
         found = speedup(cell, BASELINE)
         if found and holds_one(found.ci_low, found.ci_high):
@@ -154,7 +154,7 @@ def plan_line(run: Run, group: Group) -> str:
     calls = text.span(c.calls for c in group.cells if c.calls is not None)
     parts += [f"calls a round: {calls}"] if calls else []
     parts.append(f"iterations a call: {text.span(c.n_iter for c in group.cells)}")
-    known = [[s for s in c.samples_s if s is not None] for c in group.cells if time(c)]
+    known = [[s for s in c.samples_s if s is not None] for c in group.cells if time_per_iteration(c)]
     found = sum(outliers(samples) for samples in known if len(samples) > 3)
     parts.append(f"outliers: {text.count(found)} of {text.number_of(sum(map(len, known)), 'sample')}, none dropped")
     return "; ".join(parts)
@@ -164,13 +164,16 @@ def control_line(group: Group) -> str | None:
     """What the A/A control found: the baseline against itself, which should be 1×."""
     if not group.controls:
         return None
-    found = [f"{problem_label(c)}: {speedup_text(c, BASELINE) if time(c) else gap(c)}" for c in group.controls]
+    found = [
+        f"{problem_label(c)}: {speedup_text(c, BASELINE) if time_per_iteration(c) else gap_kind(c)}"
+        for c in group.controls
+    ]
     return f"A/A control ({BASELINE} against itself, 1× if all is well): " + "; ".join(found)
 
 
 def lacks_intervals(cells: list[Cell]) -> bool:
     """Whether a time is shown without its interval, which a note then has to explain."""
-    return any(found.low is None for found in map(time, cells) if found)
+    return any(found.low is None for found in map(time_per_iteration, cells) if found)
 
 
 def trust(run: Run) -> str:
@@ -204,8 +207,8 @@ def gaps(group: Group) -> list[tuple[str, str, list[Cell]]]:
     """(where, the kind of gap, its cells); cells of one backend with one and the same reason are told once."""
     found: dict[tuple[str, bool, str, str | None], list[Cell]] = {}
     for c in group.cells:
-        if time(c) is None:
-            found.setdefault((c.backend, c.control, gap(c), c.detail), []).append(c)
+        if time_per_iteration(c) is None:
+            found.setdefault((c.backend, c.control, gap_kind(c), c.detail), []).append(c)
     return [
         (f"{name(cells[0])} at {'; '.join(problem_label(c) for c in cells)}", kind, cells)
         for (_, _, kind, _), cells in found.items()
@@ -222,8 +225,11 @@ def markdown(
     """report.md. pictures: (alternative text, path relative to the report). more: further tables of a group; last: one
     of the whole run. facts: sentences about a group."""
     parts = ["# gdbench report"]
-    found = groups(run)
-    parts += [text.markdown(answer(found[0])) if found else "The run holds no cell.", text.markdown(trust(run))]
+    found = group_cells(run)
+    parts += [
+        text.markdown(headline_sentence(found[0])) if found else "The run holds no cell.",
+        text.markdown(trust(run)),
+    ]
     for group in found:
         parts += filter(None, ["\n".join(f"- {text.markdown(fact)}" for fact in facts(group))])
         parts += _markdown_group(run, group, more(group), first=group is found[0])
@@ -236,7 +242,7 @@ def markdown(
 
 def _markdown_group(run: Run, group: Group, more: list[Table], first: bool) -> list[str]:
     parts = [f"## {text.markdown(group.title)}"]
-    parts += [] if first else [text.markdown(answer(group))]
+    parts += [] if first else [text.markdown(headline_sentence(group))]
     parts += [text.markdown(plan_line(run, group))]
     tables = [
         times(group.ranked, "Time per iteration"),
@@ -249,7 +255,7 @@ def _markdown_group(run: Run, group: Group, more: list[Table], first: bool) -> l
         if table.rows:
             parts += [f"### {table.title}", markdown_table(table)]
         if table is tables[0]:
-            parts += [FEW] if lacks_intervals(group.cells) else []
+            parts += [NO_INTERVAL_NOTE] if lacks_intervals(group.cells) else []
             parts += [text.markdown(control_line(group) or "A/A control: none in this run")]
     lines = [f"- {text.markdown(flag)}: {text.markdown(where)}" for flag, where in flags(group)]
     parts += ["### Flags", "\n".join(lines)] if lines else []
@@ -272,8 +278,8 @@ def markdown_table(table: Table) -> str:
 def print_run(run: Run, console: "Console", facts: Callable[[Group], list[str]] = lambda group: []) -> None:
     """Print the answer, the facts and every table; nothing is wider than 80 columns unless the console is."""
     say = partial(say_on, console)
-    found = groups(run)
-    say(answer(found[0]) if found else "The run holds no cell.", "bold")
+    found = group_cells(run)
+    say(headline_sentence(found[0]) if found else "The run holds no cell.", "bold")
     for fact in facts(found[0]) if found else []:
         say(f"- {fact}")
     say(trust(run), "" if run.stable else "bold yellow")
@@ -281,7 +287,7 @@ def print_run(run: Run, console: "Console", facts: Callable[[Group], list[str]] 
         say("")
         say(plan_line(run, group), "dim")
         if group is not found[0]:
-            say(answer(group))
+            say(headline_sentence(group))
         _print_group(group, console, say)
 
 
@@ -297,7 +303,7 @@ def _print_group(group: Group, console: "Console", say: Callable[..., None]) -> 
     if group.ranked:
         console.print(rich_table(_terminal_times(group.ranked)))
     if lacks_intervals(group.cells):
-        say(FEW, "dim")
+        say(NO_INTERVAL_NOTE, "dim")
     control = control_line(group)
     if control:
         say(control, "dim")
@@ -325,18 +331,22 @@ def _print_group(group: Group, console: "Console", say: Callable[..., None]) -> 
 def _terminal_times(cells: list[Cell]) -> Table:
     """The problem heads its backends instead of taking a column; a gap takes the place of the time."""
     rows: list[tuple[str, ...]] = []
-    for problem in sorted({key(c) for c in cells}):
+    for problem in sorted({problem_key(c) for c in cells}):
         rows.append((problem_label(problem), "", ""))
-        for c in (c for c in cells if key(c) == problem):
-            seconds = predicted(c)
-            shown = time_text(c) if time(c) else gap(c) + (f", predicted {text.duration(seconds)}" if seconds else "")
+        for c in (c for c in cells if problem_key(c) == problem):
+            seconds = predicted_time(c)
+            shown = (
+                time_text(c)
+                if time_per_iteration(c)
+                else gap_kind(c) + (f", predicted {text.duration(seconds)}" if seconds else "")
+            )
             rows.append((f"  {text.clean(c.backend, 22)}", shown, speedup_text(c, BASELINE)))
     return Table("", ("backend", "time per iteration", "over numpy"), rows)
 
 
-def _terminal_cold(group: Group, problem: Key) -> tuple[Table, Table]:
+def _terminal_cold(group: Group, problem: ProblemKey) -> tuple[Table, Table]:
     """What comes before the steady state, and what that is like: one table of both would be too wide."""
-    full = cold_costs([c for c in group.ranked + group.others if key(c) == problem], "")
+    full = cold_costs([c for c in group.ranked + group.others if problem_key(c) == problem], "")
     names = [text.clean(row[1], 20) for row in full.rows]
     parts = (slice(2, 2 + len(COLD)), slice(2 + len(COLD), None))
     before, after = (

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from bench.report import text
+from bench import text
 
 COLOURS = {"ok": "green", "wrong": "bold red", "failed": "red", "unavailable": "yellow"}
 
@@ -167,10 +167,11 @@ def print_warnings(warnings: list[str]) -> None:
 
 def print_run(record, folder: Path) -> None:
     """The table, the one-sentence answer, and where the files are."""
-    from bench.report import summary, tables
+    from bench.analysis import sentences
+    from bench.report import tables
 
     out = console()
-    tables.print_run(record, out, summary.facts)
+    tables.print_run(record, out, sentences.summary_sentences)
     out.print(Text(f"\nrun: {text.clean(str(folder))}"))
     if (page := folder / "report.html").exists():
         out.print(Text(f"report: {text.clean(str(page))}"))
@@ -178,10 +179,10 @@ def print_run(record, folder: Path) -> None:
 
 def print_comparison(found, page: Path | None) -> None:
     """The sentence, every cell with what its verdict rests on, and where the page is."""
-    from bench.report import changes
+    from bench.report import comparison_view
 
     out = console()
-    changes.print_comparison(found, out)
+    comparison_view.print_comparison(found, out)
     if page is not None:
         out.print(Text(f"\nreport: {text.clean(str(page))}"))
 

@@ -10,12 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from backends import BackendUnavailable, solve
+from bench import text
+from bench.analysis.speed import CORE
 from bench.check.fixtures import Fixture
 from bench.check.mistakes import RIGHT, Mistake
 from bench.check.oracle import exact_iterates
-from bench.report import canvas, dialects, text
-from bench.report.canvas import Drawing
-from bench.report.groups import CORE
+from bench.report import dialects
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing
 from bench.report.tables import Table
 
 X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
@@ -184,7 +186,7 @@ def beside(intercept: float | None, slope: float | None) -> Drawing | None:
         step: [max((len(of[name]) for name in pair if name in of), default=0) * LINE + 0.32 for pair in grid]
         for step, of in code.items()
     }
-    looks = canvas.looks(CORE)
+    looks = canvas.series_styles(CORE)
     with canvas.house_style():
         top, whole = 0.55, 0.6 + sum(0.78 + sum(of) for of in heights.values()) + (0.22 if guess else 0)
         figure = Figure(figsize=(canvas.WIDTH, whole))

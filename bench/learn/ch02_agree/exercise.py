@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from backends import load as load_backend
+from bench import text
 from bench.check.bound import reference
 from bench.check.checks import answer
 from bench.check.fixtures import Fixture
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake
 from bench.learn.judge import Outcome, Verdict, load
-from bench.report import text
 
 HINTS = {
     "bit for bit": (

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from backends import BackendUnavailable, load
+from bench import text
+from bench.analysis.speed import CORE
 from bench.check import fixtures
 from bench.check.bound import UNIT, reference
 from bench.check.checks import answer
@@ -15,9 +17,8 @@ from bench.check.fixtures import Fixture
 from bench.check.mistakes import Mistake
 from bench.check.oracle import closed_form, distance, exact_iterates
 from bench.learn import charts
-from bench.report import canvas, text
-from bench.report.canvas import Drawing
-from bench.report.groups import CORE
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing
 from bench.report.tables import Table
 
 ROWS, COLUMNS, UPDATES = 40, 5, 50
@@ -95,13 +96,13 @@ def draw(found: Errors, guess: float | None) -> Drawing | None:
     if not found.errors:
         return None
     names = list(dict.fromkeys(name for name, _ in found.errors))
-    looks, title = canvas.looks(names), "Distance of β from the exact answer"
+    looks, title = canvas.series_styles(names), "Distance of β from the exact answer"
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, 4.6))
         canvas.heading(figure, 0.12, title)
         canvas.legend(figure, looks)
         for left, right, dtype in ((0.95, 4.3, "float64"), (4.75, 0.25, "float32")):
-            axes = canvas.place(figure, left, 1.15, right, 2.8)
+            axes = canvas.add_axes(figure, left, 1.15, right, 2.8)
             values = [e for (_, own), of in found.errors.items() if own == dtype for e in of] + found.bounds[dtype]
             if dtype == "float64" and guess is not None and 1e-30 < guess < 1e30:
                 values.append(guess)

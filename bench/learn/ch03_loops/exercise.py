@@ -3,9 +3,9 @@
 import ast
 from pathlib import Path
 
+from bench import text
 from bench.learn import facts
 from bench.learn.judge import Verdict, against, cross_check, imported
-from bench.report import text
 
 ALLOWED = ("math", "operator", "itertools", "functools", "array", "numpy")  # NumPy for to_numpy, which is not timed
 SIZE = "200x10"  # small enough to be timed on a busy machine, too
@@ -41,7 +41,7 @@ def timed(path: Path, quick: bool) -> Verdict:
         details = "; ".join(text.clean(c.detail, 200) for c in run.cells if c.detail)
         return Verdict("failed", f"it was right, but could not be timed beside python_loops: {details}", "not faster")
     shown = text.ratio_interval(*ratio)
-    if (faster := facts.beyond(ratio)) is None:
+    if (faster := facts.is_faster(ratio)) is None:
         return Verdict(
             "inconclusive", f"right, and {shown} as fast as python_loops: no difference on this machine", "not faster"
         )

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from bench import text
 from bench.learn import charts, facts
 from bench.records import Run
-from bench.report import text
-from bench.report.canvas import Drawing
-from bench.statistics import Interval
+from bench.report.plots.canvas import Drawing
+from bench.stats import Interval
 
 VARIANTS = Path(__file__).parent / "variants"
 SHOWN = ("python_loops", "array_indexing", "indexing_compiled")
@@ -27,7 +27,7 @@ def told(run: Run, guess: float | None) -> dict[str, str | None]:
     return {
         "loop": loop and f"{text.significant(loop.median)} ns",
         "compiled": compiled and f"{text.significant(compiled.median)} ns",
-        "verdict": facts.against(guess, loop and loop.median),
+        "verdict": facts.judge_prediction(guess, loop and loop.median),
         "indexing_ratio": facts.times(facts.ratio(cells["array_indexing"], cells["python_loops"])),
         "compiled_ratio": facts.times(facts.ratio(cells["array_indexing"], cells["indexing_compiled"])),
     }

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import costs
+from bench import text
+from bench.analysis import costs
 from bench.learn import facts
 from bench.learn.ch04_crossover import picture
 from bench.learn.judge import Verdict, load
 from bench.records import Run, load_run
-from bench.report import text
-from bench.statistics import straight_line
+from bench.stats import straight_line
 
 NAME = "seconds_per_iteration"
 MEASURED = ((1, 10), (10, 2), (4, 25), (100, 5), (200, 10), (1000, 2), (5000, 20), (100_000, 10))

@@ -4,14 +4,16 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from bench import costs
+from bench import text
+from bench.analysis import costs
+from bench.analysis.sentences import crossing
 from bench.learn import charts, facts
 from bench.records import Cell, Run
-from bench.report import canvas, text
-from bench.report.canvas import Drawing, End, Point
-from bench.report.limits import crossing
-from bench.report.tables import NONE, Table
-from bench.statistics import Interval, median_interval
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing, LineEndLabel, Point
+from bench.report.tables import Table
+from bench.stats import Interval, median_interval
+from bench.text import MISSING
 
 FEWER = Path(__file__).parent / "variants" / "fewer_calls.py"
 LOOPS, NUMPY = "python_loops", "numpy_vectorized"
@@ -30,7 +32,7 @@ def cells(run: Run, backend: str, d: int = WIDTHS[0]) -> list[Cell]:
 
 def seconds(cell: Cell) -> Interval:
     """Seconds an iteration. A call of K iterations computes K + 1 losses and is divided by that."""
-    return median_interval([s for s in costs.passes_s(cell) if s])
+    return median_interval([s for s in costs.seconds_per_pass(cell) if s])
 
 
 def crossover(run: Run, d: int) -> costs.Crossover | None:
@@ -42,8 +44,8 @@ def told(run: Run, guess: float | None, choice: str | None) -> dict[str, str | N
     at = {d: crossover(run, d) for d in WIDTHS}
     meets = at[10].n.median if at[10] and at[10].kind == "from" and at[10].n else None
     one, hundred, most = ({b: facts.cell(run, b, n, 10) for b in (LOOPS, NUMPY, FEWER.stem)} for n in (1, 100, 10_000))
-    fits = {b: costs.model(cells(run, b)) for b in (LOOPS, NUMPY, FEWER.stem)}
-    narrow = costs.model(cells(run, NUMPY, 2))
+    fits = {b: costs.fit_cost_model(cells(run, b)) for b in (LOOPS, NUMPY, FEWER.stem)}
+    narrow = costs.fit_cost_model(cells(run, NUMPY, 2))
     numpy, loops, fewer = fits[NUMPY], fits[LOOPS], fits[FEWER.stem]
     saved = facts.ratio(one[NUMPY], one[FEWER.stem])
     grown = facts.ratio(hundred[NUMPY], one[NUMPY])
@@ -51,7 +53,7 @@ def told(run: Run, guess: float | None, choice: str | None) -> dict[str, str | N
         "at": at[10] and crossing(at[10]),
         "narrow": at[2] and crossing(at[2]),
         "chosen": _chosen(at[10], at[2], choice),
-        "verdict": facts.against(guess, meets) or "There is no crossing to hold your prediction against.",
+        "verdict": facts.judge_prediction(guess, meets) or "There is no crossing to hold your prediction against.",
         "first": _time(one[NUMPY]),
         "hundredth": _time(hundred[NUMPY]),
         "grown": facts.times(grown),
@@ -65,7 +67,7 @@ def told(run: Run, guess: float | None, choice: str | None) -> dict[str, str | N
         "a_fewer": fewer and facts.seconds(fewer.overhead_s),
         "saved": facts.times(saved),
         "saved_large": facts.times(facts.ratio(most[NUMPY], most[FEWER.stem])),
-        "calls": saved and _calls(facts.beyond(saved)),
+        "calls": saved and _calls(facts.is_faster(saved)),
         "worst": numpy and _worst(numpy),
         "b_narrow": narrow and facts.seconds(narrow.value_s),
     }
@@ -86,7 +88,7 @@ def _chosen(wide: costs.Crossover | None, narrow: costs.Crossover | None, choice
     return f"So with fewer columns NumPy begins to win {found}.{right}"
 
 
-def _flat(grown: float, fit: costs.Model | None) -> str:
+def _flat(grown: float, fit: costs.CostModel | None) -> str:
     half = fit.half_at if fit else None
     if grown > 2 or half is None or half < 100:
         return "On this machine the time grows from the start, so there is hardly a flat part to explain."
@@ -97,7 +99,7 @@ def _flat(grown: float, fit: costs.Model | None) -> str:
     )
 
 
-def _meeting(numpy: costs.Model, loops: costs.Model) -> str:
+def _meeting(numpy: costs.CostModel, loops: costs.CostModel) -> str:
     a, b = numpy.overhead_s.median - loops.overhead_s.median, loops.value_s.median - numpy.value_s.median
     if a <= 0 or b <= 0:
         return "One of them is lower in both, so by the fits the two lines do not cross."
@@ -115,7 +117,7 @@ def _calls(faster: bool | None) -> str:
     return "Whether that is a difference cannot be told from these figures."
 
 
-def _worst(fit: costs.Model) -> str:
+def _worst(fit: costs.CostModel) -> str:
     at = max(fit.held_out, key=lambda size: abs(fit.held_out[size]))
     return f"{text.percent(abs(fit.held_out[at]))}, at n·d = {text.count(at)}"
 
@@ -131,13 +133,13 @@ def sweep(run: Run, guess: float | None) -> Drawing | None:
     shown = {d: {b: cells(run, b, d) for b in (LOOPS, NUMPY)} for d in WIDTHS}
     if not all(line for lines in shown.values() for line in lines.values()):
         return None
-    styles = canvas.looks((LOOPS, NUMPY))
+    styles = canvas.series_styles((LOOPS, NUMPY))
     each, rows, words = PANEL + 1.15, [], []
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, each * len(WIDTHS)))
         for index, (d, lines) in enumerate(shown.items()):
             canvas.heading(figure, index * each + 0.12, f"Time of an iteration, d = {d}")
-            axes = canvas.place(figure, canvas.LEFT, index * each + 0.45, canvas.label_margin([NUMPY]), PANEL)
+            axes = canvas.add_axes(figure, canvas.LEFT, index * each + 0.45, canvas.label_margin([NUMPY]), PANEL)
             points = {b: [Point(c.n_samples, *seconds(c)) for c in own] for b, own in lines.items()}
             for b, line in points.items():
                 canvas.draw_points(axes, line, styles[b], b)
@@ -157,10 +159,10 @@ def sweep(run: Run, guess: float | None) -> Drawing | None:
             if mine:
                 charts.upright(axes, mine, charts.GUESS)
             canvas.end_labels(
-                axes, [End(b, line[-1].n, line[-1].value, styles[b]) for b, line in points.items()], PANEL
+                axes, [LineEndLabel(b, line[-1].n, line[-1].value, styles[b]) for b, line in points.items()], PANEL
             )
             axes.set_xlabel("number of samples n")
-            words.append(f"at d = {d} numpy_vectorized is faster {crossing(at) if at else NONE}")
+            words.append(f"at d = {d} numpy_vectorized is faster {crossing(at) if at else MISSING}")
     told = f" Your prediction for d = 10: n = {text.significant(guess)}." if guess else ""
     alt = f"Chart of the time of an iteration against n, both logarithmic: {'; '.join(words)}.{told}"
     return Drawing(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.costs import ITEMSIZE
+from bench import text
+from bench.analysis.costs import ITEMSIZE
 from bench.learn import facts
 from bench.learn.judge import Verdict, cross_check, load
-from bench.report import text
 
 N, D = 500_000, 2  # few columns, so that the arrays of n numbers are large beside all else
 YOURS = "your_file"

@@ -3,13 +3,14 @@
 import re
 from pathlib import Path
 
-from bench.costs import ITEMSIZE, LEFT_CACHE, least_bytes, operations
+from bench import text
+from bench.analysis.costs import ITEMSIZE, LEFT_CACHE, bytes_per_pass, flops_per_pass
 from bench.learn import charts, facts
-from bench.records import Roof, Run
-from bench.report import text
-from bench.report.canvas import Drawing, Point
-from bench.report.tables import NONE, Table
-from bench.statistics import Interval
+from bench.records import ProblemRoofline, Run
+from bench.report.plots.canvas import Drawing, Point
+from bench.report.tables import Table
+from bench.stats import Interval
+from bench.text import MISSING
 
 VARIANTS = Path(__file__).parent / "variants"
 NUMPY, OUT, FORTRAN, TWO, ONE = "numpy_vectorized", "out_buffers", "fortran_order", "two_passes", "one_pass"
@@ -20,7 +21,7 @@ WAYS = ("no new arrays", "X column by column", "one pass over X", "float32")
 LIMIT = "measured limit"
 
 
-def roof(run: Run, n: int) -> Roof | None:
+def roof(run: Run, n: int) -> ProblemRoofline | None:
     return next((r for r in run.roofline if (r.n_samples, r.dtype, r.threads) == (n, "float64", 1)), None)
 
 
@@ -54,7 +55,7 @@ def gains(run: Run, halves: Run) -> dict[str, Interval | None]:
 def told(run: Run, halves: Run, guess: float | None, choice: str | None) -> dict[str, str | None]:
     """What the text says. guess: how many times as long. choice: one of WAYS."""
     slow, large, middle = slower(run), roof(run, LARGE), roof(run, MIDDLE)
-    work, size = operations(LARGE, D), least_bytes(LARGE, D, "float64")
+    work, size = flops_per_pass(LARGE, D), bytes_per_pass(LARGE, D, "float64")
     peak, rate = large and large.peak_gflop_per_s, large and large.read_gb_per_s
     shares = {reached.backend: reached.share for reached in large.backends} if large else {}
     found = {
@@ -64,7 +65,7 @@ def told(run: Run, halves: Run, guess: float | None, choice: str | None) -> dict
         "read_s": text.duration(2 * size / rate / 1e9) if rate else None,
         "more": _more(2 * size / rate, work / peak) if rate and peak else None,
         "slow": facts.times(slow),
-        "verdict": facts.against(guess, slow and slow.median),
+        "verdict": facts.judge_prediction(guess, slow and slow.median),
         "reads": _reads(middle, large) if middle and large else None,
         "left": _left(middle, large) if middle and large else None,
         "peak_numpy": _peak(run, NUMPY),
@@ -93,11 +94,11 @@ def _more(read: float, work: float) -> str:
     return "Computing takes longer than reading, so on this machine bytes do not set the limit."
 
 
-def _reads(middle: Roof, large: Roof) -> str:
+def _reads(middle: ProblemRoofline, large: ProblemRoofline) -> str:
     return " and ".join(f"{text.significant(r.read_gb_per_s)} GB/s at {text.memory(r.bytes)}" for r in (middle, large))
 
 
-def _left(middle: Roof, large: Roof) -> str:
+def _left(middle: ProblemRoofline, large: ProblemRoofline) -> str:
     if large.read_gb_per_s < LEFT_CACHE * middle.read_gb_per_s:
         return "The larger X has left the cache: it must come from main memory in every step, and that is slower."
     return "On this machine the larger X is read about as fast, so here it has not left the cache."
@@ -107,9 +108,9 @@ def _so(inside: Interval | None, beyond: Interval | None, same: str) -> str:
     """What both ratios show. same: what to conclude where only the larger size gains."""
     if inside is None or beyond is None or None in (*inside, *beyond):
         return "These figures have no intervals, so they allow no verdict; a run without `--quick` has them."
-    if facts.beyond(beyond) is None:
+    if facts.is_faster(beyond) is None:
         return "At the large size that is no difference beyond noise."
-    if facts.beyond(beyond) is False:
+    if facts.is_faster(beyond) is False:
         return "At the large size that is slower."
     if (beyond.low or 0) > (inside.high or 0):
         return f"It gains at the large size, and surely more than at the small one. {same}"
@@ -117,7 +118,7 @@ def _so(inside: Interval | None, beyond: Interval | None, same: str) -> str:
 
 
 def _halved(found: Interval | None) -> str:
-    if facts.beyond(found):
+    if facts.is_faster(found):
         return (
             "With half the bytes it is faster. But in float32 a processor also computes with more numbers at once, so this"
             " run alone does not tell which of the two it was."
@@ -149,7 +150,7 @@ def values(run: Run) -> Table:
     rows = []
     for backend in (NUMPY, OUT, FORTRAN, TWO, ONE):
         shown = [value(run, backend, n) for n in (SMALL, MIDDLE, LARGE)]
-        rows.append((backend, *(NONE if each is None else text.significant(each.median) for each in shown)))
+        rows.append((backend, *(MISSING if each is None else text.significant(each.median) for each in shown)))
     heads = [f"n = {text.count(n)}" for n in (SMALL, MIDDLE, LARGE)]
     return Table("Nanoseconds of a step for each value of X (d = 100)", ("", *heads), rows)
 
@@ -161,9 +162,9 @@ def limits(run: Run, guess: float | None) -> Drawing | None:
     for backend in (ONE, TWO, FORTRAN, NUMPY):
         reached = [(r.bytes // 1000, each) for r in roofs for each in r.backends if each.backend == backend]
         series[backend] = [Point(at, each.gb_per_s, None, None) for at, each in reached]
-    inside = next((p.value for p in series[NUMPY] if p.n == least_bytes(MIDDLE, D, "float64") // 1000), None)
+    inside = next((p.value for p in series[NUMPY] if p.n == bytes_per_pass(MIDDLE, D, "float64") // 1000), None)
     if inside and guess and guess > 0:
-        ends = least_bytes(MIDDLE, D, "float64"), least_bytes(LARGE, D, "float64")
+        ends = bytes_per_pass(MIDDLE, D, "float64"), bytes_per_pass(LARGE, D, "float64")
         series[charts.GUESS] = [
             Point(at // 1000, y, None, None) for at, y in zip(ends, (inside, inside / guess), strict=True)
         ]

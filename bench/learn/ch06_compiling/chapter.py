@@ -41,7 +41,7 @@ run = lesson.measure(
     "compiling", ["numba_jit", "jax_jit", picture.VARIANTS / "jax_step.py"], sizes=["100x10"], max_iter=200
 )
 lesson.show(picture.totals(run, guess))
-lesson.table(picture.ledger(run))
+lesson.table(picture.cold_costs(run))
 
 # %% [markdown]
 # When is something compiled? No clock is needed to see it: the programs can be counted. Here `descend`, the function that

@@ -148,7 +148,7 @@ def measured(folder: Path) -> list[tuple[str, Case]]:
 def _costs(cell: Cell | None) -> Costs | None:
     if cell is None or cell.median_s is None:
         return None
-    paid = cell.ledger
+    paid = cell.cold_costs
     parts = (paid.import_s, paid.prepare_s, paid.compile_s, paid.first_call_s)
     return None if None in parts else Costs(*parts, cell.median_s)  # type: ignore[arg-type]
 

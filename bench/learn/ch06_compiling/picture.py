@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from bench import text
 from bench.learn import facts
 from bench.records import Cell, Run
-from bench.report import canvas, text
-from bench.report.canvas import Drawing, End
-from bench.report.ledger import seconds_at
-from bench.report.tables import NONE, Table
-from bench.statistics import Interval
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing, LineEndLabel
+from bench.report.plots.cold_costs import seconds_at
+from bench.report.tables import Table
+from bench.stats import Interval
+from bench.text import MISSING
 
 VARIANTS = Path(__file__).parent / "variants"
 BASELINE = "numpy_vectorized"
@@ -24,11 +26,11 @@ MOST = 1e6  # calls on the axis
 def known(run: Run) -> dict[str, Cell]:
     """The cells that have a time and were cold once, by backend."""
     found = {name: facts.cell(run, name) for name in SHOWN}
-    return {name: cell for name, cell in found.items() if cell is not None and cell.ledger.first_call_s is not None}
+    return {name: cell for name, cell in found.items() if cell is not None and cell.cold_costs.first_call_s is not None}
 
 
 def repaid(cell: Cell) -> str:
-    calls = cell.ledger.pays_back_after_calls
+    calls = cell.cold_costs.break_even_calls
     if calls == "never":
         return "never repaid, its warm calls are not faster"
     if calls is None:
@@ -45,7 +47,7 @@ def told(run: Run, guess: float | None) -> dict[str, str | None]:
     )
     if numpy is not None and numba is not None:
         calls, extra = (
-            numba.ledger.pays_back_after_calls,
+            numba.cold_costs.break_even_calls,
             seconds_at(numba, numba.n_iter) - seconds_at(numpy, numpy.n_iter),
         )
         number = isinstance(calls, int)
@@ -53,10 +55,10 @@ def told(run: Run, guess: float | None) -> dict[str, str | None]:
             "extra": f"{text.duration(abs(extra))} {'more' if extra > 0 else 'less'}",
             "numba_call": text.duration(numba.median_s or 0),
             "numpy_call": text.duration(numpy.median_s or 0),
-            "numba_first": text.duration(numba.ledger.first_call_s or 0),
-            "numba_compile": text.duration(numba.ledger.compile_s or 0),
+            "numba_first": text.duration(numba.cold_costs.first_call_s or 0),
+            "numba_compile": text.duration(numba.cold_costs.compile_s or 0),
             "numba_repaid": f"So it is {repaid(numba)}." if number else f"Here there is no crossing: {repaid(numba)}.",
-            "verdict": facts.against(guess, float(calls)) if isinstance(calls, int) else "",
+            "verdict": facts.judge_prediction(guess, float(calls)) if isinstance(calls, int) else "",
         }
     ratio = facts.ratio(step, jax)
     return said | {
@@ -72,7 +74,7 @@ def _about_step(ratio: Interval | None) -> str | None:
         return None
     if ratio.low is None:
         return "An interval would tell whether that is more than chance: run it without `--quick`."
-    if facts.beyond(ratio):
+    if facts.is_faster(ratio):
         return (
             "What `jax_step` adds is therefore the way from Python into the compiled program and back: the arguments are checked and"
             " handed over, and Python waits for the loss. Handing work over is called *dispatch*. Here it is paid with each"
@@ -81,13 +83,13 @@ def _about_step(ratio: Interval | None) -> str | None:
     return "On this machine that is no loss: handing over costs no more than what the compiled loop adds."
 
 
-def ledger(run: Run) -> Table:
+def cold_costs(run: Run) -> Table:
     """What is paid once, and a warm call."""
     rows = []
     for name, cell in known(run).items():
-        paid = cell.ledger
+        paid = cell.cold_costs
         parts = (paid.import_s, paid.prepare_s, paid.first_call_s, paid.compile_s, cell.median_s)
-        rows.append((name, *(NONE if s is None else text.duration(s) for s in parts)))
+        rows.append((name, *(MISSING if s is None else text.duration(s) for s in parts)))
     columns = ("", "import", "prepare", "first call", "of which compiling", "warm call")
     return Table("What is paid once, and what each later call takes", columns, rows)
 
@@ -102,12 +104,12 @@ def totals(run: Run, guess: float | None) -> Drawing | None:
         return seconds_at(cell, calls * cell.n_iter)
 
     others = {name: cell for name, cell in cells.items() if name != BASELINE}
-    paid = {name: cell.ledger.pays_back_after_calls for name, cell in others.items()}
+    paid = {name: cell.cold_costs.break_even_calls for name, cell in others.items()}
     rings = {name: calls for name, calls in paid.items() if isinstance(calls, int) and 1 < calls <= MOST}
     drawn = guess if guess and 1 <= guess <= MOST else None
     last = max(300.0, 8.0 * max([*rings.values(), drawn or 1]))
     ns = np.geomspace(1, last, 121)
-    styles = canvas.looks(list(cells))
+    styles = canvas.series_styles(list(cells))
     below = TOP + ROW * len(others) + 0.1
     title = f"Time since the start of the process, at n = {cells[BASELINE].n_samples}"
     with canvas.house_style():
@@ -117,7 +119,7 @@ def totals(run: Run, guess: float | None) -> Drawing | None:
             words = f"{name}: {repaid(cell)}{' (ring)' if name in rings else ''}"
             at = 1 - (TOP + ROW * row) / figure.get_size_inches()[1]
             figure.text(0.12 / canvas.WIDTH, at, words, fontsize=10, va="top", color=styles[name].ink)
-        axes = canvas.place(figure, canvas.LEFT, below, canvas.label_margin(list(cells)), PANEL)
+        axes = canvas.add_axes(figure, canvas.LEFT, below, canvas.label_margin(list(cells)), PANEL)
         low, high = canvas.limits([total(cell, n) for cell in cells.values() for n in (1, last)], 1.4)
         axes.set(xscale="log", yscale="log", xlim=(0.85, last * 1.05), ylim=(low, high))
         canvas.log_axis(axes.xaxis, 0.85, last * 1.05, text.tick)
@@ -137,7 +139,7 @@ def totals(run: Run, guess: float | None) -> Drawing | None:
             )  # fmt: skip
         axes.set_xlabel("calls made")
         canvas.end_labels(
-            axes, [End(name, last, total(cell, last), styles[name]) for name, cell in cells.items()], PANEL
+            axes, [LineEndLabel(name, last, total(cell, last), styles[name]) for name, cell in cells.items()], PANEL
         )
     said = "; ".join(
         f"{name} {text.duration(total(cell, 1))} by the end of its first call, then {text.duration(cell.median_s or 0)} a call"

@@ -7,9 +7,9 @@ from statistics import median
 import numpy as np
 
 from backends import BackendError, load
-from bench import process
-from bench.report import text
+from bench import text
 from bench.report.tables import Table
+from bench.runtime import process
 
 Waited = list[tuple[float, float, bool]]  # seconds to return, seconds to answer, ready at return
 # What is called, in this order: rows, dtype, whether the numbers are others, max_iter.

@@ -8,8 +8,8 @@ import time
 import numpy as np
 
 from backends import BackendError, load
-from bench import problem
-from bench.process import Channel
+from bench.data import problems
+from bench.runtime.process import Channel
 
 CALLS, ROWS, FEATURES, ITERATIONS = 9, 50_000, 10, 100
 
@@ -22,7 +22,7 @@ def main() -> None:
         return
     import jax
 
-    data = problem.synthetic(ROWS, FEATURES, seed=0)
+    data = problems.synthetic(ROWS, FEATURES, seed=0)
     native = backend.prepare(data.X, data.y, np.zeros(FEATURES))
     rest = (0.1, ITERATIONS, 0.0)
     jax.block_until_ready(backend.descend(*native, *rest))  # compiled now

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from bench import process
+from bench import text
 from bench.learn.judge import Verdict, cross_check
-from bench.report import text
+from bench.runtime import process
 
 ROWS = 2_000_003  # a prime, so that no number of threads divides it; so many that threads meet, whoever else runs
 CALLS = 25

@@ -3,12 +3,12 @@
 from pathlib import Path
 from statistics import median
 
-from bench import process
+from bench import text
 from bench.learn import charts, facts
-from bench.records import Cell, Roof, Run
-from bench.report import text
-from bench.report.canvas import Drawing
-from bench.statistics import Interval
+from bench.records import Cell, ProblemRoofline, Run
+from bench.report.plots.canvas import Drawing
+from bench.runtime import process
+from bench.stats import Interval
 
 VARIANTS = Path(__file__).parent / "variants"
 THREADS = (1, process.available_threads())
@@ -72,7 +72,7 @@ def told(run: Run, products: Run, guess: float | None, choice: str | None) -> di
         "small_told": _sure(small),
         "large_told": _sure(large),
         "large_gain": facts.times(large),
-        "verdict": facts.against(guess, large and large.median),
+        "verdict": facts.judge_prediction(guess, large and large.median),
         "control_gain": facts.times(control),
         "control_cpu": _number(busy),
         "control_told": _about_control(control, busy),
@@ -93,7 +93,7 @@ def _sure(ratio: Interval | None) -> str | None:
         return None
     if ratio.low is None:
         return "without an interval (that of `--quick`) it cannot be told whether that is a gain"
-    return {True: "a gain", False: "a loss", None: "the interval holds 1, so it may be none"}[facts.beyond(ratio)]
+    return {True: "a gain", False: "a loss", None: "the interval holds 1, so it may be none"}[facts.is_faster(ratio)]
 
 
 def _about_control(ratio: Interval | None, busy: float | None) -> str | None:
@@ -104,7 +104,7 @@ def _about_control(ratio: Interval | None, busy: float | None) -> str | None:
     if busy >= BUSY:
         return "More than one processor was busy, so it is no control here."
     words = "One processor was at work and no second one, because its loops are written for one thread and nobody shares them out."
-    if facts.beyond(ratio):
+    if facts.is_faster(ratio):
         return (
             f"{words} Yet it gained, so something else differed between the two: see the other gains with that doubt."
         )
@@ -113,7 +113,7 @@ def _about_control(ratio: Interval | None, busy: float | None) -> str | None:
     return f"{words} And so it gained nothing."
 
 
-def _roof(run: Run, threads: int) -> Roof | None:
+def _roof(run: Run, threads: int) -> ProblemRoofline | None:
     return next((roof for roof in run.roofline if roof.threads == threads and roof.n_samples == LARGE), None)
 
 
@@ -156,7 +156,7 @@ def _about_busy(busy: float | None, ratio: Interval | None) -> str | None:
         return None
     if busy < BUSY:
         return "So no second processor was busy, and none could help."
-    if facts.beyond(ratio):
+    if facts.is_faster(ratio):
         return "Here the processors that were busy did pay."
     return (
         "More than one processor was busy, and no gain is sure: CPU/wall counts what is occupied, not what it achieves."

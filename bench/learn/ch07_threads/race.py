@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from bench import process
-from bench.report import text
-from bench.report.tables import NONE, Table
+from bench import text
+from bench.report.tables import Table
+from bench.runtime import process
+from bench.text import MISSING
 
 ROWS, CALLS, COLUMNS = 3_000_000, 20, 4
 
@@ -47,7 +48,7 @@ def counts(found: dict[str, list[int]]) -> Table:
     rows = [
         (name, f"{sum(c == ROWS for c in given)} of {len(given)}", text.count(min(given)), text.count(max(given)))
         for name, given in found.items()
-    ] or [(ALONE, NONE, NONE, NONE)]
+    ] or [(ALONE, MISSING, MISSING, MISSING)]
     columns = ("", "right answers", "least answer", "largest answer")
     return Table(f"All threads count {text.count(ROWS)} rows together", columns, rows)
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench import problem
+from bench import text
+from bench.data import problems
 from bench.learn.judge import Verdict, load
-from bench.report import text
 
 NEAR = 1e-6  # the share of the way down that may be left
 ROOM = 1.25  # N, in updates that 1/L needs
@@ -77,7 +77,7 @@ class Task(NamedTuple):
 
 def tasks() -> list[Task]:
     """Real and random problems, some scaled badly, the last one a copy of another with other values in y."""
-    real = problem.penguins()
+    real = problems.penguins()
     found = [Task("the penguins, standardized", real.X, real.y)]
     rng = np.random.default_rng()  # other numbers each time: no answer can be learned by heart
     scales = ([1.0, 1.0, 1.0], [1.0, 12.0], [1e3, 5e3], [1e-3, 1e-3, 8e-3], [1.0, 3.0, 9.0, 27.0])

@@ -4,10 +4,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from bench import text
 from bench.learn import charts, facts
 from bench.learn.ch08_rate.valley import FLOOR, UPDATES, Need, Valley
-from bench.report import canvas, text
-from bench.report.canvas import Drawing, Point
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing, Point
 from bench.report.tables import Table
 
 
@@ -23,12 +24,12 @@ def limits_table(valleys: dict[str, Valley], found: dict[str, float]) -> Table:
 def sweep_picture(found: dict[str, list[Point]], guess: float | None) -> Drawing:
     title = f"What {UPDATES} updates leave of the way down (less than {FLOOR:g} is drawn at {FLOOR:g})"
     guess = guess if guess is not None and 0 < guess < 1e6 else None  # what lies further out would flatten the lines
-    styles = canvas.looks(list(found))
+    styles = canvas.series_styles(list(found))
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, 4.8))
         canvas.heading(figure, 0.12, title)
         canvas.legend(figure, styles)
-        axes = canvas.place(figure, canvas.LEFT, 1.0, 0.3, 3.15)
+        axes = canvas.add_axes(figure, canvas.LEFT, 1.0, 0.3, 3.15)
         for name, points in found.items():
             canvas.draw_points(axes, points, styles[name], name)
         axes.axhline(1.0, linestyle="--", color=canvas.FAINT)
@@ -83,7 +84,7 @@ def told(valleys: dict[str, Valley], found: dict[str, float], guess: float | Non
     keys = {"": "standardized", "_tilted": "cm from 190 mm", "_raw": "millimetres"}
     said: dict[str, str | None] = {f"limit{key}": text.significant(valleys[name].limit) for key, name in keys.items()}
     said |= {(key or "_found")[1:]: text.significant(found[name]) for key, name in keys.items()}
-    return said | {"verdict": facts.against(guess, found["standardized"])}
+    return said | {"verdict": facts.judge_prediction(guess, found["standardized"])}
 
 
 def pace(needs: list[Need]) -> dict[str, str]:

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backends import solve
-from bench import problem
-from bench.report import text
-from bench.report.canvas import Point
+from bench import text
+from bench.data import problems
+from bench.report.plots.canvas import Point
 
 UPDATES = 30  # after which the sweep looks
 NEAR = 1e-6  # the share of the way down that may be left
@@ -48,7 +48,7 @@ class Valley(NamedTuple):
 
 def flippers() -> dict[str, Valley]:
     """Flipper length to body mass with the length written in three ways."""
-    data = problem.penguins_flipper()
+    data = problems.penguins_flipper()
     assert data.mean is not None and data.scale is not None
     mm = data.X[:, 1] * data.scale + data.mean
     columns = {"standardized": data.X[:, 1], "cm from 190 mm": (mm - 190) / 10, "millimetres": mm}
@@ -117,7 +117,7 @@ class Need(NamedTuple):
 
 def conditions() -> list[Need]:
     """Two columns, one of them stretched further and further: nothing else changes."""
-    base = problem.synthetic(200, 2, seed=8)
+    base = problems.synthetic(200, 2, seed=8)
     q = np.linalg.qr(base.X)[0] * len(base.y) ** 0.5  # columns of equal length at a right angle
     found = []
     for stretch in STRETCHES:
@@ -140,7 +140,7 @@ def _updates(valley: Valley, rate: float, near: float) -> int:
 
 def new_row() -> dict[str, str]:
     """The body mass of a new penguin: with the mean and scale that were kept, without scaling, and from raw millimetres."""
-    data = problem.penguins_flipper()
+    data = problems.penguins_flipper()
     beta = solve(data.X, data.y, "numpy_vectorized", tol=1e-15).beta
     raw = flippers()["millimetres"].best
     rows = {"kept": data.features([[NEW_MM]]) @ beta, "bare": np.array([[1, NEW_MM]]) @ beta}

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from backends import Fit, solve
-from bench import problem
 from bench.check.bound import reference
-from bench.problem import Problem
+from bench.data import problems
+from bench.data.problems import Problem
 
 TOL = 1e-9
 CONDITIONS = (2, 10, 100, 1_000, 10_000, 100_000)
@@ -21,7 +21,7 @@ ROUNDING = 1e-12  # of the loss: a smaller rise, in float64, is none
 
 def penguins() -> Problem:
     """Three measures of a penguin, standardized, to its body mass: d = 4."""
-    return problem.penguins()
+    return problems.penguins()
 
 
 def limit(data: Problem) -> float:
@@ -94,7 +94,7 @@ def starts(data: Problem) -> dict[str, Stop]:
 
 def conditions() -> dict[float, list[tuple[int, Stop]]]:
     """For two tol: the stop at each condition number. One column is made flatter and flatter, nothing else changes."""
-    q = np.linalg.qr(problem.synthetic(20, 2, seed=9).X)[0] * 20**0.5  # columns of equal length at a right angle
+    q = np.linalg.qr(problems.synthetic(20, 2, seed=9).X)[0] * 20**0.5  # columns of equal length at a right angle
     found: dict[float, list[tuple[int, Stop]]] = {}
     for tol in (1e-6, TOL):
         for condition in CONDITIONS:

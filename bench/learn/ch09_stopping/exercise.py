@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backends import BackendUnavailable, load, names
+from bench import text
 from bench.learn import judge as judging
 from bench.learn.ch09_stopping.traces import SLIPPED, TRACES, Rule, Trace, real
 from bench.learn.judge import Verdict
-from bench.report import text
 
 HINTS = {
     "not strict": (

@@ -6,11 +6,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from backends import Fit
+from bench import text
+from bench.data.problems import Problem
 from bench.learn import charts, facts
 from bench.learn.ch09_stopping.descents import TOL, UPDATES, Curve, Stop, best, path
-from bench.problem import Problem
-from bench.report import canvas, text
-from bench.report.canvas import Drawing, End, Point
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing, LineEndLabel, Point
 from bench.report.tables import Table
 
 FLOOR = 1e-14  # what is less is drawn here
@@ -21,13 +22,13 @@ def curves(
     title: str, up: str, series: Mapping[str, np.ndarray], every: int, mark: tuple[float, str] | None = None
 ) -> Drawing:
     """A line without markers for each name, from update 0 on. every: which updates the table has. mark: as charts.lines."""
-    looks = canvas.looks(list(series))
+    looks = canvas.series_styles(list(series))
     shown = {name: np.maximum(np.abs(values), FLOOR) for name, values in series.items()}
     last = max(map(len, shown.values())) - 1
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, 4.6))
         canvas.heading(figure, 0.12, title)
-        axes = canvas.place(figure, canvas.LEFT, 0.75, canvas.label_margin(list(series)), 3.15)
+        axes = canvas.add_axes(figure, canvas.LEFT, 0.75, canvas.label_margin(list(series)), 3.15)
         for (name, values), style in zip(shown.items(), STYLES, strict=False):
             axes.plot(values, style, color=looks[name].colour, linewidth=1.8)
         across: list[float] = [0, last]
@@ -38,7 +39,7 @@ def curves(
                           textcoords="offset points", color=canvas.FAINT)  # fmt: skip
         charts.scale(axes, "x", across, False)
         charts.scale(axes, "y", [float(v) for values in shown.values() for v in (values.min(), values.max())], True)
-        ends = [End(name, last, float(values[-1]), looks[name]) for name, values in shown.items()]
+        ends = [LineEndLabel(name, last, float(values[-1]), looks[name]) for name, values in shown.items()]
         canvas.end_labels(axes, ends, 3.15)
         axes.set_xlabel("update k")
         axes.set_ylabel(up)
@@ -126,7 +127,7 @@ def wiggles(found: Mapping[str, Curve]) -> Drawing:
 def told(found: Mapping[str, Fit], guess: float | None) -> dict[str, str | None]:
     """How many updates it took, and what the prediction was worth."""
     fit = found[f"tol = {TOL:g}"]
-    return {"updates": text.count(fit.n_iter), "verdict": facts.against(guess, fit.n_iter)}
+    return {"updates": text.count(fit.n_iter), "verdict": facts.judge_prediction(guess, fit.n_iter)}
 
 
 def far_told(found: Mapping[str, Stop]) -> dict[str, str]:

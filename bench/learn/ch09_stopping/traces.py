@@ -8,7 +8,7 @@ import numpy as np
 
 from backends import solve
 from backends._solve import first_stop, stop_reason
-from bench import problem
+from bench.data import problems
 
 ANSWERS = ("diverged", "converged", "max_iter", None)
 NAN, INF = math.nan, math.inf
@@ -114,7 +114,7 @@ def real(backend: str) -> list[Trace]:
         ("with max_iter = 0", 0.5, 0, 1e-6),
         ("diverging", 20.0, 300, 1e-6),
     ):
-        data = problem.synthetic(40, 3, seed=int(rng.integers(1000)))
+        data = problems.synthetic(40, 3, seed=int(rng.integers(1000)))
         rate = share * float(2 / np.linalg.eigvalsh(2 / len(data.y) * data.X.T @ data.X)[-1])
         whole = solve(data.X, data.y, backend, rate, most + 1, 0.0)
         fit = solve(data.X, data.y, backend, rate, most, tol)

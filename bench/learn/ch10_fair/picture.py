@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
+from bench import text
 from bench.learn import charts, facts
 from bench.learn.ch10_fair.timer import GOAL, TARGETS, THREADED, D, K, N, race, rigged
 from bench.records import Run
-from bench.report import canvas, text
-from bench.report.canvas import Drawing
-from bench.report.tables import NONE, Table
-from bench.statistics import Interval, median_interval, speedup
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing
+from bench.report.tables import Table
+from bench.stats import Interval, median_interval, speedup
+from bench.text import MISSING
 
 __all__ = ["THREADED", "D", "K", "N", "race", "rigged"]
 
@@ -87,11 +89,11 @@ def pairs(found: Mapping[str, Any], run: Run, said: Mapping[str, str | None]) ->
     if not shown:
         return None
     title = "Rigged against honest"
-    red, blue = canvas.looks(["python_loops", BASELINE]).values()
+    red, blue = canvas.series_styles(["python_loops", BASELINE]).values()
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, 0.62 * len(shown) + 1.75))
         canvas.heading(figure, 0.12, title)
-        axes = canvas.place(figure, 1.75, 0.75, 2.6, 0.62 * len(shown))
+        axes = canvas.add_axes(figure, 1.75, 0.75, 2.6, 0.62 * len(shown))
         for row, (each, lie, (at, low, high)) in enumerate(shown):
             axes.plot([lie, at], [row, row], color="#c4c4c4", linewidth=1.2, zorder=1)
             axes.plot(lie, row, "X", color=red.colour, markersize=10, label="" if row else "rigged")
@@ -154,8 +156,8 @@ def pairs(found: Mapping[str, Any], run: Run, said: Mapping[str, str | None]) ->
             each.key,
             each.by,
             text.significant(lie),
-            *(NONE if end is None else text.significant(end) for end in true),
-            said.get(each.key) or NONE,
+            *(MISSING if end is None else text.significant(end) for end in true),
+            said.get(each.key) or MISSING,
             CHEATS[each.cheat],
         )
         for each, lie, true in shown
@@ -236,8 +238,8 @@ def table(raced: Mapping[str, Any]) -> Table:
     rows = [
         (
             SOLVERS.get(name, name),
-            facts.seconds(time) or NONE,
-            NONE if raced["solvers"][name]["updates"] is None else text.count(raced["solvers"][name]["updates"]),
+            facts.seconds(time) or MISSING,
+            MISSING if raced["solvers"][name]["updates"] is None else text.count(raced["solvers"][name]["updates"]),
             text.scientific(raced["solvers"][name]["error"]),
         )
         for name, time in seconds(raced).items()
@@ -256,8 +258,8 @@ def won(raced: Mapping[str, Any]) -> dict[str, str | None]:
     best, code = over("numpy_tuned", "lstsq"), over(BASELINE, "numpy_tuned")
     if best is None:
         verdict = None
-    elif best.median > 1.1 and facts.beyond(best) is not False:
-        sure = "" if facts.beyond(best) else " (too few processes for an interval, or one that holds 1)"
+    elif best.median > 1.1 and facts.is_faster(best) is not False:
+        sure = "" if facts.is_faster(best) else " (too few processes for an interval, or one that holds 1)"
         verdict = f"The better algorithm beats the faster code{sure}"
     else:
         verdict = "At this size the better algorithm does not beat the faster code"

@@ -16,11 +16,11 @@ import numpy as np
 
 from backends import BackendUnavailable, load
 from backends._solve import default_learning_rate
-from bench import process
-from bench.disk import save
+from bench.data.problems import synthetic
 from bench.learn.blocks import Words
 from bench.learn.lesson import Lesson
-from bench.problem import synthetic
+from bench.runtime import process
+from bench.runtime.files import save
 
 THREADED = Path(__file__).parent / "variants" / "threaded.py"
 N, D, K = 100_000, 10, 20  # of the rigged benchmarks, as the honest run has them

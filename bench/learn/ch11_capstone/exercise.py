@@ -4,9 +4,9 @@ import ast
 from pathlib import Path
 
 import backends
+from bench import text
 from bench.learn import facts
 from bench.learn.judge import Verdict, against, cross_check, imported
-from bench.report import text
 
 SIZE = "1000x10"
 
@@ -100,7 +100,7 @@ def timed(path: Path, quick: bool) -> Verdict:
             False: "it is slower, which is fine",
             None: "this machine cannot tell them apart",
         }
-        words = apart[facts.beyond(ratio)]
+        words = apart[facts.is_faster(ratio)]
     return Verdict("passed", f"right, and {text.ratio_interval(*ratio)} as fast as numpy_vectorized: {words}")
 
 

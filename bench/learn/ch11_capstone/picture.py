@@ -4,13 +4,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench import text
 from bench.check import check
 from bench.learn import charts, facts
 from bench.records import Run
-from bench.report import text
-from bench.report.canvas import Drawing
-from bench.report.tables import NONE, Table
-from bench.statistics import Interval
+from bench.report.plots.canvas import Drawing
+from bench.report.tables import Table
+from bench.stats import Interval
+from bench.text import MISSING
 
 HERE = Path(__file__).parent
 FINISHED = HERE / "variants" / "finished.py"
@@ -46,7 +47,7 @@ def sentences(found: Checked, most: int = 5) -> Table:
         return text.clean(one["detail"].split("; correct arithmetic")[0], 90)
 
     rows = [
-        (text.clean(one["check"]), words(one), *(text.scientific(one[key]) or NONE for key in ("error", "bound")))
+        (text.clean(one["check"]), words(one), *(text.scientific(one[key]) or MISSING for key in ("error", "bound")))
         for one in failed(found)[:most]
     ]  # fmt: skip
     return Table(f"Your file, {found['file']}", ("check", "what it found", "off by", "allowed"), rows)
@@ -78,16 +79,16 @@ def chart(run: Run, guess: float | None) -> Drawing | None:
 
 def times(run: Run) -> Table:
     """Absolute times beside the ratios."""
-    rows = [(name, facts.seconds(facts.iteration(facts.cell(run, name))) or NONE) for name in SHOWN]
+    rows = [(name, facts.seconds(facts.iteration(facts.cell(run, name))) or MISSING) for name in SHOWN]
     return Table("The time of an iteration", ("backend", "time"), rows)
 
 
 def verdict(run: Run, guess: float | None) -> dict[str, str | None]:
     ratio = ratios(run)[OWN]
-    sure = facts.beyond(ratio)
+    sure = facts.is_faster(ratio)
     words = {True: "It is faster.", False: "It is slower.", None: "These figures cannot tell them apart."}[sure]
     return {
         "ratio": facts.times(ratio),
         "words": ratio and words,
-        "guess": facts.against(guess, ratio and ratio.median),
+        "guess": facts.judge_prediction(guess, ratio and ratio.median),
     }

@@ -1,0 +1,1 @@
+"""Every derived figure of a run, once."""

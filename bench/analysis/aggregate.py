@@ -1,0 +1,299 @@
+"""From samples to the run's record: medians over processes, intervals, paired speed-ups, flags, verdict."""
+
+import math
+import shlex
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from bench.analysis.costs import bytes_per_pass, roofline
+from bench.plan import BASELINE, CELL_SHARE, CellPlan, Plan
+from bench.records import (
+    Block,
+    Cell,
+    CellSample,
+    ColdCosts,
+    ProblemId,
+    Run,
+    RunManifest,
+    Speedup,
+    sentinel_seconds,
+    worst_status,
+)
+from bench.stats import holds_one, median_interval, outliers, speedup, spread, trend
+
+BASELINES = ("python_loops", BASELINE)
+NOISY = 0.10  # interquartile range over median of the process medians
+TWIN_TOLERANCE = 0.02  # how far the A/A control may be off
+TWIN_RANGE = 1.6  # upper over lower end of the control's interval: wider, and it would see nothing
+DRIFT = 0.05  # of the rounds of a process, or of a sentinel over the run: change from first to last
+DOUBTFUL_SHARE = 0.25  # of the cells, noisy or without their processor, that a run may have
+ENOUGH_CPU = 0.9  # CPU time over wall time of one thread
+EXTRA_CPU = 1.15  # CPU time over wall time, per declared thread
+
+
+def aggregate(
+    plan: Plan,
+    samples: dict[str, list[CellSample]],
+    blocks: list[Block],
+    start: RunManifest,
+    interrupted: bool,
+) -> Run:
+    """The record of a run. samples: by cell id, at most one a block; start: what was known when it began."""
+    planned = plan.cells
+    by_id = {cell.id: cell for cell in planned}
+    times = {cell.id: _times(samples.get(cell.id, []), plan.blocks) for cell in planned}
+    cells = []
+    for cell in planned:
+        found = _cell(plan, cell, samples.get(cell.id, []), times[cell.id], start.digests, interrupted)
+        if found.median_s is not None:
+            _compare(found, cell, by_id, times, samples)
+        cells.append(found)
+    reasons = _reasons(cells) + _drifts(blocks)
+    if interrupted:
+        reasons.insert(0, "interrupted: not every block was run")
+    return Run(
+        created=start.created,
+        command=start.command,
+        plan=plan.describe(),
+        machine=start.machine,
+        blocks=blocks,
+        roofline=roofline(cells, blocks, start.machine),
+        stable=not reasons,
+        reasons=reasons,
+        cells=cells,
+        resumed=start.resumed,
+    )
+
+
+def _times(samples: list[CellSample], blocks: int) -> list[float | None]:
+    """The median round of each block, None where a block has none; one bad block, and the cell has no time at all."""
+    if any(sample.status != "ok" for sample in samples):
+        return [None] * blocks
+    by_block = {sample.block: median(sample.rounds_s) for sample in samples if sample.rounds_s}
+    return [by_block.get(block) for block in range(blocks)]
+
+
+def _cell(
+    plan: Plan, cell: CellPlan, samples: list[CellSample], times: list[float | None], digests, interrupted: bool
+) -> Cell:
+    case, backend = cell.case, cell.backend
+    found = Cell(
+        backend=backend.name,
+        algorithm=backend.algorithm,
+        control=cell.control,
+        problem=ProblemId(case.name, digests.get(case.key, ""), case.seed),
+        n_samples=case.n_samples,
+        n_features=case.n_features,
+        dtype=cell.dtype,
+        threads=cell.threads,
+        n_iter=case.max_iter,
+        rounds=plan.rounds,
+        status="ok",
+        rerun="",
+    )
+    if backend.missing is not None:
+        found.status, found.detail = "unavailable", backend.missing
+    elif cell.impossible is not None:
+        found.status, found.detail = "skipped", cell.impossible
+    elif not samples:
+        found.status, found.detail = "interrupted", "the run ended before this cell"
+    else:
+        found.status = worst_status([sample.status for sample in samples])
+        decisive = next(sample for sample in samples if sample.status == found.status)
+        found.detail, found.predicted_s, found.calls = decisive.detail, decisive.predicted_s, decisive.calls
+        found.error = decisive.error
+        if found.status == "ok" and interrupted and None in times:
+            found.status, found.detail = (
+                "interrupted",
+                f"{plan.blocks - times.count(None)} of {plan.blocks} blocks were run",
+            )
+    if found.status in ("ok", "interrupted"):
+        found.samples_s = times
+        _steady(found, samples, [time for time in times if time is not None])
+    found.rerun = _rerun(plan, cell, found.predicted_s)
+    found.cold_costs = _cold_costs(samples) if found.status in ("ok", "interrupted") else ColdCosts()
+    return found
+
+
+def _steady(found: Cell, samples: list[CellSample], times: list[float]) -> None:
+    """Medians, intervals and flags of the steady state."""
+    if not times:
+        return
+    interval = median_interval(times)
+    found.median_s, found.ci_low_s, found.ci_high_s = interval
+    if found.n_iter:  # with max_iter = 0 a call is a loss and no iteration
+        found.per_iteration_s = interval.median / found.n_iter
+        if found.algorithm is None:
+            read = bytes_per_pass(found.n_samples, found.n_features, found.dtype)
+            found.read_gb_per_s = read / found.per_iteration_s / 1e9
+    good = [sample for sample in samples if sample.status == "ok"]
+    # The error nearest to its bound, over the processes.
+    errors = [sample.error for sample in good if sample.error is not None]
+    found.error = max(errors, key=lambda error: error.value / error.bound if error.bound else error.value, default=None)
+    found.peak_bytes = max((sample.peak_bytes for sample in good if sample.peak_bytes is not None), default=None)
+    ratios = [sample.cpu_over_wall for sample in good if sample.cpu_over_wall is not None]
+    found.cpu_over_wall = median(ratios) if ratios else None
+    found.error_curve = next((sample.error_curve for sample in good if sample.error_curve), None)
+    found.flags = sorted({flag for sample in good for flag in sample.flags})
+    if len(times) > 1 and spread(times) >= NOISY:
+        found.flags.append(f"noisy: {spread(times):.0%}")
+    if len(times) > 3 and (count := outliers(times)):
+        found.flags.append(f"outliers: {count} of {len(times)}")
+    directions = [_direction(sample.rounds_s) for sample in good]
+    if (alike := max(directions.count(1), directions.count(-1))) > len(directions) / 2:
+        found.flags.append(f"no steady state: {alike} of {len(directions)} processes")
+    extra = {name: n for sample in good for name, n in sample.threads_seen.items() if n > found.threads}
+    if extra:
+        found.flags.append(f"more processors than declared: {', '.join(f'{k} {n}' for k, n in sorted(extra.items()))}")
+    if found.cpu_over_wall is not None and found.cpu_over_wall > EXTRA_CPU * found.threads:
+        found.flags.append(f"more processors than declared: {found.cpu_over_wall:.2f}")
+    # With several threads a backend may have parts in which one of them has nothing to do.
+    if found.cpu_over_wall is not None and found.threads == 1 and found.cpu_over_wall < ENOUGH_CPU:
+        found.flags.append(f"waited for its processor: {found.cpu_over_wall:.2f}")
+
+
+def _direction(rounds: list[float]) -> int:
+    """1 where the rounds of a process grow slower by more than noise, -1 where they grow faster, else 0."""
+    change = trend(rounds).median if len(rounds) > 2 else 0.0
+    if abs(change) <= DRIFT:
+        return 0
+    # Of three or four rounds any slope can come by chance, so all of their steps must agree.
+    steps = [(after - before) * change > 0 for before, after in pairwise(rounds)]
+    return int(math.copysign(1, change)) if len(rounds) > 4 or all(steps) else 0
+
+
+def _cold_costs(samples: list[CellSample]) -> ColdCosts:
+    """Medians over processes: import and prepare of all, compile and first call of those in which this cell came
+    first, because only there they are cold."""
+
+    def middle(values: list[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return median(known) if known else None
+
+    return ColdCosts(
+        import_s=middle([sample.import_s for sample in samples]),
+        prepare_s=middle([sample.prepare_s for sample in samples]),
+        compile_s=middle([sample.compile_s for sample in samples if sample.cold]),
+        first_call_s=middle([sample.first_call_s for sample in samples if sample.cold]),
+    )
+
+
+def _compare(found: Cell, cell: CellPlan, by_id: dict[str, CellPlan], times, samples) -> None:
+    """Speed-ups over the baselines on the same problem, paired in blocks, and the break-even."""
+    for name in BASELINES:
+        if name == cell.backend.name and not cell.control:
+            continue
+        other = next(
+            (c for c in by_id.values() if c.backend.name == name and not c.control and _same_problem(c, cell)), None
+        )
+        if other is not None and (ratio := speedup(times[other.id], times[cell.id])):
+            found.speedup.append(Speedup(name, *ratio))
+            if cell.control and name == BASELINE and _apart(found.speedup[-1]):
+                found.flags.append(f"A/A control: {ratio.median:.3f}")
+            if name == BASELINE and not cell.control:
+                found.cold_costs = _pays_back(found, _cold_costs(samples[other.id]), times[other.id], found.speedup[-1])
+
+
+def _same_problem(one: CellPlan, other: CellPlan) -> bool:
+    return (one.case, one.dtype, one.threads) == (other.case, other.dtype, other.threads)
+
+
+def _pays_back(found: Cell, theirs: ColdCosts, their_times: list[float | None], ratio: Speedup) -> ColdCosts:
+    """After how many calls import, prepare and first call are repaid by faster calls; null where calls are tied."""
+    ours = found.cold_costs
+    our_cold, their_cold = _cold_s(ours), _cold_s(theirs)
+    known = [time for time in their_times if time is not None]
+    calls: Any = None
+    if known and found.median_s is not None and not holds_one(ratio.ci_low, ratio.ci_high):
+        gain = median(known) - found.median_s
+        if gain <= 0:
+            calls = "never"
+        elif our_cold is not None and their_cold is not None:
+            # The first call of both is in the cold cost, so the gain starts with the second.
+            calls = max(1, 1 + math.ceil((our_cold - their_cold) / gain))
+    return ColdCosts(ours.import_s, ours.prepare_s, ours.compile_s, ours.first_call_s, calls)
+
+
+def _cold_s(cold_costs: ColdCosts) -> float | None:
+    if cold_costs.import_s is None or cold_costs.prepare_s is None or cold_costs.first_call_s is None:
+        return None
+    return cold_costs.import_s + cold_costs.prepare_s + cold_costs.first_call_s
+
+
+def _reasons(cells: list[Cell]) -> list[str]:
+    """Why the run cannot be trusted; empty where it can."""
+    reasons = []
+    for cell in cells:
+        twin = next((ratio for ratio in cell.speedup if ratio.baseline == BASELINE), None) if cell.control else None
+        if twin is None:
+            continue
+        where = f"{cell.problem.name} {cell.n_samples} x {cell.n_features} ({cell.dtype}, {cell.threads} thread(s))"
+        brackets = "" if twin.ci_low is None else f" [{twin.ci_low:.3f}, {twin.ci_high:.3f}]"
+        said = f"at {where}: {BASELINE} over itself gives {twin.median:.3f}{brackets}; run again when it is quiet"
+        if _apart(twin):
+            reasons.append(f"A/A control failed {said}")
+        elif twin.ci_low is not None and twin.ci_high is not None and twin.ci_high / twin.ci_low > TWIN_RANGE:
+            reasons.append(f"A/A control too wide to see anything {said}")
+    timed = [cell for cell in cells if cell.median_s is not None]
+    doubtful = [cell for cell in timed if any(flag.startswith(("noisy", "waited")) for flag in cell.flags)]
+    if len(doubtful) > DOUBTFUL_SHARE * len(timed):
+        told = f"{len(doubtful)} of {len(timed)} cells are noisy or waited for their processor"
+        reasons.append(f"{told}; close other programs")
+    return reasons
+
+
+def _drifts(blocks: list[Block]) -> list[str]:
+    """Where the machine itself became slower or faster while the run went on, as its sentinels saw it."""
+    reasons = []
+    for threads in sorted({block.threads for block in blocks}):
+        for kernel, seconds in sentinel_seconds(blocks, threads).items():
+            change, low, high = trend(seconds) if len(seconds) > 2 else (0.0, None, None)
+            # As with the control, each sign alone gives false alarms: two looks at memory differ by percents.
+            if abs(change) > DRIFT and low is not None and high is not None and low * high > 0:
+                slower = "slower" if change > 0 else "faster"
+                reasons.append(
+                    f"drift: from start to end the machine became {abs(change):.0%} {slower} at {kernel}"
+                    f" ({threads} thread(s)); run again when it is quiet"
+                )
+    return reasons
+
+
+def _apart(twin: Speedup) -> bool:
+    """Whether a control contradicts itself. Each sign alone gives false alarms: a narrow interval misses 1 by
+    nothing, and a wide one by chance. Without an interval only a gross difference counts."""
+    off = abs(math.log(twin.median))
+    if twin.ci_low is None or twin.ci_high is None:
+        return off > math.log1p(NOISY)
+    return not holds_one(twin.ci_low, twin.ci_high) and off > math.log1p(TWIN_TOLERANCE)
+
+
+def _rerun(plan: Plan, cell: CellPlan, predicted_s: float | None) -> str:
+    """The command that runs this cell alone (with the baseline, which always runs)."""
+    case = cell.case
+    words = [
+        "gdbench",
+        "run",
+        *({"quick": ["--quick"], "full": ["--full"]}.get(plan.mode, [])),
+        "-b",
+        cell.backend.given,
+    ]
+    if case.kind == "synthetic":
+        words += ["--size", f"{case.n_samples}x{case.n_features}"]
+    else:
+        words += ["--data", case.given or case.name, *(["--target", case.target] if case.target else [])]
+    if plan.budget_given or predicted_s:
+        # A cell that was too long for its budget needs a larger one to run at all.
+        needed = math.ceil(1.5 * (predicted_s or 0.0) * plan.calls_per_cell * plan.blocks / CELL_SHARE)
+        words += ["--time-budget", f"{max(needed, math.ceil(plan.budget_s))}s"]
+    words += [
+        "--dtype",
+        cell.dtype,
+        "--threads",
+        str(cell.threads),
+        "--max-iter",
+        str(case.max_iter),
+        "--seed",
+        str(plan.seed),
+    ]
+    return shlex.join(words)

@@ -1,0 +1,390 @@
+"""What changed from one saved run to another, beyond noise: cell by cell, or why that cannot be said.
+
+BASE is the older run and NEW the younger one. A ratio is a time in NEW over the one in BASE: above 1 is slower.
+"""
+
+import math
+from collections import Counter
+from statistics import median
+from typing import Literal, NamedTuple, get_args
+
+import msgspec
+
+from bench import stats, text
+from bench.analysis import environment_diff
+from bench.analysis.environment_diff import ACROSS, Difference
+from bench.analysis.speed import BASELINE, ProblemKey, group_title, problem_label, reading_order, speedup, status_text
+from bench.records import Cell, Run, sentinel_seconds
+
+MIN_PROCESSES = 10  # in each run; with fewer, few tests could tell a change from chance
+TOLERANCE = math.log1p(0.02)  # no smaller change counts, however sure it is
+
+Verdict = Literal[
+    "wrong", "failed", "slower", "faster", "unchanged", "undecided", "withheld", "missing", "not comparable",
+    "not measured",
+]  # fmt: skip
+JUDGED: tuple[Verdict, ...] = ("slower", "faster", "unchanged")
+FAILED = ("failed", "crashed", "timeout", "out_of_memory")
+
+
+class SentinelShift(msgspec.Struct, frozen=True):
+    """A sentinel kernel that takes `ratio` times as long in NEW; both None where a run has no sentinels."""
+
+    threads: int
+    kernel: str | None
+    ratio: float | None
+
+
+class Change(msgspec.Struct, kw_only=True):
+    """One cell of both runs.
+
+    measure: what the ratio is made of: the cell's times, or those in units of numpy_vectorized's in the same block
+    ("speedup"); None where there is no ratio. ci_low, ci_high: its 95 % interval. p: Mann-Whitney. p_holm: adjusted
+    over the cells that were judged, None for the others. threshold: 0.02 means that a ratio from 1/1.02 to 1.02 is
+    no change. Medians are seconds per call.
+    """
+
+    backend: str
+    problem: str
+    n_samples: int
+    n_features: int
+    dtype: str
+    threads: int
+    verdict: Verdict = "undecided"
+    measure: Literal["time", "speedup"] | None = None
+    ratio: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    threshold: float | None = None
+    base_median_s: float | None = None
+    new_median_s: float | None = None
+    detail: str | None = None
+
+    @property
+    def where(self) -> str:
+        return problem_label(ProblemKey(self.n_samples, self.n_features, self.problem, ""))
+
+    @property
+    def group(self) -> str:
+        return group_title(self.dtype, self.threads)
+
+
+class Comparison(msgspec.Struct, kw_only=True):
+    """base, new: how the user named the runs. verdict: one sentence. judged: the number of cells of each verdict."""
+
+    base: str
+    new: str
+    exit_code: int
+    verdict: str
+    judged: dict[Verdict, int]
+    machine_changed: list[SentinelShift]
+    differences: list[Difference]
+    cells: list[Change]
+
+
+class CellKey(NamedTuple):
+    """What makes a cell of one run the same as a cell of another."""
+
+    backend: str
+    problem: str
+    n_samples: int
+    n_features: int
+    dtype: str
+    threads: int
+
+
+class Side(NamedTuple):
+    """One of the two runs. name: BASE or NEW."""
+
+    name: str
+    run: Run
+    cells: dict[CellKey, Cell]
+    controls: dict[CellKey, Cell]
+
+
+class Evidence(NamedTuple):
+    """What judges a cell. limit: logarithm of the smallest ratio that counts."""
+
+    change: Change
+    shift: stats.Interval
+    p: float
+    limit: float
+
+
+def compare(
+    base: Run, new: Run, across: frozenset[str] = frozenset(), names: tuple[str, str] = ("BASE", "NEW")
+) -> Comparison:
+    """Judge every cell of either run. across: the kinds of difference, out of ACROSS, that may stand between them.
+
+    names: how the user named the runs. "slower" and "faster" need p < 0.002 after Holm and an interval beyond the
+    threshold, ten processes on both sides, two stable runs, and an A/A control that tells what can be told apart.
+    """
+    judge = _Judge(_side("BASE", base), _side("NEW", new), across)
+    changes = [judge.change(key) for key in judge.keys]
+    p_holm = stats.holm([evidence.p for evidence in judge.evidence])
+    for (change, shift, _, limit), p in zip(judge.evidence, p_holm, strict=True):
+        change.p_holm, change.verdict = p, stats.change(shift, p, limit)
+    counts = Counter(change.verdict for change in changes)
+    found = Comparison(
+        base=names[0],
+        new=names[1],
+        exit_code=_exit_code(counts),
+        verdict="",
+        judged={verdict: counts[verdict] for verdict in get_args(Verdict)},
+        machine_changed=judge.machine_changed,
+        differences=judge.differences,
+        cells=changes,
+    )
+    found.verdict = _sentence(found)
+    return found
+
+
+def describe_shifts(moved: list[SentinelShift]) -> str:
+    """the machine changed: memory 1.40× slower"""
+    kernels = [
+        f"{text.clean(m.kernel, 40)} {text.significant(max(m.ratio, 1 / m.ratio))}× "
+        + ("slower" if m.ratio > 1 else "faster")
+        for m in moved
+        if m.kernel is not None and m.ratio
+    ]
+    if not kernels:
+        return "it is not known whether the machine changed: a run has no sentinels"
+    return f"the machine changed: {text.listed(kernels)}"
+
+
+def log_to_share(log: float) -> float:
+    """The logarithm of a ratio as a share: that of 1.02 is 0.02. Finite, for a run may hold any figure above 0."""
+    return math.expm1(min(log, 700.0))
+
+
+class _Judge:
+    """What holds for every cell of a comparison, and what is found on the way from cell to cell.
+
+    A cell is judged only when all of them have been seen, because Holm looks at all p values together.
+    """
+
+    def __init__(self, before: Side, after: Side, across: frozenset[str]):
+        self._sides = before, after
+        self.keys = sorted(before.cells.keys() | after.cells.keys(), key=_order)
+        self.differences = environment_diff.machine_differences(before.run.machine, after.run.machine, across)
+        self.differences += environment_diff.plan_differences(before.run, after.run)
+        self._blocking = [str(d) for d in self.differences if d.blocks and d.kind in ACROSS]
+        self._across = environment_diff.across(self.differences)
+        # Who asks what another processor does is not told that the machine is another one.
+        self._other_cpu = any(d.kind == "cpu" and not d.blocks for d in self.differences)
+        self._doubt = _doubt(before) or _doubt(after)
+        self.machine_changed: list[SentinelShift] = []
+        self.evidence: list[Evidence] = []
+
+    def change(self, key: CellKey) -> Change:
+        """The cell with its figures, and with its verdict where that needs no other cell."""
+        base, new = (side.cells.get(key) for side in self._sides)
+        change = Change(**key._asdict(), base_median_s=_median(base), new_median_s=_median(new))
+        obstacle = _unmeasured(base, new) or self._not_comparable(key)
+        if obstacle:
+            change.verdict, change.detail = obstacle
+        else:
+            self._weigh(change, key)
+        return change
+
+    def _not_comparable(self, key: CellKey) -> tuple[Verdict, str] | None:
+        own = environment_diff.cell_differences(*(side.cells[key] for side in self._sides))
+        self.differences += [d for d in own if d not in self.differences]
+        words = [*self._blocking, *map(str, own)]
+        return ("not comparable", "; ".join(words)) if words else None
+
+    def _weigh(self, change: Change, key: CellKey) -> None:
+        """Fill in the figures of a cell that both runs measured, and why they must not be judged, if so."""
+        limit = _limit(*self._sides, key)
+        moved: list[SentinelShift] = []
+        if not isinstance(limit, str):
+            change.threshold = log_to_share(limit)
+            if not self._doubt and not self._other_cpu:
+                moved = _moved(*self._sides, key.threads, limit)
+                self.machine_changed += [m for m in moved if m not in self.machine_changed]
+        if moved and key.backend == BASELINE:
+            change.verdict, change.detail = "withheld", describe_shifts(moved)
+            return
+        logs = [(_relative_logs if moved else _logs)(side, key) for side in self._sides]
+        if not all(logs):
+            change.detail = f"{describe_shifts(moved)}, and {BASELINE} has no time beside this one"
+            return
+        shift = stats.hodges_lehmann(*logs)
+        change.measure = "speedup" if moved else "time"
+        change.ratio, change.ci_low, change.ci_high = map(_ratio, shift)
+        change.p = stats.mann_whitney(*logs)
+        change.detail = self._doubt or _too_few(logs) or (limit if isinstance(limit, str) else None)
+        if change.detail is None and not isinstance(limit, str):
+            by_speedup = f"by its speed-up over {BASELINE}, because {describe_shifts(moved)}" if moved else ""
+            change.detail = "; ".join(filter(None, [self._across, by_speedup])) or None
+            self.evidence.append(Evidence(change, shift, change.p, limit))
+
+
+def _side(name: str, run: Run) -> Side:
+    cells: tuple[dict[CellKey, Cell], dict[CellKey, Cell]] = ({}, {})
+    for cell in run.cells:
+        key = CellKey(cell.backend, cell.problem.name, cell.n_samples, cell.n_features, cell.dtype, cell.threads)
+        cells[cell.control][key] = cell
+    return Side(name, run, *cells)
+
+
+def _order(key: CellKey) -> tuple:
+    """As in the report: float64 first, then by threads, problem and reading order."""
+    return (
+        key.dtype != "float64", key.dtype, key.threads, key.n_samples, key.n_features, key.problem,
+        reading_order(key.backend),
+    )  # fmt: skip
+
+
+def _samples(cell: Cell | None) -> list[float | None]:
+    """Seconds per call, one a block; empty for a cell that has no time, whatever figures it holds."""
+    measured = cell is not None and cell.status in ("ok", "interrupted") and any(cell.samples_s)
+    return cell.samples_s if measured and cell is not None else []
+
+
+def _median(cell: Cell | None) -> float | None:
+    return cell.median_s if cell is not None and _samples(cell) else None
+
+
+def _logs(side: Side, key: CellKey) -> list[float]:
+    return [math.log(sample) for sample in _samples(side.cells.get(key)) if sample]
+
+
+def _relative_logs(side: Side, key: CellKey) -> list[float]:
+    """Logarithms of the time in units of the baseline's in the same block, which no state of the machine moves."""
+    own, reference = _samples(side.cells[key]), _samples(side.cells.get(key._replace(backend=BASELINE)))
+    pairs = zip(own, reference, strict=True) if len(own) == len(reference) else ()
+    return [math.log(sample) - math.log(unit) for sample, unit in pairs if sample and unit]
+
+
+def _ratio(log: float | None) -> float | None:
+    """exp, None beyond the largest float: a run may hold any figure above 0."""
+    return math.exp(log) if log is not None and log < 700 else None
+
+
+def _too_few(logs: list[list[float]]) -> str | None:
+    counts = dict(zip(("BASE", "NEW"), map(len, logs), strict=True))
+    few = [f"{name} has {text.number_of(n, 'process')}" for name, n in counts.items() if n < MIN_PROCESSES]
+    return f"use --full: {text.listed(few)}, and {MIN_PROCESSES} are needed" if few else None
+
+
+def _doubt(side: Side) -> str | None:
+    """Why no verdict may rest on a run; None where one may."""
+    if not side.run.stable:
+        return f"{side.name} is unstable: {text.clean([*side.run.reasons, 'no reason recorded'][0], 200)}"
+    if any(cell.status == "interrupted" for cell in side.run.cells):
+        return f"{side.name} was interrupted"
+    return None
+
+
+def _unmeasured(base: Cell | None, new: Cell | None) -> tuple[Verdict, str | None] | None:
+    """(verdict, why) of a cell that is not there on both sides, or broken in NEW; None where both have a time."""
+    if new is not None and new.status == "wrong":
+        return "wrong", status_text(new)
+    if new is not None and new.status in FAILED:
+        return "failed", status_text(new)
+    why = {
+        name: "absent" if cell is None else status_text(cell)
+        for name, cell in (("BASE", base), ("NEW", new))
+        if not _samples(cell)
+    }
+    if len(set(why.values())) < len(why):
+        return "not measured", f"{why['NEW']}, in both runs"
+    reasons = "; ".join(f"{name}: {words}" for name, words in why.items())
+    return ("missing" if len(why) == 1 else "not measured", reasons) if why else None
+
+
+def _limit(before: Side, after: Side, key: CellKey) -> float | str:
+    """The logarithm of the smallest ratio that counts here; a text where there is none, saying why.
+
+    A run tells nothing apart that is smaller than the half-width of its A/A interval.
+    """
+    limit = TOLERANCE
+    for side in (before, after):
+        control = side.controls.get(key._replace(backend=BASELINE))
+        twin = speedup(control, BASELINE) if control is not None else None
+        if twin is None or twin.ci_low is None or twin.ci_high is None:
+            return f"{side.name} has no A/A control with an interval at this size"
+        limit = max(limit, (math.log(twin.ci_high) - math.log(twin.ci_low)) / 2)
+    return limit
+
+
+def _moved(before: Side, after: Side, threads: int, limit: float) -> list[SentinelShift]:
+    """The sentinel kernels that differ by more than the limit; one without a kernel where a run has none."""
+    ours, theirs = (
+        {kernel: math.log(median(seconds)) for kernel, seconds in found.items() if seconds}
+        for found in (sentinel_seconds(side.run.blocks, threads) for side in (before, after))
+    )
+    if not ours or ours.keys() != theirs.keys():
+        return [SentinelShift(threads, None, None)]
+    shifts = {kernel: theirs[kernel] - ours[kernel] for kernel in sorted(ours)}
+    return [SentinelShift(threads, kernel, _ratio(shift)) for kernel, shift in shifts.items() if abs(shift) > limit]
+
+
+def _exit_code(counts: Counter[Verdict]) -> int:
+    """The first of 1, 3, 5, 6, 4 that applies."""
+    if counts["wrong"]:
+        return 1
+    if counts["failed"]:
+        return 3
+    if counts["slower"]:
+        return 5
+    if counts["missing"] or counts["not comparable"]:
+        return 6
+    return 4 if counts["undecided"] or not any(counts[verdict] for verdict in JUDGED) else 0
+
+
+def _sentence(found: Comparison) -> str:
+    """The answer in one sentence: the worst that was found, how many cells of each verdict, and which or why."""
+    counts, cells = found.judged, found.cells
+    if not cells:
+        return "No verdict: neither run holds a cell."
+    cells_told = text.listed([f"{number} {verdict}" for verdict, number in counts.items() if number])
+    head, why = _head(found)
+    head = ", ".join(filter(None, [head, environment_diff.across(found.differences)]))
+    return f"{head}: {cells_told} of {text.number_of(len(cells), 'cell')}{'; ' + why if why else ''}."
+
+
+def _head(found: Comparison) -> tuple[str, str | None]:
+    """(the worst that was found, the cell that shows it most or the reason)."""
+    counts, cells = found.judged, found.cells
+    first = {cell.verdict: cell for cell in reversed(cells)}
+    match found.exit_code:
+        case 1:
+            return "A backend of NEW computes something wrong", _example(first["wrong"])
+        case 3:
+            return "A backend of NEW failed", _example(first["failed"])
+        case 5:
+            slowest = max((c for c in cells if c.verdict == "slower"), key=lambda c: c.ratio or math.inf)
+            return "Slower in NEW, beyond noise", f"most of all {_example(slowest)}"
+        case 6:
+            if counts["not comparable"]:
+                return "The runs are not comparable", _obstacles(found.differences)
+            return "Cells are missing", _example(first["missing"])
+        case 4:
+            undecided = first.get("undecided") or first.get("withheld")
+            head = "Not every cell could be judged" if any(counts[v] for v in JUDGED) else "No verdict"
+            return head, undecided.detail if undecided else None
+    if counts["faster"]:
+        fastest = min((c for c in cells if c.verdict == "faster"), key=lambda c: c.ratio or 0.0)
+        return "Faster in NEW, beyond noise, and nowhere slower", f"most of all {_example(fastest)}"
+    return "No change beyond noise", None
+
+
+def _obstacles(differences: list[Difference]) -> str:
+    """numpy 2.4.6 -> 2.5.0 (--across versions judges all the same)"""
+    blocking = [d for d in differences if d.blocks]
+    shown = text.listed([str(d) for d in blocking[:3]])
+    more = f" and {len(blocking) - 3} more" if len(blocking) > 3 else ""
+    options = [f"--across {kind}" for kind in ACROSS if any(d.kind == kind for d in blocking)]
+    return f"{shown}{more}" + (f" ({text.listed(options)} judges all the same)" if options else "")
+
+
+def _example(cell: Change) -> str:
+    """numba_jit at n = 1 000, d = 10 (float64, 1 thread), 1.15× [1.12, 1.18]"""
+    where = f"{text.clean(cell.backend, 40)} at {cell.where} ({cell.group})"
+    if cell.verdict in JUDGED and cell.ratio is not None:
+        return f"{where}, {text.ratio_interval(cell.ratio, cell.ci_low, cell.ci_high)}"
+    return f"{where}, {cell.detail}"

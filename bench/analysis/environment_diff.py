@@ -1,0 +1,118 @@
+"""What two runs must share before a time of one says anything about a time of the other: processor and software."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from bench import text
+from bench.analysis.speed import get_nested, problem_key, problem_label
+from bench.records import Cell, Run
+
+ACROSS = ("versions", "cpu")  # kinds of difference that can be allowed
+Kind = Literal["cpu", "versions", "plan", "note"]
+
+CPU = {
+    "processor": ("cpu", "model"),
+    "architecture": ("cpu", "architecture"),
+    "processors": ("cpu", "logical_cores"),
+    "vector units": ("cpu", "vector_extensions"),
+    "caches": ("cpu", "caches"),
+    "frequency governor": ("cpu", "governor"),
+    "virtual machine": ("virtual_machine",),
+    "threads controlled": ("threads_controlled",),
+}
+SOFTWARE = {"Python": ("python",), "settings": ("environment",)}
+NOTES = {"gdbench": ("gdbench",), "system": ("system",)}  # worth knowing, and in nobody's way
+UNTIMED = ("matplotlib", "pytest", "pytest-benchmark")  # packages that no backend computes with
+BLAS_KERNEL = "BLAS kernel"
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Something that the two runs do not share.
+
+    kind: "cpu" and "versions" concern every cell, "plan" those that it names or that are missing, "note" none.
+    blocks: whether it keeps cells from being judged.
+    """
+
+    what: str
+    base: str
+    new: str
+    kind: Kind
+    blocks: bool
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.base} -> {self.new}"
+
+
+def machine_differences(base: dict[str, Any], new: dict[str, Any], allowed: frozenset[str]) -> list[Difference]:
+    """Where two machines differ in what identifies them. allowed: the kinds, out of ACROSS, that may differ.
+
+    Live values, such as the load, are no identity, and neither are gdbench's own version and that of the system.
+    """
+    ours, theirs = _identity(base), _identity(new)
+    found = []
+    for what in dict.fromkeys([*ours, *theirs]):
+        kinds, values = _kinds(what), (ours.get(what), theirs.get(what))
+        if values[0] != values[1]:
+            mine, other = ("none" if value is None else text.words(value) for value in values)
+            blocks = kinds[0] != "note" and not allowed.intersection(kinds)
+            found.append(Difference(text.clean(what, 60), mine, other, kinds[0], blocks))
+    return found
+
+
+def across(found: list[Difference]) -> str:
+    """What the verdicts reach across: "across numpy 2.4.6 -> 2.5.0"; empty text for nothing."""
+    allowed = [str(d) for d in found if d.kind in ACROSS and not d.blocks]
+    return f"across {text.listed(allowed)}" if allowed else ""
+
+
+def plan_differences(base: Run, new: Run) -> list[Difference]:
+    """Threads, dtypes and problems that one run has and the other has not: their cells are missing."""
+
+    def values(run: Run) -> dict[str, list]:
+        cells = sorted((cell for cell in run.cells if not cell.control), key=problem_key)
+        return {
+            "threads": sorted({cell.threads for cell in cells}),
+            "dtype": sorted({cell.dtype for cell in cells}),
+            "problems": list(dict.fromkeys(map(problem_label, cells))),
+        }
+
+    return _unequal(values(base), values(new))
+
+
+def cell_differences(base: Cell, new: Cell) -> list[Difference]:
+    """What makes two cells of one name two different ones."""
+
+    def values(cell: Cell) -> dict[str, Any]:
+        where = problem_label(cell)
+        return {f"iterations at {where}": cell.n_iter, f"data digest at {where}": cell.problem.digest}
+
+    return _unequal(values(base), values(new))
+
+
+def _unequal(ours: dict[str, Any], theirs: dict[str, Any]) -> list[Difference]:
+    return [
+        Difference(what, text.words(value), text.words(theirs[what]), "plan", True)
+        for what, value in ours.items()
+        if value != theirs[what]
+    ]
+
+
+def _identity(machine: dict[str, Any]) -> dict[str, Any]:
+    """name -> value, None where it is not known; a machine as read from a file may hold anything."""
+    versions, pools = get_nested(machine, "versions"), get_nested(machine, "blas")
+    packages = versions if isinstance(versions, dict) else {}
+    blas = [pool for pool in pools if isinstance(pool, dict)] if isinstance(pools, list) else []
+    return (
+        {name: version for name, version in packages.items() if name not in UNTIMED}
+        | {what: get_nested(machine, *path) for what, path in (CPU | SOFTWARE | NOTES).items()}
+        | {"BLAS": [f"{pool.get('library')} {pool.get('version')}" for pool in blas]}
+        | {BLAS_KERNEL: [pool.get("kernel") for pool in blas]}
+    )
+
+
+def _kinds(what: str) -> tuple[Kind, ...]:
+    """Any of which must be allowed; the first one is its own."""
+    if what == BLAS_KERNEL:  # a BLAS chooses it by the processor, and another version may choose another one
+        return "versions", "cpu"
+    return ("cpu",) if what in CPU else ("note",) if what in NOTES else ("versions",)

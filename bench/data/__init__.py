@@ -1,0 +1,1 @@
+"""The problems: synthetic, built-in, the user's files."""

@@ -1,0 +1,178 @@
+"""From the words of a command line to a plan and a folder, each error one clear sentence."""
+
+import re
+import shutil
+import tempfile
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from bench.data.problems import Problem
+from bench.measure.budget import announce, foresee
+from bench.measure.run_directory import is_new
+from bench.measure.stage import BUILT_IN, build
+from bench.plan import N_FEATURES, PENGUINS, SIZES, STAGE_COPIES, Backend, Case, Plan, iterations, synthetic_cases
+from bench.runtime import machine, memory, process
+
+MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 180.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
+STAGED_COPIES = 2  # of X on scratch disk, its references and a worker's own files in it
+MAX_VALUES = 2**40  # n_samples x n_features of a problem: 8 TiB in float64, the rest is a slip of the finger
+
+
+def make_plan(
+    *,
+    mode: str,
+    backends: list[Backend],
+    sizes: list[str] | None,
+    dtypes: list[str] | None,
+    threads: list[str] | None,
+    data: str | None,
+    target: str | None,
+    max_iter: int | None,
+    time_budget: str | None,
+    seed: int | None,
+    named: bool = False,
+) -> tuple[Plan, list[str]]:
+    """The plan, and what the user should be told before it starts. Raises ValueError."""
+    blocks, rounds, budget = MODES[mode]
+    if max_iter is not None and not 1 <= max_iter < 2**31:
+        raise ValueError(f"--max-iter: found {max_iter}; allowed: an integer from 1 to {2**31 - 1}")
+    seed = 0 if seed is None else seed
+    if seed < 0:
+        raise ValueError(f"--seed: found {seed}; allowed: an integer >= 0")
+    notes = list(machine.warnings())
+    cases = []
+    if sizes:
+        cases += synthetic_cases(list(dict.fromkeys(map(_size, sizes))), seed, max_iter)
+    if data is not None:
+        case, told = _data_case(data, target, max_iter)
+        cases.append(case)
+        notes += told
+    elif target is not None:
+        raise ValueError(f"--target: found {target!r} without --data; allowed: together with --data FILE.csv")
+    if not cases:
+        sweep = [n for n in SIZES if mode != "quick" or n < 1_000_000]
+        cases = synthetic_cases([(n, N_FEATURES) for n in sweep], seed, max_iter)
+        cases.append(replace(PENGUINS, max_iter=max_iter or PENGUINS.max_iter))
+    cases = _too_large(sorted(cases, key=lambda case: (case.kind != "synthetic", case.size)), dtypes or ["float64"])
+    if all(case.too_large for case in cases):
+        raise ValueError(f"--size: found a problem that {cases[0].too_large}; allowed: a smaller one")
+    notes += [f"{case.key} is skipped: it {case.too_large}" for case in cases if case.too_large]
+    plan = Plan(
+        backends=tuple(backends),
+        cases=tuple(cases),
+        dtypes=tuple(dict.fromkeys(map(_dtype, dtypes or ["float64"]))),
+        threads=tuple(sorted({_threads(text) for text in threads or ["1"]})),
+        blocks=blocks,
+        rounds=rounds,
+        seed=seed,
+        budget_s=budget if time_budget is None else _seconds(time_budget),
+        mode=mode,
+        budget_given=time_budget is not None,
+        named=named,
+    )
+    seconds, gone = foresee(plan)
+    plan = replace(plan, predicted_s=round(seconds, 1), left_out=frozenset(gone))
+    return plan, [*notes, announce(plan)]
+
+
+def new_folder(out: str | None) -> Path:
+    """A folder for a new run, that need not exist: `out`, or results/<date>-<time>. Raises ValueError where it holds
+    something."""
+    if out is not None:
+        folder = Path(out)
+        if folder.exists() and not (folder.is_dir() and is_new(folder)):
+            raise ValueError(f"--out: found {out!r}, which is not empty; allowed: a new or empty folder")
+        return folder
+    stem = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        folder = Path("results") / f"{stem}{suffix}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # another run started in the same second
+            continue
+        return folder
+    raise ValueError(f"results/{stem}: found a hundred runs of this second; allowed: another --out")
+
+
+def _too_large(cases: list[Case], dtypes: list[str]) -> list[Case]:
+    """The cases, with a reason where this machine has not the memory to prepare one, or the disk to keep it."""
+    memory_free, disk_free = memory.available(), shutil.disk_usage(tempfile.gettempdir()).free
+    judged, staged = [], 0
+    for case in cases:
+        needed = case.size * 8 * STAGE_COPIES
+        staged += case.size * 8 * STAGED_COPIES * len(set(dtypes))
+        reason = None
+        if needed > memory_free:
+            reason = f"needs about {_gib(needed)} of memory to prepare, and {_gib(memory_free)} are free"
+        elif staged > disk_free:
+            reason = f"needs, with smaller ones, about {_gib(staged)} of scratch disk, and {_gib(disk_free)} are free"
+        judged.append(replace(case, too_large=reason))
+    return judged
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9_]+)[x×]([0-9_]+)", text.strip().lower())
+    try:
+        n, d = (int(part) for part in match.groups()) if match else (0, 0)
+    except ValueError:  # 1__0
+        n, d = 0, 0
+    if n < 1 or d < 1:
+        raise ValueError(f"--size: found {text!r}; allowed: n_samples x n_features, both at least 1, such as 1000x10")
+    if n * d > MAX_VALUES:
+        raise ValueError(
+            f"--size: found {text!r}, {n * d * 8 / 2**30:.0f} GiB; allowed: up to {MAX_VALUES * 8 >> 30} GiB"
+        )
+    return n, d
+
+
+def _data_case(data: str, target: str | None, max_iter: int | None) -> tuple[Case, list[str]]:
+    if data in BUILT_IN and not Path(data).exists():
+        if target is not None:
+            raise ValueError(
+                f"--target: found {target!r} for the built-in data set {data}; allowed: with a CSV file only"
+            )
+        problem = build(Case(data, data, 0, 0, 0))
+        case = Case(data, data, *_counts(problem, max_iter))
+    else:
+        if target is None:
+            raise ValueError(f"--data: found {data!r} without --target; allowed: --target with the column to predict")
+        path = Path(data).expanduser()
+        problem = build(Case("csv", data, 0, 0, 0, path=str(path), target=target))
+        # A file called synthetic.csv must not pass for ours.
+        name = path.name if problem.name in ("synthetic", *BUILT_IN) else problem.name
+        counts = _counts(problem, max_iter)
+        case = Case("csv", name, *counts, path=str(path.resolve()), given=data, target=target)
+    return case, list(problem.notes)
+
+
+def _counts(problem: Problem, max_iter: int | None) -> tuple[int, int, int]:
+    """n_samples, n_features and iterations per call."""
+    n_samples, n_features = problem.X.shape
+    return n_samples, n_features, max_iter or iterations(n_samples)
+
+
+def _dtype(text: str) -> str:
+    if text not in ("float64", "float32"):
+        raise ValueError(f"--dtype: found {text!r}; allowed: float64, float32")
+    return text
+
+
+def _threads(text: str) -> int:
+    available = process.available_threads()
+    count = available if text == "all" else int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+    if not 1 <= count <= available:
+        raise ValueError(f"--threads: found {text!r}; allowed: an integer from 1 to {available}, or all")
+    return count
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|min|h|)", text.strip())
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}[match[2]] if match else 0.0
+    if not 0 < seconds < 1e7:
+        raise ValueError(f"--time-budget: found {text!r}; allowed: a time such as 120s, 5m or 1h")
+    return seconds

@@ -1,0 +1,237 @@
+"""What a run keeps on disk while it goes on, so that it can be stopped at any moment and go on later.
+
+plan.json says what is to be done and on which machine, journal.jsonl what is done, blocks.jsonl how the machine
+was meanwhile. Of a worker that a killed driver took with it the samples are in the journal, and no file is in
+raw/, because pytest-benchmark writes that last. Only the driver writes into the folder; what a backend writes there
+is taken out again.
+"""
+
+import contextlib
+import hashlib
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from backends import BackendError, describe
+from bench.analysis.environment_diff import machine_differences
+from bench.plan import Plan
+from bench.records import Block, CellSample, RunManifest, UnreadableRun, decode, encode
+from bench.runtime import machine
+from bench.runtime.files import AppendOnlyLog, ensure_free_space, read, save, save_over
+
+PLAN, JOURNAL, BLOCKS, RAW = "plan.json", "journal.jsonl", "blocks.jsonl", "raw"
+RESULTS = ("run.json", "report.html", "report.md", "figures")  # written after the last block
+ALLOWED = "the same plan, data, machine and versions; start a new run instead"
+
+
+class RunDirectory:
+    """The folder of one run, locked against a second one. samples, blocks: what was done before it was stopped."""
+
+    def __init__(self, folder: Path, start: RunManifest, plan: Plan, journal: AppendOnlyLog, blocks: AppendOnlyLog):
+        self.folder, self.start, self.plan = folder, start, plan
+        self._journal, self._blocks = journal, blocks
+        self.samples = _decoded(journal, CellSample)
+        self.blocks = _decoded(blocks, Block)
+        self._seen = self._results()
+
+    @classmethod
+    def begin(cls, folder: Path, plan: Plan, command: str) -> "RunDirectory":
+        """Begin a run in a folder that holds nothing. Raises ValueError where it does, and OSError where it cannot."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            ensure_free_space(folder)
+            journal = _locked(folder)
+        except OSError:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # if it is empty, nobody misses it
+            raise
+        if not is_new(folder):  # another run was there first, and has ended meanwhile
+            journal.close()
+            raise ValueError(f"--out: found {str(folder)!r}, which is not empty; allowed: a new or empty folder")
+        start = RunManifest(
+            created=utc_now(),
+            command=command,
+            plan=msgspec.to_builtins(plan),
+            machine=machine.describe(),
+            sources=_sources(plan),
+        )
+        _sweep(folder)
+        (folder / RAW).mkdir(exist_ok=True)
+        save(folder / PLAN, encode(start, indent=1))
+        return cls(folder, start, plan, journal, AppendOnlyLog(folder / BLOCKS))
+
+    @classmethod
+    def resume(cls, folder: Path) -> "RunDirectory":
+        """Take up a run again. Raises UnreadableRun where that is not the same run any more, and ValueError where
+        it is going on."""
+        try:
+            text = read(folder / PLAN)
+        except (OSError, ValueError) as error:
+            raise UnreadableRun(
+                f"--resume: found no readable {PLAN} in {str(folder)!r} ({getattr(error, 'strerror', None) or error});"
+                " allowed: the folder of a run that was begun"
+            ) from None
+        start = decode(text, RunManifest, folder / PLAN)
+        try:
+            plan = msgspec.convert(start.plan, Plan)
+        except msgspec.ValidationError as error:
+            raise UnreadableRun(f"{folder / PLAN}: is no valid plan: {error}") from None
+        _refuse_changes(start, plan)
+        ensure_free_space(folder)
+        with contextlib.ExitStack() as undo:
+            journal = _locked(folder)
+            undo.callback(journal.close)
+            _sweep(folder)
+            blocks = AppendOnlyLog(folder / BLOCKS)
+            undo.callback(blocks.close)
+            book = cls(folder, start, plan, journal, blocks)
+            book._refuse_strangers()
+            undo.pop_all()
+        if len(book.blocks) < plan.blocks * len(plan.threads):
+            start.resumed.append(utc_now())
+        (folder / RAW).mkdir(exist_ok=True)
+        save(folder / PLAN, encode(start, indent=1))
+        return book
+
+    def staged(self, measured: dict[str, Any], digests: dict[str, str]) -> None:
+        """Keep the machine's peaks and the problems' digests. Raises UnreadableRun where these are other problems."""
+        for case, digest in digests.items():
+            if self.start.digests.get(case, digest) != digest:
+                raise UnreadableRun(f"--resume: found other data in {case} than when the run began; allowed: {ALLOWED}")
+        self.start.machine, self.start.digests = measured, digests
+        save(self.folder / PLAN, encode(self.start, indent=1))
+
+    def add(self, record: CellSample | Block) -> None:
+        """On disk when this returns. Raises OSError, and ValueError where JSON does not have a number."""
+        if isinstance(record, CellSample):
+            self._journal.append(encode(record))
+        else:
+            self._blocks.append(encode(record))
+
+    def keep_raw(self, stem: str, text: bytes) -> None:
+        save(self.folder / RAW / stem, text)
+
+    def restore(self) -> list[str]:
+        """Put the folder back as this run left it; the names of what somebody else has changed."""
+        found = []
+        if not (self.folder / RAW).is_dir():
+            found.append(RAW)
+            (self.folder / RAW).unlink(missing_ok=True)
+            (self.folder / RAW).mkdir(parents=True)
+        plan = encode(self.start, indent=1)
+        with contextlib.suppress(OSError, ValueError):
+            if read(self.folder / PLAN).encode("utf-8") == plan:
+                plan = b""
+        if plan:
+            found.append(PLAN)
+            save_over(self.folder / PLAN, plan)
+        found += [lines.path.name for lines in (self._journal, self._blocks) if lines.restore()]
+        results = self._results()
+        for name, was in self._seen.items():
+            if results[name] != was:
+                found.append(name)
+                _remove(self.folder / name)
+                self._seen[name] = None
+        return found
+
+    def abandon(self) -> None:
+        """Leave nothing of a run that could not start: its folder was new or empty."""
+        for name in (PLAN, JOURNAL, BLOCKS, RAW):
+            _remove(self.folder / name)
+        with contextlib.suppress(OSError):  # it is the current folder, or a disk of its own
+            self.folder.rmdir()
+
+    def close(self) -> None:
+        self._journal.close()
+        self._blocks.close()
+
+    def _results(self) -> dict[str, tuple[int, ...] | None]:
+        found: dict[str, tuple[int, ...] | None] = dict.fromkeys(RESULTS)
+        for name in RESULTS:
+            with contextlib.suppress(OSError):
+                status = (self.folder / name).lstat()
+                found[name] = status.st_ino, status.st_mtime_ns, status.st_size
+        return found
+
+    def _refuse_strangers(self) -> None:
+        """What the journal holds must be of this plan, and once."""
+        known, seen = {cell.id for cell in self.plan.cells}, set()
+        for sample in self.samples:
+            where = sample.cell, sample.block
+            if sample.cell not in known or not 0 <= sample.block < self.plan.blocks or where in seen:
+                raise UnreadableRun(f"{self._journal.path}: found {where}, which its plan does not have or has once")
+            seen.add(where)
+
+
+def is_new(folder: Path) -> bool:
+    """Whether a run may begin in a folder: it holds nothing, or what one left that was killed before it had a plan."""
+    for path in folder.iterdir():
+        begun = path.name == JOURNAL and path.is_file() and path.stat().st_size == 0
+        if not begun and not path.name.startswith(f".{PLAN}-") and path.name != RAW:
+            return False
+    return not (folder / RAW).exists() or not any((folder / RAW).iterdir())
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what `save` had half written when it was killed."""
+    for inside in (folder, folder / RAW, folder / "figures"):
+        for left in inside.glob(".*-????????"):
+            if left.is_file() and not left.is_symlink():
+                left.unlink()
+
+
+def _locked(folder: Path) -> AppendOnlyLog:
+    try:
+        return AppendOnlyLog(folder / JOURNAL)
+    except BlockingIOError:
+        raise ValueError(
+            f"found another run in {str(folder)!r} that is going on; allowed: one at a time, or another folder"
+        ) from None
+
+
+def _decoded(lines: AppendOnlyLog, kind) -> list:
+    return [decode(_text(line, lines.path), kind, lines.path) for line in lines.lines]
+
+
+def _text(line: bytes, path: Path) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise UnreadableRun(f"{path}: cannot be read as a record of a run: {error}") from None
+
+
+def _sources(plan: Plan) -> dict[str, str]:
+    """Digests of the backends' files; of one without a file, such as a missing package's, none."""
+    found = {}
+    for backend in plan.backends:
+        with contextlib.suppress(OSError, ValueError, BackendError):
+            if (path := describe(backend.source).path) is not None:
+                found[backend.name] = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+    return found
+
+
+def _refuse_changes(start: RunManifest, plan: Plan) -> None:
+    now, sources = machine.describe(), _sources(plan)
+    changed = [str(found) for found in machine_differences(start.machine, now, frozenset()) if found.kind != "note"]
+    if start.machine.get("gdbench") != now["gdbench"]:
+        changed.append(f"gdbench {start.machine.get('gdbench')} -> {now['gdbench']}")
+    if max(plan.threads) > now["threads_available"]:
+        changed.append(f"threads available {start.machine.get('threads_available')} -> {now['threads_available']}")
+    names = sorted(name for name in {**start.sources, **sources} if start.sources.get(name) != sources.get(name))
+    changed += [f"the file of {name}" for name in names]
+    if changed:
+        raise UnreadableRun(f"--resume: found changed since the run began: {'; '.join(changed)}; allowed: {ALLOWED}")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def utc_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

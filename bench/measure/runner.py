@@ -1,0 +1,394 @@
+"""Carry out a plan: processes in the order of the blocks, every finished cell on disk before the next starts."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from bench.analysis.aggregate import aggregate
+from bench.analysis.costs import bytes_per_pass
+from bench.measure import budget
+from bench.measure.run_directory import RunDirectory, utc_now
+from bench.plan import CELL_SHARE, STAGE_COPIES, BlockPlan, Case, CellPlan, Plan, block_plans, worker_cell
+from bench.records import Block, CellSample, Run, Status, save_run
+from bench.runtime import machine, memory, process
+from bench.runtime.files import Scratch
+
+STAGE_DEADLINE_S = 300.0
+START_ALLOWANCE_S = 30.0  # for the start of a worker and the import of its library
+WORKER_COPIES = 40  # of X in float64 that a worker may hold: a list of Python floats is five
+HANG_SHARE, SHORTEST_S = 0.25, 10.0  # of the rest of a budget, for a worker that says nothing; but at least that long
+
+
+class RunError(Exception):
+    """A run cannot start; the message says why."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """done, total: cells, over all blocks. left_s: seconds left as far as known, else None."""
+
+    done: int
+    total: int
+    left_s: float | None
+    what: str
+
+
+def execute(book: RunDirectory, on_progress: Callable[[Progress], None] = lambda progress: None) -> Run:
+    """Run the whole plan, or what is left of it, and save run.json in the folder of the run.
+
+    Ctrl-C ends it early: what is finished is kept, the other cells are "interrupted", and the run is
+    saved and returned all the same. Raises RunError where the data cannot be staged, and UnreadableRun where a
+    run that is taken up again finds other data.
+    """
+    plan = book.plan
+    interrupted = False
+    with Scratch() as scratch:
+        running = RunInProgress(book, scratch, on_progress)
+        try:
+            _prepare(book, scratch, on_progress)
+            running.staged = _files(scratch)
+            for block in running.planned:
+                running.block(block)
+            on_progress(Progress(running.total, running.total, 0.0, "done"))
+        except KeyboardInterrupt:
+            interrupted = True
+    book.restore()
+    run = aggregate(plan, running.samples, running.blocks, book.start, interrupted)
+    save_run(book.folder, run)
+    return run
+
+
+def _prepare(book: RunDirectory, scratch: Path, on_progress: Callable[[Progress], None]) -> None:
+    """Measure the machine unless that was done before, and put the data and references on scratch disk."""
+    plan, described = book.plan, dict(book.start.machine)
+    if "peaks" not in described:
+        on_progress(Progress(0, 0, plan.predicted_s, "measuring the machine"))
+        described["peaks"] = machine.peaks(quick=plan.mode == "quick")
+    on_progress(Progress(0, 0, plan.predicted_s, "preparing data and references"))
+    book.staged(described, _stage(plan, scratch))
+
+
+def _time_sentinels(block: Block) -> None:
+    """Time the two sentinels: kernels that never change, so that where they do, the machine has."""
+    for kernel, seconds in machine.sentinels(block.threads).items():
+        block.sentinels.setdefault(kernel, []).append(seconds)
+
+
+def _measure_bandwidth(block: Block, plan: Plan) -> None:
+    """Measure how fast as many bytes can be read as X and y of each problem have: the roof over them, in this block.
+
+    A quick run, which has no intervals, does so in its first block only.
+    """
+    if plan.mode == "quick" and block.index:
+        return
+    cases = [case for case in plan.cases if case.too_large is None]
+    sizes = {bytes_per_pass(case.n_samples, case.n_features, dtype) for case in cases for dtype in plan.dtypes}
+    rates = machine.read_rates(block.threads, sorted(sizes))
+    block.reads = {str(size): rate for size, rate in rates.items()}
+
+
+def _stage(plan: Plan, scratch: Path) -> dict[str, str]:
+    """Every problem with its references on scratch disk, and the digest of each by the case's key."""
+    normwise = any(backend.algorithm is not None for backend in plan.backends)
+    scratch.mkdir(exist_ok=True)
+    spec = scratch / "stage.json"
+    cases = [asdict(case) for case in plan.cases if case.too_large is None]
+    spec.write_text(json.dumps({"folder": str(scratch), "cases": cases, "dtypes": plan.dtypes, "normwise": normwise}))
+    digests: dict[str, str] = {}
+    largest = 8 * max(case.size for case in plan.cases if case.too_large is None)
+
+    def on_message(message: dict[str, Any]) -> dict[str, Any]:
+        if "error" in message:
+            raise RunError(message["error"])
+        digests[message["case"]] = message["digest"]
+        return {}
+
+    outcome = process.run(
+        ["-m", "bench.measure.stage", str(spec)],
+        threads=process.available_threads(),
+        deadline_s=STAGE_DEADLINE_S,
+        folder=scratch,
+        on_message=on_message,
+        memory_bytes=memory.BASE + STAGE_COPIES * largest,
+    )
+    if not outcome.ok:
+        raise RunError(f"preparing the data {outcome.describe()}")
+    return digests
+
+
+class RunInProgress:
+    """A run in progress, and what is known so far.
+
+    samples: by cell id, one a block. counts: the frozen calls and warm-up calls, by CellPlan.calibration_key. dropped:
+    cells that are not tried again, because a block found them skipped, wrong, failed ... left_out: cells that
+    would not fit the time budget.
+    """
+
+    def __init__(self, book: RunDirectory, scratch: Path, on_progress: Callable[[Progress], None]):
+        self.book, self.plan, self.scratch, self.on_progress = book, book.plan, scratch, on_progress
+        self.started = time.monotonic()
+        self.samples: dict[str, list[CellSample]] = {}
+        self.counts: dict[tuple, dict[str, int]] = {}
+        self.dropped: set[str] = set()
+        self.left_out = set(self.plan.left_out)
+        self.replanned = False
+        self.staged: dict[str, tuple[int, int]] = {}  # what all workers read, as it was prepared
+        self.overhead_s: dict[tuple[str, int], float] = {}  # of a process beside its cells, by worker and threads
+        self._twins = {cell.id: cell.calibration_key for cell in self.plan.cells}
+        self.blocks: list[Block] = []
+        self.planned = block_plans(self.plan)
+        self.total = sum(len(cells) for block in self.planned for _, cells in block.order)
+        for sample in book.samples:
+            self._remember(sample)
+        self.done = self._done_before = len(book.samples)
+        self._first_block: float | None = None  # when it began
+
+    def block(self, block: BlockPlan) -> None:
+        """All workers of a block, unless the book has it from before the run was stopped."""
+        known = next((b for b in self.book.blocks if (b.index, b.threads) == (block.index, block.threads)), None)
+        if known is not None:
+            self.blocks.append(known)
+            return
+        record = Block(
+            index=block.index,
+            threads=block.threads,
+            order=[worker for worker, _ in block.order],
+            cells={worker: [cell.id for cell in cells] for worker, cells in block.order},
+            hash_seed=block.hash_seed,
+            padding_bytes=block.padding_bytes,
+            started=utc_now(),
+        )
+        started = time.monotonic()
+        self._first_block = self._first_block or started
+        if block.index and self.blocks:
+            self.replan(block.index, started - self.started)
+        self.blocks.append(record)
+        _time_sentinels(record)
+        _measure_bandwidth(record, self.plan)
+        for worker, cells in block.order:
+            what = f"block {block.index + 1} of {self.plan.blocks}: {worker}"
+            self.on_progress(Progress(self.done, self.total, self._left_s(block), what))
+            new = [cell for cell in cells if block.index not in self.blocks_of(cell)]
+            record.threads_seen[worker] = self.worker(block, worker, new)
+            self.done += len(new)
+        if block.index == self.plan.blocks - 1:
+            _time_sentinels(record)
+        record.seconds = time.monotonic() - started
+        self.book.add(record)
+
+    def _left_s(self, block: BlockPlan) -> float | None:
+        """Seconds left: exact at the ends of blocks, for all hold the same cells; the first one has a prediction."""
+        now = time.monotonic()
+        if block.index and self._first_block and self.done > self._done_before:
+            return (now - self._first_block) / (self.done - self._done_before) * (self.total - self.done)
+        return max(0.0, self.plan.predicted_s - (now - self.started)) or None
+
+    def blocks_of(self, cell: CellPlan) -> set[int]:
+        """The blocks that have a sample of a cell."""
+        return {sample.block for sample in self.samples.get(cell.id, [])}
+
+    def replan(self, turns: int, spent_s: float) -> None:
+        """After the first blocks, once: leave out what does not fit the user's budget, now that the costs are known.
+
+        What crashed or hung in them does not do so again, so its time is none of the costs.
+        """
+        if not self.plan.budget_given or self.replanned:
+            return
+        self.replanned = True
+        first = [sample for samples in self.samples.values() for sample in samples[:1] if sample.status == "ok"]
+        costs = {sample.cell: sample.cost_s or 0.0 for sample in first}
+        alive = {(cell.worker, cell.threads) for cell in self.plan.cells if cell.id in costs}
+        overhead_s = sum(self.overhead_s.get(worker, budget.WORKER_S) for worker in alive)
+        overhead_s += budget.LOOK_S * len(self.plan.threads)
+        limit_s = self.plan.budget_s - spent_s - budget.REPORT_S
+        self.left_out |= budget.cut(self.plan, costs, overhead_s, self.plan.blocks - turns, limit_s)
+
+    @property
+    def deadline_s(self) -> float:
+        """Without an answer: a worker answers when a cell begins, after its first call, and when it ends."""
+        longest = START_ALLOWANCE_S + CELL_SHARE * self.plan.budget_s
+        if not self.plan.budget_given:
+            return longest
+        # Whatever hangs, and however often: each takes a share of what is left of the budget that the user gave, and
+        # never less than a cell of the largest size that the budget allows needs.
+        left_s = self.plan.budget_s - budget.REPORT_S - (time.monotonic() - self.started)
+        shortest = SHORTEST_S + CELL_SHARE * self.plan.budget_s / self.plan.blocks
+        return min(longest, max(shortest, HANG_SHARE * left_s))
+
+    def worker(self, block: BlockPlan, name: str, cells: list[CellPlan]) -> dict[str, int]:
+        """All cells of one backend in one fresh process; after a crash, the cells left in another one.
+
+        Returns the most threads that its processes found themselves with, by library.
+        """
+        left = [cell for cell in cells if cell.id not in self.dropped]
+        attempt = 0
+        while left:
+            deadline_s = self.deadline_s
+            ended, died_in, outcome = self.process(block, name, left, attempt, deadline_s)
+            left = [cell for cell in left if cell.id not in ended]
+            attempt += 1
+            if not left or (died_in is None and ended):
+                continue
+            died: Status = "out_of_memory" if outcome.out_of_memory else "crashed"
+            status: Status = "timeout" if outcome.timed_out else died
+            detail = outcome.describe() + ("" if outcome.returncode else ", without a result")
+            if outcome.timed_out:
+                detail = f"no answer for {deadline_s:.0f} s, {detail}"
+            for cell in list(left):
+                # It died in this cell, or before its first one: then the fault is the file's, in all its cells.
+                if died_in is None or cell == died_in:
+                    self.record(cell, block, status=status, detail=detail)
+                elif outcome.timed_out and cell.case.size >= died_in.case.size:
+                    self.record(cell, block, status="skipped", detail="not tried: a smaller size ran into its deadline")
+            left = [cell for cell in left if cell.id not in self.dropped]
+        seen: Counter[str] = Counter()
+        for cell in cells:
+            for sample in self.samples.get(cell.id, []):
+                if sample.block == block.index:
+                    seen |= Counter(sample.threads_seen)  # the larger of each
+        return dict(seen)
+
+    def record(self, cell: CellPlan, block: BlockPlan, **found: Any) -> None:
+        """On disk first, then in memory. Raises ValueError where it is no sample."""
+        if isinstance(found.get("detail"), str):
+            found["detail"] = _without_paths(found["detail"], cell)
+        sample = msgspec.convert(found | {"cell": cell.id, "block": block.index}, CellSample)
+        self.book.add(sample)
+        self._remember(sample)
+
+    def _remember(self, sample: CellSample) -> None:
+        self.samples.setdefault(sample.cell, []).append(sample)
+        if sample.status != "ok":
+            self.dropped.add(sample.cell)
+        elif sample.calls and sample.warmup_calls:
+            counts = {"calls": sample.calls, "warmup_calls": sample.warmup_calls}
+            self.counts.setdefault(self._twins[sample.cell], counts)
+
+    def process(self, block: BlockPlan, name: str, cells: list[CellPlan], attempt: int, deadline_s: float):
+        """One process on `cells`. Returns the ids that ended, the cell it was in when it died, and how it ended."""
+        ended: set[str] = set()
+        current: CellPlan | None = None
+
+        def on_message(message: dict[str, Any]) -> dict[str, Any] | None:
+            nonlocal current
+            event, cell = message.get("event"), next((c for c in cells if c.id == message.get("cell")), None)
+            if event == "start" and cell is not None:
+                orders = self.decide(cell)
+                if orders["run"]:
+                    current = cell
+                else:
+                    ended.add(cell.id)
+                    self.record(cell, block, status="skipped", detail=orders["detail"], predicted_s=orders["seconds"])
+                return orders
+            if event == "call" and cell is not None and cell is current:
+                reason = budget.too_long(self.plan, message["seconds"])
+                return {"run": reason is None, "detail": reason}
+            sample = message.get("sample")
+            if event != "cell" or current is None or not isinstance(sample, dict):
+                return None
+            if sample.pop("cell", None) == current.id:
+                if changed := self.book.restore():  # whatever it measured, such a file cannot be trusted
+                    wrote = f"wrote into the folder of the run: {', '.join(changed)}"
+                    sample = {"status": "failed", "detail": f"{wrote}; it was put back as it had been"}
+                try:  # cold: a fresh process, and nothing ran in it before
+                    self.record(current, block, **sample | {"cold": not ended})
+                except (TypeError, ValueError, msgspec.ValidationError) as error:  # a backend can reach into its worker
+                    self.record(current, block, status="failed", detail=f"its worker gave no valid sample: {error}")
+                ended.add(current.id)
+                current = None
+                return {}
+            return None
+
+        if _files(self.scratch) != self.staged:  # a worker before this one was not content with its own folder
+            _stage(self.plan, self.scratch)
+            self.staged = _files(self.scratch)
+        raw = self.scratch / "pytest-benchmark.json"
+        raw.unlink(missing_ok=True)
+        work = Path(tempfile.mkdtemp(dir=self.scratch))
+        spec = {"folder": str(self.scratch), "cells": {cell.id: worker_cell(cell, self.plan.rounds) for cell in cells}}
+        (work / "spec.json").write_text(json.dumps(spec))
+        here = Path(__file__).parent
+        outcome = process.run(
+            [
+                "-m", "pytest", "-c", str(here / "worker.ini"), "--rootdir", str(here), str(here / "test_speed.py"),
+                "-p", "pytest_benchmark.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--capture=no",
+                "--assert=plain", "-q", "--tb=short",
+                "--benchmark-only", "--benchmark-disable-gc", "--benchmark-quiet", f"--benchmark-json={raw}",
+            ],
+            threads=block.threads,
+            deadline_s=deadline_s,
+            folder=work,
+            on_message=on_message,
+            memory_bytes=memory.BASE + WORKER_COPIES * 8 * max(cell.case.size for cell in cells),
+            environment={
+                "GDBENCH_SPEC": str(work / "spec.json"),
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                "PYTHONHASHSEED": str(block.hash_seed),
+                "GDBENCH_PADDING": "x" * block.padding_bytes,
+            },
+        )  # fmt: skip
+        letters = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)[:100]
+        stem = f"block{block.index:02}-{block.threads}t-{letters}{f'-{attempt}' if attempt else ''}"
+        if raw.exists() and raw.stat().st_size:
+            self.book.keep_raw(f"{stem}.json", raw.read_bytes())
+        self.book.restore()  # what it did just before it died is nobody's sample any more
+        if outcome.ok:
+            costs = [sample.cost_s or 0.0 for cell in cells for sample in self.samples.get(cell.id, [])[-1:]]
+            self.overhead_s[name, block.threads] = max(0.0, outcome.seconds - sum(costs))
+        if not outcome.ok and not ended.issuperset(cell.id for cell in cells):
+            told = f"{outcome.describe()}\n\n{outcome.output}\n{outcome.stack}"
+            self.book.keep_raw(f"{stem}.txt", told.encode("utf-8", "replace"))
+        shutil.rmtree(work, ignore_errors=True)
+        return ended, current, outcome
+
+    def decide(self, cell: CellPlan) -> dict[str, Any]:
+        """What the worker shall do with a cell: run it, with which counts, or leave it and why."""
+        counts = self.counts.get(cell.calibration_key)
+        if cell.id in self.left_out:
+            own = [median(sample.rounds_s) for sample in self.samples.get(cell.id, []) if sample.rounds_s]
+            call_s = own[0] if own else budget.predict(cell, self.known_calls(cell)) or budget.guess(cell)
+            return {"run": False, "detail": budget.left_out(self.plan), "seconds": call_s}
+        if counts is None:
+            predicted = budget.predict(cell, self.known_calls(cell))
+            if predicted is not None and (reason := budget.too_long(self.plan, predicted)):
+                return {"run": False, "detail": reason, "seconds": predicted}
+        first = cell.id not in self.samples
+        return {"run": True, "curve": first, **(counts or {"calls": None, "warmup_calls": None})}
+
+    def known_calls(self, cell: CellPlan) -> list[tuple[Case, float]]:
+        """(case, seconds a call) of smaller cells of the same backend, dtype and threads."""
+        known = []
+        for other in self.plan.cells:
+            alike = (other.backend, other.dtype, other.threads) == (cell.backend, cell.dtype, cell.threads)
+            if alike and other.case.size < cell.case.size:
+                found = self.samples.get(other.id, [])
+                times = [median(s.rounds_s) for s in found if s.rounds_s]
+                times = times or [s.predicted_s for s in found if s.predicted_s]
+                if times:
+                    known.append((other.case, median(times)))
+        return known
+
+
+def _files(scratch: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change of every staged file, by name."""
+    found = {path.name: path.stat() for path in scratch.glob("*.np[yz]")}
+    return {name: (status.st_size, status.st_mtime_ns) for name, status in found.items()}
+
+
+def _without_paths(detail: str, cell: CellPlan) -> str:
+    """What a backend said, without the folders of the user's machine."""
+    for folder in (Path(cell.backend.source).parent, process.ROOT, Path(sys.prefix), Path.home()):
+        if folder.is_absolute() and folder != Path(folder.anchor):
+            detail = detail.replace(f"{folder}{os.sep}", "")
+    return detail

@@ -1,0 +1,174 @@
+"""How a comparison is shown: in a terminal, and as one offline HTML page."""
+
+import math
+from typing import TYPE_CHECKING
+
+from bench import text
+from bench.analysis.compare import (
+    JUDGED,
+    MIN_PROCESSES,
+    TOLERANCE,
+    Change,
+    Comparison,
+    SentinelShift,
+    describe_shifts,
+    log_to_share,
+)
+from bench.analysis.speed import BASELINE
+from bench.report.tables import Table, rich_table, say_on, seconds_text
+from bench.report.template import render
+from bench.stats import CHANGE_P
+from bench.text import MISSING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+COLOURS = {
+    "slower": "bold red", "wrong": "bold red", "failed": "red", "missing": "red", "not comparable": "red",
+    "faster": "green", "undecided": "yellow", "withheld": "yellow",
+}  # fmt: skip
+
+
+def groups(found: Comparison) -> dict[str, list[Change]]:
+    """The cells by dtype and number of threads, in the order of the report."""
+    parts: dict[str, list[Change]] = {}
+    for cell in found.cells:
+        parts.setdefault(cell.group, []).append(cell)
+    return parts
+
+
+def table(cells: list[Change], title: str) -> Table:
+    """One row per cell: its verdict, and everything that this rests on."""
+    rows = [
+        (
+            cell.where,
+            text.clean(cell.backend, 40),
+            cell.verdict,
+            *_figures(cell),
+            seconds_text(cell.base_median_s),
+            seconds_text(cell.new_median_s),
+        )
+        for cell in cells
+    ]
+    heads = ("problem", "backend", "verdict", "NEW / BASE", "p", "limit", "BASE, per call", "NEW, per call")
+    return Table(title, heads, rows)
+
+
+def differences(found: Comparison) -> Table:
+    """One row per thing that the runs do not share, and what follows from it."""
+    rows = [(d.what, d.base, d.new, "not comparable" if d.blocks else _allowed(d.kind)) for d in found.differences]
+    return Table("Differences", ("what", "BASE", "NEW", "so"), rows)
+
+
+def machines(found: Comparison) -> list[str]:
+    """What the sentinels say of the machine, a sentence per number of threads; none where it did not change."""
+    by_threads: dict[int, list[SentinelShift]] = {}
+    for moved in found.machine_changed:
+        by_threads.setdefault(moved.threads, []).append(moved)
+    return [
+        f"{text.number_of(threads, 'thread')}: {describe_shifts(moved)}. So speed-ups over {BASELINE} were compared instead"
+        f" of times; were {BASELINE} itself to change, all others would seem to."
+        for threads, moved in by_threads.items()
+    ]
+
+
+def hidden(found: Comparison) -> str | None:
+    """How large a change the unchanged cells could hide, because no change shown is not the same as none."""
+    ends = [
+        abs(math.log(end))
+        for cell in found.cells
+        if cell.verdict == "unchanged"
+        for end in (cell.ci_low, cell.ci_high)
+        if end
+    ]
+    if not ends:
+        return None
+    widest = text.percent(log_to_share(max(ends)))
+    return f"Unchanged means that no change was shown; one of {widest} could hide in the widest interval."
+
+
+def print_comparison(found: Comparison, console: "Console") -> None:
+    """Print the answer, the differences and every cell; nothing is wider than 80 columns unless the console is."""
+    say_on(console, found.verdict, "bold")
+    say_on(console, _names(found), "dim")
+    for row in differences(found).rows:
+        say_on(console, f"Difference: {row[0]} {row[1]} -> {row[2]} ({row[3]})")
+    for sentence in machines(found):
+        say_on(console, sentence, "yellow")
+    for title, cells in groups(found).items():
+        say_on(console, "")
+        say_on(console, title, "dim")
+        console.print(rich_table(_terminal_table(cells), COLOURS))
+        for words, where in _reasons(cells):
+            say_on(console, f"{words}: {where}")
+    if note := hidden(found):
+        say_on(console, "")
+        say_on(console, note, "dim")
+
+
+def html(found: Comparison) -> str:
+    """The page."""
+    return render(
+        "compare.html.j2",
+        answer=found.verdict,
+        names=_names(found),
+        quiet=found.exit_code == 0,
+        differences=differences(found),
+        machines=machines(found),
+        groups=[(table(cells, title), _reasons(cells)) for title, cells in groups(found).items()],
+        hidden=hidden(found),
+        loud=("slower", "faster", "wrong", "failed", "missing"),
+        baseline=BASELINE,
+        processes=MIN_PROCESSES,
+        p=text.significant(CHANGE_P),
+        tolerance=text.percent(log_to_share(TOLERANCE)),
+    )
+
+
+def _names(found: Comparison) -> str:
+    return f"BASE: {text.clean(found.base)}; NEW: {text.clean(found.new)}; exit code {found.exit_code}"
+
+
+def _allowed(kind: str) -> str:
+    return "good to know" if kind == "note" else f"allowed by --across {kind}"
+
+
+def _figures(cell: Change) -> tuple[str, str, str]:
+    """Ratio with its interval, p after Holm, and the limit, which is the threshold in few letters."""
+    ratio = MISSING if cell.ratio is None else text.ratio_interval(cell.ratio, cell.ci_low, cell.ci_high)
+    p = MISSING if cell.p_holm is None else text.significant(cell.p_holm)
+    return ratio, p, MISSING if cell.threshold is None else text.percent(cell.threshold)
+
+
+def _terminal_table(cells: list[Change]) -> Table:
+    """The problem heads its backends instead of taking a column, and the reasons stand below."""
+    rows: list[tuple[str, ...]] = []
+    for where, own in _by_problem(cells).items():
+        rows.append((where, "", "", "", ""))
+        rows += [(f"  {text.clean(cell.backend, 22)}", *_figures(cell), cell.verdict) for cell in own]
+    return Table("", ("backend", "NEW / BASE", "p", "limit", "verdict"), rows)
+
+
+def _by_problem(cells: list[Change]) -> dict[str, list[Change]]:
+    found: dict[str, list[Change]] = {}
+    for cell in cells:
+        found.setdefault(cell.where, []).append(cell)
+    return found
+
+
+def _reasons(cells: list[Change]) -> list[tuple[str, str]]:
+    """(verdict with its reason, where), each reason once: "every backend at n = 100, d = 10; n = 1 000, d = 10"."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for problem, own in _by_problem(cells).items():
+        by_reason: dict[str, list[str]] = {}
+        for cell in own:
+            if cell.detail:
+                kind = "judged" if cell.verdict in JUDGED else cell.verdict
+                by_reason.setdefault(f"{kind}: {cell.detail}", []).append(text.clean(cell.backend, 40))
+        for words, names in by_reason.items():
+            who = "every backend" if len(names) == len(own) else text.listed(names)
+            found.setdefault(words, {}).setdefault(who, []).append(problem)
+    return [
+        (words, ". ".join(f"{who} at {'; '.join(where)}" for who, where in places.items()))
+        for words, places in found.items()
+    ]

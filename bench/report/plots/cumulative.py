@@ -1,0 +1,153 @@
+"""The time that has passed since the start of the process, over the iterations made, and where compiling pays back.
+
+At the problem of the cold costs. Import, prepare and first call come first, so each line starts at the end of that; a
+backend of which one of them is not known is named as left out.
+"""
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench import text
+from bench.analysis.speed import BASELINE, Group, problem_label
+from bench.records import Cell
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing, LineEndLabel, SeriesStyle
+from bench.report.plots.cold_costs import LARGEST, chosen, seconds_at
+from bench.report.tables import Table, name, pays_back
+
+TOP, PANEL, ROW = 0.72, 3.9, 0.27  # inches: above the lines, the height of those, of a row of words
+SMALLEST = 1e-100  # seconds: what is shorter is drawn like this
+AHEAD, MAX_CALLS = 6.0, 10**7  # how far the axis reaches beyond the last break-even, and how many calls at most
+
+
+def cumulative(group: Group) -> Drawing | None:
+    """Seconds from the start of the process against the iterations made, log-log, with the break-even points."""
+    problem, known, left_out = chosen(group, ("import_s", "prepare_s", "first_call_s"))
+    if problem is None or not known:
+        return None
+    title = f"Time since the process start at {problem_label(problem)} ({group.title})"
+    told = {c.backend: _break_even(c) for c in known if c.backend != BASELINE} | left_out
+    rows = [
+        (name(c), text.count(n), text.scientific(seconds_at(c, n)), pays_back(c))
+        for c in known
+        for n in (c.n_iter * 10**power for power in range(5))
+    ]
+    alt = f"Chart of the time since the process start against the iterations made, both logarithmic. {title}. "
+    alt += "Import, prepare and first call come first. " + " ".join(
+        f"{text.clean(c.backend, 40)}: {text.duration(seconds_at(c, c.n_iter))} by the end of its first call,"
+        f" then {text.duration((c.median_s or 0) / c.n_iter)} per iteration."
+        for c in known
+    )
+    alt += f" Against {BASELINE}: " + "; ".join(f"{text.clean(b, 40)} {words}" for b, words in told.items()) + "."
+    table = Table("Time since the start", ("backend", "iterations", "seconds", "pays back after"), rows)
+    return Drawing(_draw_lines(title, known, told), alt, table)
+
+
+def _break_even(cell: Cell) -> str:
+    calls = cell.cold_costs.break_even_calls
+    if calls == "never":
+        return "never pays back: its calls are not faster"
+    if calls is None:
+        return "tied: its calls may be as fast" if pays_back(cell) == "tied" else "break-even not known"
+    if calls <= 1:
+        return "is ahead from the first call on"
+    return f"pays back after {text.count(calls * cell.n_iter)} iterations"
+
+
+def _break_even_at(cell: Cell) -> int | None:
+    """Iterations after which it has caught up; None where it was never behind, or never catches up."""
+    calls = cell.cold_costs.break_even_calls
+    return calls * cell.n_iter if isinstance(calls, int) and calls > 1 and cell.backend != BASELINE else None
+
+
+def _draw_lines(title: str, cells: list[Cell], told: dict[str, str]) -> Figure:
+    named = [*dict.fromkeys([c.backend for c in cells] + list(told))]
+    styles = canvas.series_styles(named)
+    right = canvas.label_margin([canvas.short(b) for b in named])
+    steps = [c.n_iter for c in cells]
+    marks = [at for c in cells if (at := _break_even_at(c)) is not None]
+    longest = float(max(steps))  # ten million times the largest whole number of a record would be too much for an axis
+    last = min(MAX_CALLS * longest, max(AHEAD * max(marks, default=0), 1000 * longest))  # past every first call
+    with canvas.house_style():
+        figure = Figure(figsize=(canvas.WIDTH, TOP + PANEL + 0.08 + ROW * len(told) + 0.75))
+        canvas.heading(figure, 0.12, title)
+        axes = canvas.add_axes(figure, canvas.LEFT, TOP, right, PANEL)
+        ends = [_drawn(c, n) for c in cells for n in (c.n_iter, last)]
+        low, high = canvas.limits(ends, 1.5)
+        left, edge = min(steps) / 1.25, last * 1.15
+        axes.set(xscale="log", yscale="log", xlim=(left, edge), ylim=(low, high))
+        canvas.log_axis(axes.yaxis, low, high, text.duration_tick, 9)
+        canvas.log_axis(axes.xaxis, left, edge, text.tick, 6)
+        if marks:
+            words = f"rings: from here on ahead of {BASELINE}, import and compile included"
+            below = 1 - 0.38 / figure.get_size_inches()[1]
+            figure.text(0.12 / canvas.WIDTH, below, words, fontsize=10, va="top", color=canvas.FAINT)
+        for cell in cells:
+            _line(axes, cell, styles[cell.backend], last)
+        canvas.end_labels(
+            axes,
+            [LineEndLabel(canvas.short(c.backend), last, _drawn(c, last), styles[c.backend]) for c in cells],
+            PANEL,
+        )
+        if told:
+            lane = canvas.add_axes(figure, canvas.LEFT, TOP + PANEL + 0.08, right, ROW * len(told))
+            _lane(lane, axes, {c.backend: c for c in cells}, told, styles, last)
+            axes.tick_params(axis="x", labelbottom=False, length=0)
+            axes = lane
+        axes.set_xlabel("iterations made", color=canvas.INK)
+    return figure
+
+
+def _drawn(cell: Cell, iterations: float) -> float:
+    """Its seconds, for an axis: those of a record may be far too many, or none."""
+    return min(LARGEST, max(SMALLEST, seconds_at(cell, iterations)))
+
+
+def _line(axes: Axes, cell: Cell, look: SeriesStyle, last: float) -> None:
+    """From the end of the first call on, with a marker at each tenfold, a ring where it pays back, and its interval."""
+    ns = [cell.n_iter * 10 ** (step / 16) for step in range(math.ceil(16 * math.log10(last / cell.n_iter)))] + [last]
+    totals = [_drawn(cell, n) for n in ns]
+    width = 3.0 if cell.backend == BASELINE else 1.8
+    axes.plot(
+        ns, totals, color=look.colour, marker=look.marker, markevery=16, markersize=6.5, linewidth=width,
+        markeredgecolor="white", markeredgewidth=0.5, label=cell.backend, zorder=3,
+    )  # fmt: skip
+    if cell.ci_low_s is not None and cell.ci_high_s is not None and cell.median_s:
+        calls = [(n - cell.n_iter) / cell.n_iter for n in ns]
+        lower, upper = (
+            [min(LARGEST, total + k * (end - cell.median_s)) for k, total in zip(calls, totals, strict=True)]
+            for end in (cell.ci_low_s, cell.ci_high_s)
+        )
+        axes.fill_between(ns, lower, upper, color=look.colour, alpha=0.18, linewidth=0, zorder=2)
+    at = _break_even_at(cell)
+    if at is not None and at <= last:
+        axes.plot(
+            [at], [_drawn(cell, at)], "o", markerfacecolor="none", markeredgecolor=canvas.INK,
+            markersize=12, markeredgewidth=1.6, label=f"_pays back: {cell.backend}", zorder=5,
+        )  # fmt: skip
+        axes.axvline(at, color=look.colour, linewidth=1.0, linestyle=":", zorder=1, label="_break-even")
+
+
+def _lane(
+    axes: Axes, above: Axes, cells: dict[str, Cell], told: dict[str, str], styles: dict[str, SeriesStyle], last: float
+) -> None:
+    """A row per backend under the lines: a ring at its break-even and the words of that, or why it has none."""
+    left, edge = above.get_xlim()
+    axes.set(xscale="log", xlim=(left, edge), ylim=(len(told) - 0.5, -0.5), yticks=[])
+    axes.set_facecolor("#f6f6f6")
+    canvas.log_axis(axes.xaxis, left, edge, text.tick, 6)
+    for row, (backend, words) in enumerate(told.items()):
+        ink = styles[backend].ink
+        at = _break_even_at(cells[backend]) if backend in cells else None
+        share = 0.0 if at is None else math.log(at / left) / math.log(edge / left)
+        if at is not None and at <= last:
+            axes.plot(
+                [at], [row], "o", markerfacecolor="none", markeredgecolor=canvas.INK, markersize=9,
+                markeredgewidth=1.6, label=f"_pays back: {backend}",
+            )  # fmt: skip
+        side = "left" if share <= 0.5 else "right"
+        where = 0.01 if at is None else min(share, 1.0) + (0.02 if side == "left" else -0.02)
+        axes.text(where, row, words, transform=axes.get_yaxis_transform(), ha=side, va="center", fontsize=10, color=ink)
+        axes.text(1.035, row, canvas.short(backend), transform=axes.get_yaxis_transform(), va="center", color=ink)

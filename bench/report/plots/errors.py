@@ -1,0 +1,236 @@
+"""The figure of the errors over the iterations: how far inside the bound of correct arithmetic each backend stays.
+
+A panel a problem. Drawn is the error of the loss as a share of its bound at that iteration; an error of exactly 0 has
+no place on a logarithmic axis, so it is a mark in a strip of its own below.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bench import text
+from bench.analysis.speed import Group, ProblemKey, backends, problem_key, problem_label, time_per_iteration
+from bench.records import Cell
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing, SeriesStyle
+from bench.report.tables import Table
+
+MAX_PANELS, MAX_POINTS = 6, 50
+LOWEST, HIGHEST = 1e-12, 1e3  # a share below or above is drawn at these
+ROOM = 8.0  # times the bound: how far the axis reaches beyond it, at least
+COLUMNS, BETWEEN = 2, 0.3  # panels side by side, and the inches between them
+LEFT, RIGHT = 1.3, 0.3  # inches
+ABOVE, HEIGHT, BELOW, STRIP = 0.3, 1.95, 0.38, 0.11  # inches: above, of and below a panel; of a backend's row of zeros
+BEYOND = "#fbe3dc"
+
+
+class Curve(NamedTuple):
+    """points: (iteration, error / bound), by iteration; infinite where there is an error and the bound is 0."""
+
+    cell: Cell
+    points: list[tuple[int, float]]
+
+
+def over_iterations(group: Group) -> Drawing | None:
+    """Error against its bound over the iterations, for each backend; None where no cell recorded any."""
+    found = _recorded(group.cells)
+    if not found:
+        return None
+    curves_of = {problem: [c for c in found if problem_key(c.cell) == problem] for problem in _chosen(found)}
+    shown = [curve for curves in curves_of.values() for curve in curves]
+    left_out = len({problem_key(c.cell) for c in found}) - len(curves_of)
+    title = f"Error of the loss as a share of its bound ({group.title})"
+    alt = (
+        f"Charts of the error |losses[k] − J(β_k)| as a share of its bound against the iteration k, both logarithmic,"
+        f" one for each problem. {title}. {_verdict(shown)} {_in_words(curves_of)}"
+    )
+    alt += f" Not drawn: {text.number_of(left_out, 'other problem')}." if left_out else ""
+    return Drawing(_draw(title, curves_of), alt, _table(curves_of))
+
+
+def _recorded(cells: list[Cell]) -> list[Curve]:
+    """The curves of the cells that have a time, one of each backend and problem.
+
+    The control is the baseline once more, so its curve stands for that of a baseline which recorded none.
+    """
+    found: dict[tuple[str, ProblemKey], Curve] = {}
+    for cell in cells:
+        if time_per_iteration(cell) and (points := shares(cell)):
+            found.setdefault((cell.backend, problem_key(cell)), Curve(cell, points))
+    return list(found.values())
+
+
+def shares(cell: Cell) -> list[tuple[int, float]]:
+    """The usable points of a cell's recorded curve, whatever the record holds: at most MAX_POINTS, each k once."""
+    points: dict[int, float] = {}
+    for row in cell.error_curve or []:
+        if len(row) != 3 or not all(map(math.isfinite, row)):
+            continue
+        k, error, bound = row
+        if k == int(k) and 0 <= k <= cell.n_iter and error >= 0 and bound >= 0:
+            points.setdefault(int(k), _share(error, bound))
+        if len(points) == MAX_POINTS:
+            break
+    return sorted(points.items())
+
+
+def _share(error: float, bound: float) -> float:
+    """0 for an error of exactly 0 and for no other."""
+    if error == 0:
+        return 0.0
+    return max(error / bound, math.ulp(0.0)) if bound > 0 else math.inf
+
+
+def _chosen(curves: list[Curve]) -> list[ProblemKey]:
+    """The problems to draw, in the order of the tables: those of most backends, then the largest."""
+    counted = Counter(problem_key(curve.cell) for curve in curves)
+    best = sorted(counted, key=lambda k: (counted[k], k.n_samples * k.n_features, k), reverse=True)
+    return sorted(best[:MAX_PANELS])
+
+
+def _verdict(curves: list[Curve]) -> str:
+    worst = max(share for curve in curves for _, share in curve.points)
+    if worst > 1:
+        return f"Not every error lies inside its bound: the largest is {text.significant(worst)} times it."
+    return f"Every error lies inside its bound: the largest is {text.percent(worst)} of it."
+
+
+def _in_words(curves_of: dict[ProblemKey, list[Curve]]) -> str:
+    """Each backend on each problem: its largest share of the bound, where, and how many errors are exactly 0."""
+    told = []
+    for problem, curves in curves_of.items():
+        parts = []
+        for cell, points in curves:
+            k, worst = max(points, key=lambda point: point[1])
+            zeros = sum(share == 0 for _, share in points)
+            most = f"at most {text.percent(worst)} of it, at iteration {text.count(k)}"
+            exact = f", {text.count(zeros)} of {text.count(len(points))} exactly 0" if zeros else ""
+            who = text.clean(cell.backend, 40)
+            parts.append(f"{who} {most}{exact}" if worst else f"{who} exactly 0 throughout")
+        told.append(f"{problem_label(problem)}: {'; '.join(parts)}.")
+    return " ".join(told)
+
+
+def _table(curves_of: dict[ProblemKey, list[Curve]]) -> Table:
+    """A row a problem and iteration, a column a backend: a row for each of their points would fill the page."""
+    names = backends(c.cell for curves in curves_of.values() for c in curves)
+    rows = []
+    for problem, curves in curves_of.items():
+        points = {c.cell.backend: dict(c.points) for c in curves}
+        for k in sorted({k for of in points.values() for k in of}):
+            values = (text.scientific(points.get(b, {}).get(k)) for b in names)
+            rows.append((problem_label(problem), text.count(k), *values))
+    return Table("Error over the iterations", ("problem", "iteration", *(text.clean(b, 40) for b in names)), rows)
+
+
+def _draw(title: str, curves_of: dict[ProblemKey, list[Curve]]) -> Figure:
+    """The panels in rows under one legend, all on one scale of shares."""
+    curves = [curve for found in curves_of.values() for curve in found]
+    styles = canvas.series_styles(backends(c.cell for c in curves))
+    every = [share for c in curves for _, share in c.points]
+    low, high = canvas.limits([1 / ROOM, ROOM, *(_clipped(s) for s in every if s)], 2.0)
+    strip = STRIP * len(styles) + 0.04 if 0.0 in every else 0.0
+    columns = min(COLUMNS, len(curves_of))
+    width = (canvas.WIDTH - LEFT - RIGHT - BETWEEN * (columns - 1)) / columns
+    top = canvas.legend_top(styles)
+    row = ABOVE + HEIGHT + strip + BELOW
+    with canvas.house_style():
+        figure = Figure(figsize=(canvas.WIDTH, top + row * math.ceil(len(curves_of) / columns) + 0.15))
+        canvas.heading(figure, 0.12, title)
+        canvas.legend(figure, styles, [_line([], [], styles, backend) for backend in styles])
+        for index, (problem, shown) in enumerate(curves_of.items()):
+            left, above = LEFT + index % columns * (width + BETWEEN), top + index // columns * row + ABOVE
+            right = canvas.WIDTH - left - width
+            axes = canvas.add_axes(figure, left, above, right, HEIGHT)
+            axes.set_title(problem_label(problem), loc="left", fontsize=10.5, color=canvas.INK, pad=4)
+            _panel(axes, shown, styles, low, high)
+            lowest = axes
+            if strip:
+                lowest = canvas.add_axes(figure, left, above + HEIGHT, right, strip)
+                _zeros(lowest, shown, styles)
+                axes.tick_params(axis="x", labelbottom=False, length=0)
+            for part in (axes, lowest):
+                _iterations(part, shown)
+                part.tick_params(axis="y", labelleft=index % columns == 0)
+            if index + columns >= len(curves_of):
+                lowest.set_xlabel("iteration k", color=canvas.INK, labelpad=2)
+    return figure
+
+
+def _panel(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle], low: float, high: float) -> None:
+    """The shares that are not 0, and what lies beyond the bound."""
+    axes.set(yscale="log", ylim=(low, high))
+    step = math.ceil(-math.log10(low) / 5)
+    canvas.place_ticks(axes.yaxis, [10.0**-power for power in range(0, math.ceil(-math.log10(low)), step)], _tick)
+    axes.axhspan(1.0, high, color=BEYOND, linewidth=0, zorder=0)
+    axes.axhline(1.0, color=canvas.INK, linewidth=1.4, zorder=2, label="_bound")
+    axes.text(
+        0.98,
+        math.sqrt(high),
+        "beyond the bound",
+        transform=axes.get_yaxis_transform(),
+        ha="right",
+        va="center",
+        fontsize=9,
+        style="italic",
+        color=canvas.FAINT,
+    )
+    for cell, points in curves:
+        ks, values = [k for k, _ in points], [_clipped(share) if share else math.nan for _, share in points]
+        axes.add_line(_line(ks, values, styles, cell.backend))
+
+
+def _zeros(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle]) -> None:
+    """A row a backend, with a mark wherever its error is exactly 0."""
+    axes.set(ylim=(len(styles) - 0.4, -0.8))
+    axes.set_facecolor("#f1f1f1")
+    axes.spines["bottom"].set_visible(False)
+    axes.set_yticks([(len(styles) - 1) / 2], ["exactly 0"])
+    axes.tick_params(axis="y", length=0)
+    for row, (backend, look) in enumerate(styles.items()):
+        ks = [k for cell, points in curves if cell.backend == backend for k, share in points if share == 0]
+        axes.plot(ks, [row] * len(ks), look.marker, color=look.colour, markersize=4, linestyle="none", label=backend)
+
+
+def _line(ks: Iterable[int], values: Iterable[float], styles: dict[str, SeriesStyle], backend: str) -> Line2D:
+    """Thinner and smaller the later it is drawn: backends often make the very same errors, and all must show."""
+    look = styles[backend]
+    order = list(styles).index(backend) / max(1, len(styles) - 1)
+    return Line2D(
+        list(ks),
+        list(values),
+        color=look.colour,
+        marker=look.marker,
+        markersize=7 - 2.6 * order,
+        linewidth=2.6 - 1.5 * order,
+        label=backend,
+        zorder=3 + order,
+    )
+
+
+def _iterations(axes: Axes, curves: list[Curve]) -> None:
+    """A logarithmic axis of iterations that begins with 0."""
+    last = max(2, *(k for c in curves for k, _ in c.points))
+    decades = math.log10(last)
+    axes.set_xscale("symlog", linthresh=1, linscale=0.1 * decades + 0.1)
+    axes.set_xlim(-0.35, last * 10 ** (0.04 * decades))
+    canvas.place_ticks(axes.xaxis, [0.0, *canvas.log_ticks(1, last, 5)], text.tick)
+
+
+def _clipped(share: float) -> float:
+    return min(max(share, LOWEST), HIGHEST)
+
+
+def _tick(share: float) -> str:
+    """the bound, 1/100, 1/10 000, 1/million, 1/10 billion"""
+    parts = round(1 / share)
+    if parts == 1:
+        return "the bound"
+    scale, word = next(((s, w) for s, w in ((10**9, "billion"), (10**6, "million")) if parts >= s), (1, ""))
+    many = text.count(parts // scale) if parts != scale else ""
+    return f"1/{' '.join(filter(None, [many, word]))}"

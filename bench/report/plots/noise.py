@@ -1,0 +1,221 @@
+"""Where the run was noisy: each process as a dot, by how much it lies off the median of its cell.
+
+A panel a problem, a row a backend. Below them, where the run has them, how the sentinel kernels drifted meanwhile.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench import text
+from bench.analysis.speed import Group, ProblemKey, backends, gap_kind, problem_key, problem_label, time_per_iteration
+from bench.records import Block, Cell, sentinel_seconds
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing, SeriesStyle
+from bench.report.tables import Table, name
+
+LIMIT, DRIFT = 10.0, 5.0  # percent: from which a cell is called noisy, and a sentinel is said to drift
+LEAST, MOST = 15.0, 25.0  # percent: how far the axis reaches at least and at most
+MAX_PANELS, COLUMNS = 6, 2
+BETWEEN, FLAGS, RIGHT = 0.15, 1.4, 0.05  # inches: between panels, of the flags beside one, at the right
+ABOVE, ROW, BELOW, SENTINELS = 0.24, 0.17, 0.06, 0.9  # inches: above, of a row of, and below a panel; of the sentinels'
+HEADING, TICKS, LABEL = 0.4, 0.27, 0.45  # inches: of the title, of the ticks of the last panels and of the sentinels
+NAMES, WORDS = 9.5, 9.0  # points
+CONTROL = "A/A control"
+MILD, LETTERS = "outliers", 18  # a flag that alone is no cause for doubt; how many letters have room beside a row
+NO_NOISE = {"bound not informative"}  # flags that tell of something else
+SENTINEL_LOOKS = {"arithmetic": SeriesStyle("#333333", "o"), "memory": SeriesStyle("#D55E00", "s")}
+
+
+def noise(group: Group, blocks: Sequence[Block] = ()) -> Drawing | None:
+    """The processes of each cell around its median, in percent; None where no cell has two."""
+    cells = [c for c in group.cells if deviations(c)]
+    if not any(len(deviations(c)) > 1 for c in cells):
+        return None
+    problems = sorted({problem_key(c) for c in cells}, key=lambda k: (-_worst(k, cells), k))
+    shown = sorted(problems[:MAX_PANELS])
+    drifts = _drifts(blocks, group.threads)
+    title = f"Each process against the median of its cell ({group.title})"
+    flagged = [f"{name(c)} at {problem_label(c)} ({'; '.join(flags(c))})" for c in cells if flags(c)]
+    beyond = sum(abs(d) > LIMIT for c in cells for d in deviations(c))
+    alt = f"Charts of dots, one for each problem, with a row for each backend, in percent of the median. {title}. "
+    alt += f"{text.count(beyond)} of {text.number_of(sum(len(deviations(c)) for c in cells), 'process')} lie more than"
+    alt += f" {LIMIT:g} % off. Flagged: {', '.join(flagged) or 'none'}."
+    gaps = [c for c in group.cells if not deviations(c) and problem_key(c) in shown]
+    alt += f" No time: {'; '.join(f'{name(c)} {gap_kind(c)} at {problem_label(c)}' for c in gaps)}." if gaps else ""
+    left_out = len(problems) - len(shown)
+    alt += f" Not drawn: {text.number_of(left_out, 'other problem')}, with less scatter." if left_out else ""
+    for kernel, points in drifts.items():
+        ends = f"{_signed(points[-1])} from the first block to the end"
+        alt += f" Sentinel {text.clean(kernel, 40)}: {ends}."
+    rows = [(problem_label(c), name(c), "; ".join(flags(c)), ", ".join(map(_signed, deviations(c)))) for c in cells]
+    table = Table("Processes against their median", ("problem", "backend", "flags", "off the median"), rows)
+    own = [c for c in group.cells if problem_key(c) in shown]
+    return Drawing(_draw(title, shown, own, drifts), alt, table)
+
+
+def deviations(cell: Cell) -> list[float]:
+    """Percent by which each process lies off the median of all, in block order; none for a cell without a time."""
+    if time_per_iteration(cell) is None or not cell.median_s:
+        return []
+    return [100 * (sample / cell.median_s - 1) for sample in cell.samples_s if sample is not None]
+
+
+def flags(cell: Cell) -> list[str]:
+    """Those that tell of noise."""
+    return [text.clean(flag, 40) for flag in cell.flags if flag.partition(":")[0] not in NO_NOISE]
+
+
+def _worst(problem: ProblemKey, cells: Sequence[Cell]) -> float:
+    return max(abs(d) for c in cells if problem_key(c) == problem for d in deviations(c))
+
+
+def _drifts(blocks: Sequence[Block], threads: int) -> dict[str, list[float]]:
+    """Percent by which each sentinel differs from its first time, in the order of time."""
+    found = sentinel_seconds(list(blocks), threads)
+    return {kernel: [100 * (s / times[0] - 1) for s in times] for kernel, times in found.items() if len(times) > 1}
+
+
+def _signed(percent: float) -> str:
+    """+1.2 %"""
+    rounded = (
+        f"{percent:+.1f}" if abs(percent) < 100 else f"{percent:+.0f}" if abs(percent) < 1e4 else f"{percent:+.1e}"
+    )
+    return f"{rounded} %".replace("-", "−")
+
+
+def _draw(title: str, problems: list[ProblemKey], cells: list[Cell], drifts: dict[str, list[float]]) -> Figure:
+    rows = backends(c for c in cells if not c.control)
+    rows += [CONTROL] if any(c.control for c in cells) else []
+    named = [canvas.short(row) for row in rows]
+    styles = canvas.series_styles(backends(cells))
+    left = 0.3 + canvas.CHARACTER * NAMES / 11 * max(map(len, named))
+    columns = min(COLUMNS, len(problems))
+    width = (canvas.WIDTH - left - RIGHT - BETWEEN * (columns - 1)) / columns - FLAGS
+    height, down = ROW * len(rows), math.ceil(len(problems) / columns)
+    panel = ABOVE + height + BELOW
+    largest = max(abs(d) for c in cells for d in deviations(c))
+    reach = min(MOST, max(LEAST, 1.15 * largest))
+    with canvas.house_style():
+        extra = ABOVE + SENTINELS + LABEL if drifts else 0.0
+        figure = Figure(figsize=(canvas.WIDTH, HEADING + panel * down + TICKS + extra))
+        canvas.heading(figure, 0.12, title)
+        for index, problem in enumerate(problems):
+            at = left + index % columns * (width + FLAGS + BETWEEN)
+            top = HEADING + index // columns * panel + ABOVE
+            axes = canvas.add_axes(figure, at, top, canvas.WIDTH - at - width, height)
+            axes.set_title(problem_label(problem), loc="left", fontsize=10, color=canvas.INK, pad=3)
+            axes.set(xlim=(-reach, reach), ylim=(len(rows) - 0.5, -0.5))
+            _limits(axes.axvline, LIMIT)
+            canvas.place_ticks(axes.xaxis, [-LIMIT, LIMIT], _tick)
+            axes.set_yticks(range(len(rows)), named if index % columns == 0 else [""] * len(rows))
+            axes.tick_params(axis="y", length=0, labelsize=NAMES)
+            axes.tick_params(axis="x", labelsize=NAMES, labelbottom=index + columns >= len(problems), pad=2)
+            axes.grid(False, axis="y")
+            own = {CONTROL if c.control else c.backend: c for c in cells if problem_key(c) == problem}
+            for row, label in enumerate(rows):
+                if label in own:
+                    _row(axes, row, own[label], styles[own[label].backend], reach)
+                else:
+                    _gap(axes, row, "not run")
+        if drifts:
+            top = HEADING + panel * down + TICKS + ABOVE
+            _sentinels(canvas.add_axes(figure, left, top, FLAGS + RIGHT, SENTINELS), drifts)
+    return figure
+
+
+def _gap(axes: Axes, row: int, words: str) -> None:
+    paper = {"facecolor": "white", "edgecolor": "none", "pad": 0}
+    how: dict[str, Any] = {"va": "center", "fontsize": WORDS, "style": "italic", "color": canvas.FAINT, "zorder": 4}
+    axes.text(0.02, row, words, transform=axes.get_yaxis_transform(), bbox=paper, **how)
+
+
+def _limits(line, limit: float) -> None:
+    for at, style in ((-limit, "--"), (0.0, "-"), (limit, "--")):
+        line(at, color=canvas.FAINT, linewidth=1.0, linestyle=style, zorder=2, label="_limit")
+
+
+def _tick(percent: float) -> str:
+    return f"{percent:+g} %".replace("-", "−") if percent else "0"
+
+
+def _row(axes: Axes, row: int, cell: Cell, look: SeriesStyle, reach: float) -> None:
+    """Dots on the interval of the median; what is beyond the axis is a triangle at its edge, its figure beside it."""
+    found = deviations(cell)
+    said: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": WORDS}
+    if not found:
+        _gap(axes, row, f"no time: {gap_kind(cell)}")
+        return
+    if cell.ci_low_s is not None and cell.ci_high_s is not None and cell.median_s:
+        ends = [max(-reach, min(reach, 100 * (end / cell.median_s - 1))) for end in (cell.ci_low_s, cell.ci_high_s)]
+        axes.plot(ends, [row, row], color=look.colour, alpha=0.35, linewidth=4, label="_interval", zorder=2)
+    within = [d for d in found if abs(d) <= reach]
+    face = "white" if cell.control else look.colour
+    label = CONTROL if cell.control else cell.backend
+    axes.plot(
+        within,
+        [row] * len(within),
+        look.marker,
+        markerfacecolor=face,
+        markeredgecolor=look.ink,
+        markeredgewidth=0.7,
+        markersize=5,
+        label=label,
+        zorder=3,
+    )
+    for side, marker in ((-1, "<"), (1, ">")):
+        if any(d * side > reach for d in found):
+            edge = side * reach * 0.97
+            axes.plot([edge], [row], marker, color=look.ink, markersize=6, label=f"_beyond {label}", zorder=4)
+    if any(not flag.startswith(MILD) for flag in flags(cell)):
+        axes.axhspan(row - 0.5, row + 0.5, color="#fbe3dc", linewidth=0, zorder=0)
+    if words := _doubt(cell, reach):
+        axes.text(1.02, row, words, color=canvas.INK, **said)
+
+
+def _doubt(cell: Cell, reach: float) -> str:
+    """The first flag of a cell, how many others, and the figure of the process furthest beyond the axis."""
+    doubts, furthest = flags(cell), max(deviations(cell), key=abs)
+    beyond = _signed(furthest) if abs(furthest) > reach else ""
+    if not doubts:
+        return beyond
+    kind, more = doubts[0].partition(":")[0], f" +{len(doubts) - 1}" if len(doubts) > 1 else ""
+    words = (f"{kind}, {beyond}" if beyond else doubts[0]) + more
+    return words if len(words) <= LETTERS else text.clean(kind, LETTERS - len(more)) + more
+
+
+def _sentinels(axes: Axes, drifts: dict[str, list[float]]) -> None:
+    """Lines against the blocks, which drift where they leave the limits."""
+    last = max(map(len, drifts.values()))
+    reach = min(MOST, max(2 * DRIFT, *(1.15 * abs(d) for points in drifts.values() for d in points)))
+    axes.set_title("Sentinel kernels against their first time", loc="left", fontsize=10, color=canvas.INK, pad=3)
+    axes.set(xlim=(0.7, last + 0.3), ylim=(-reach, reach))
+    canvas.place_ticks(axes.yaxis, [-DRIFT, 0.0, DRIFT], _tick)
+    canvas.place_ticks(axes.xaxis, range(1, last + 1, math.ceil(last / 12)), text.tick)
+    _limits(axes.axhline, DRIFT)
+    axes.tick_params(labelsize=NAMES, pad=2)
+    axes.set_xlabel(
+        "time of measuring: at the start of each block, and after the last", color=canvas.INK, fontsize=10, labelpad=2
+    )
+    spare = canvas.series_styles([kernel for kernel in drifts if kernel not in SENTINEL_LOOKS])
+    ends = sorted((max(-reach, min(reach, points[-1])), kernel) for kernel, points in drifts.items())
+    placed = canvas.spread_out([(end + reach) / (2 * reach) for end, _ in ends], 0.2 / SENTINELS)
+    for (_, kernel), fraction in zip(ends, placed, strict=True):
+        look, points = SENTINEL_LOOKS.get(kernel) or spare[kernel], drifts[kernel]
+        drawn = [max(-reach, min(reach, d)) for d in points]
+        axes.plot(
+            range(1, len(points) + 1),
+            drawn,
+            color=look.colour,
+            marker=look.marker,
+            markersize=5,
+            linewidth=1.6,
+            label=f"sentinel {kernel}",
+            zorder=3,
+        )
+        axes.text(
+            1.02, fraction, text.clean(kernel, 14), transform=axes.transAxes, va="center", fontsize=10, color=look.ink
+        )

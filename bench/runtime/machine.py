@@ -1,0 +1,272 @@
+"""What the figures depend on: processor, caches, memory, BLAS, thread settings, versions.
+
+No host or user names and no live clock speeds: two runs on one machine must look alike. What is measured, the peaks and
+the sentinels, is measured in a child (bench/runtime/probes.py), never here.
+"""
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.runtime import process
+
+PACKAGES = (
+    "numpy", "scipy", "numba", "llvmlite", "jax", "jaxlib", "pytest", "pytest-benchmark", "matplotlib",
+)  # fmt: skip
+VECTOR_FLAGS = ("avx2", "fma", "avx512f", "neon", "asimd", "sve")
+# Settings that change what a library does; those of threads are set for every worker, these are not.
+OVERRIDES = (
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_VERBOSE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_DEBUG_CPU_TYPE", "BLIS_ARCH_TYPE", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "NUMBA_CPU_NAME",
+    "NUMBA_CPU_FEATURES", "NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE", "NUMBA_ENABLE_AVX",
+    "NUMBA_BOUNDSCHECK", "NUMBA_THREADING_LAYER", "XLA_FLAGS", "JAX_ENABLE_X64", "JAX_PLATFORMS",
+    "JAX_DEFAULT_MATMUL_PRECISION", "KMP_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES", "MALLOC_ARENA_MAX",
+    "GLIBC_TUNABLES", "LD_PRELOAD", "PYTHONMALLOC", "PYTHONOPTIMIZE",
+)  # fmt: skip
+# By the BLAS library: the settings that choose its kernel in place of the processor.
+KERNEL_CHOICES = {
+    "openblas": ("OPENBLAS_CORETYPE",),
+    "mkl": ("MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "MKL_CBWR"),
+    "blis": ("BLIS_ARCH_TYPE",),
+}
+
+PROBE_DEADLINE_S = 60.0
+MEMORY_SHARE = 1 / 8  # of the memory that is free: no more is taken to measure its bandwidth
+UNKNOWN_CACHES = (32 << 10, 256 << 10, 4 << 20, 64 << 20, 256 << 20)  # working sets in bytes where sizes are unknown
+
+
+def describe() -> dict[str, Any]:
+    """The machine as run.json records it; what cannot be read is null.
+
+    "thread_settings" are those of the user's shell: every worker gets its own in their place, so they change no figure.
+    """
+    cores = process.available_threads()
+    return {
+        "cpu": _cpu(),
+        "memory_bytes": _memory_bytes(),
+        "system": f"{platform.system()} {platform.release()}",
+        "virtual_machine": _virtual_machine(),
+        "threads_available": cores,
+        "threads_controlled": hasattr(os, "sched_getaffinity"),
+        "blas": blas(),
+        "blas_forced": blas_forced(),
+        "thread_settings": _settings(process.THREAD_VARIABLES),
+        "environment": _settings(OVERRIDES),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "versions": {name: _version(name) for name in PACKAGES},
+        "gdbench": _version("gdbench"),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "warnings": warnings(),
+    }
+
+
+def blas() -> list[dict[str, Any]]:
+    """The BLAS libraries that NumPy loads, with the kernel that was really chosen."""
+    import numpy  # noqa: F401 - loading it is what loads the BLAS
+    from threadpoolctl import threadpool_info
+
+    return [
+        {"library": pool["internal_api"], "version": pool.get("version"), "kernel": pool.get("architecture")}
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    ]
+
+
+def blas_forced() -> bool | None:
+    """Whether a setting of this environment chose the kernel in place of the processor; None for an unknown BLAS."""
+    choices = [KERNEL_CHOICES[entry["library"]] for entry in blas() if entry["library"] in KERNEL_CHOICES]
+    return any(name in os.environ for names in choices for name in names) if choices else None
+
+
+def peaks(quick: bool = False) -> list[dict[str, Any]]:
+    """What the machine can do at most, measured with one thread and with all; two seconds each, half of it if quick.
+
+    [{"threads", "gflop_per_s": {"float64", "float32"}, "read": [{"bytes", "fits_in", "gb_per_s"}, ...]}, ...]
+    bytes: what all threads together read again and again. fits_in: "L1", "L2", "L3" or "memory", null where the
+    caches are unknown. Where the measurement fails, {"threads", "error"}; it raises nothing.
+    """
+    limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
+    return [
+        _peaks_of(threads, working_sets(_caches(), threads, limit, quick), quick)
+        for threads in sorted({1, process.available_threads()})
+    ]
+
+
+def working_sets(
+    caches: list[dict[str, Any]], threads: int, limit_bytes: int, quick: bool = False
+) -> list[tuple[int, str | None]]:
+    """How many bytes to read, and which cache they fit in.
+
+    A quarter and a half of each cache, then twice and eight times the last. Eight times, because a cache that still
+    holds a good part of the set would flatter memory, and a virtual machine may hide that each of its threads has a
+    last cache of its own. quick: halves and eight times only. caches: as describe() shows them. limit_bytes: no set is
+    larger.
+    """
+    if not caches or not all(_bytes(cache["size"]) for cache in caches):
+        return [(size, None) for size in UNKNOWN_CACHES if size <= max(limit_bytes, UNKNOWN_CACHES[0])]
+    found: list[tuple[int, str | None]] = []
+    below = 0
+    for cache in caches:
+        capacity = (_bytes(cache["size"]) or 0) * math.ceil(threads / max(1, cache["shared_by"]))
+        parts = [capacity // part for part in ((2,) if quick else (4, 2))]
+        found += [(size, f"L{cache['level']}") for size in parts if below < size <= limit_bytes]
+        below = max(below, capacity)
+    beyond = sorted({min(times * below, limit_bytes) for times in ((8,) if quick else (2, 8))})
+    return found + [(size, "memory") for size in beyond if size > below]
+
+
+def _peaks_of(threads: int, sets: list[tuple[int, str | None]], quick: bool) -> dict[str, Any]:
+    spec = {"threads": threads, "working_sets": [size for size, _ in sets], "repetitions": 3 if quick else 5}
+    told = _probe(json.dumps(spec), threads)
+    if "error" not in told:
+        told["read"] = [entry | {"fits_in": cache} for entry, (_, cache) in zip(told["read"], sets, strict=True)]
+    return {"threads": threads} | told
+
+
+def read_rates(threads: int, working_sets: list[int]) -> dict[int, float]:
+    """GB/s at which all threads together read so many bytes again and again, by the bytes.
+
+    Working sets too large for the memory that is free are left out; empty where the measurement fails.
+    """
+    limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
+    sizes = [size for size in working_sets if size <= limit]
+    told = _probe(json.dumps({"threads": threads, "working_sets": sizes, "repetitions": 3, "dtypes": []}), threads)
+    if "error" in told or not sizes:
+        return {}
+    return {size: entry["gb_per_s"] for size, entry in zip(sizes, told["read"], strict=True)}
+
+
+def sentinels(threads: int) -> dict[str, float]:
+    """Seconds of two fixed kernels that use no library: {"arithmetic", "memory"}; empty where they fail. Half a second.
+
+    threads: what the measurements beside them get; the kernels themselves use one.
+    """
+    told = _probe("sentinels", threads)
+    return {} if "error" in told else told
+
+
+def _probe(asked: str, threads: int) -> dict[str, Any]:
+    """What the child answers, or {"error": the reason}."""
+    told: dict[str, Any] = {}
+    try:
+        with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
+            outcome = process.run(
+                ["-m", "bench.runtime.probes", asked],
+                threads=threads,
+                deadline_s=PROBE_DEADLINE_S,
+                folder=Path(folder),
+                on_message=told.update,
+            )
+    except OSError as error:  # no process, or no place for a folder
+        return {"error": error.strerror or type(error).__name__}
+    return told if outcome.ok and told else {"error": _plain(outcome.describe())}
+
+
+def warnings() -> list[str]:
+    """Settings of this environment that make its figures unlike those of an ordinary one."""
+    found = []
+    if "OPENBLAS_CORETYPE" in os.environ or "OPENBLAS_L2_SIZE" in os.environ:
+        kernels = ", ".join(str(entry["kernel"]) for entry in blas()) or "unknown"
+        found.append(
+            "OPENBLAS_CORETYPE or OPENBLAS_L2_SIZE is set and decides how NumPy multiplies"
+            f" (kernel now: {kernels}); unset both for figures of this processor"
+        )
+    found += [
+        f"{name} is set, which changes how NumPy or its BLAS computes"
+        for name in ("MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "BLIS_ARCH_TYPE", "NPY_DISABLE_CPU_FEATURES")
+        if name in os.environ
+    ]
+    if not hasattr(os, "sched_getaffinity"):
+        found.append("threads not controlled: this system has no processor affinity, which alone limits JAX")
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > 0.5 * (os.cpu_count() or 1):
+        found.append(f"the machine is busy: load {load:.1f} on {os.cpu_count()} processors")
+    return found
+
+
+def _cpu() -> dict[str, Any]:
+    info = _first_processor()
+    return {
+        "model": info.get("model name") or platform.processor() or platform.machine(),
+        "architecture": platform.machine(),
+        "logical_cores": os.cpu_count(),
+        "vector_extensions": [flag for flag in VECTOR_FLAGS if flag in info.get("flags", "").split()],
+        "caches": _caches(),
+        "governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+    }
+
+
+def _first_processor() -> dict[str, str]:
+    """The first entry of /proc/cpuinfo; ARM calls the flags Features and gives no model name."""
+    entry: dict[str, str] = {}
+    for line in (_text("/proc/cpuinfo") or "").split("\n\n")[0].splitlines():
+        key, _, value = line.partition(":")
+        entry["flags" if key.strip() == "Features" else key.strip()] = value.strip()
+    return entry
+
+
+def _caches() -> list[dict[str, Any]]:
+    found = []
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        kind = _text(folder / "type")
+        if kind in ("Data", "Unified"):
+            shared = len(_cpu_list(_text(folder / "shared_cpu_list") or ""))
+            found.append(
+                {"level": int(_text(folder / "level") or 0), "size": _text(folder / "size"), "shared_by": shared}
+            )
+    return found
+
+
+def _cpu_list(text: str) -> set[int]:
+    """'0-2,5' as {0, 1, 2, 5}."""
+    numbers: set[int] = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        numbers.update(range(int(first), int(last or first) + 1))
+    return numbers
+
+
+def _bytes(size: str | None) -> int | None:
+    """'32K' as 32768; None where it is no such text."""
+    match = re.fullmatch(r"(\d+)([KMG]?)", size or "")
+    return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]] if match else None
+
+
+def _memory_bytes() -> int:
+    return psutil.virtual_memory().total
+
+
+def _virtual_machine() -> bool | None:
+    flags = _first_processor().get("flags")
+    return None if flags is None else "hypervisor" in flags.split()
+
+
+def _settings(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: _plain(os.environ[name]) for name in names if name in os.environ}
+
+
+def _plain(value: str) -> str:
+    """A setting without the paths in it, which may name a user."""
+    return " ".join("(path)" if os.sep in word else word for word in value.split(" "))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _text(path: str | Path) -> str | None:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return None

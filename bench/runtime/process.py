@@ -1,0 +1,324 @@
+"""Start a child with its threads set, talk to it line by line, and end it by a deadline.
+
+Every backend runs in a child: it may crash, hang or print without end, and what it does to its own
+process must not reach the next. The child answers over a socket, so that nothing it prints can be
+mistaken for an answer.
+"""
+
+import contextlib
+import ctypes
+import faulthandler
+import json
+import os
+import re
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.runtime import memory
+
+CHANNEL = "GDBENCH_CHANNEL"  # the child's end: a file descriptor number
+STACK = "GDBENCH_STACK"  # the file, by its number, into which a child that crashes or is asked to writes where it is
+ROOT = Path(__file__).resolve().parents[2]
+TAIL_BYTES = 16_384
+LINE_BYTES = 1 << 24
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
+POLL_S = 0.1  # between two looks at a child that says nothing
+GRACE_S = 2.0  # between asking a child to end and killing it
+
+THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+)  # fmt: skip
+# The user's pytest settings, caches that would make a cold start warm, and switches that turn a compiler off.
+REMOVED = (
+    "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DEBUG", "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT",
+    "JAX_COMPILATION_CACHE_DIR", "JAX_DISABLE_JIT", "NUMBA_DISABLE_JIT", "NUMBA_DEBUG", "JAX_DEBUG_NANS",
+    "JAX_DEBUG_INFS", "GDBENCH_SPEC",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a child ended. output: the end of what it printed. stack: where its threads were when it crashed or hung.
+
+    out_of_memory: it was stopped because the machine's memory ran out, or it died saying so.
+    """
+
+    returncode: int
+    timed_out: bool
+    output: str
+    seconds: float
+    stack: str = ""
+    out_of_memory: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.returncode == 0 and not self.timed_out and not self.out_of_memory
+
+    def describe(self) -> str:
+        """One line: the signal, exit code or deadline, where in its code that was, the most telling line printed."""
+        if self.timed_out:
+            how = "stopped at its deadline"
+        elif self.returncode < 0:
+            how = f"killed by {_signal_name(-self.returncode)}"
+        else:
+            how = f"ended with exit code {self.returncode}"
+        if self.out_of_memory:
+            how = f"out of memory, {how}"
+        how += _place(self.stack)
+        lines = [line.strip() for line in self.output.splitlines() if any(map(str.isalpha, line))]
+        telling = [line for line in lines if "error" in line.lower()] or lines
+        return f"{how}: {telling[-1][:300]}" if telling else how
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
+
+
+def _place(stack: str) -> str:
+    """Where the thread that was interrupted was: its innermost line and the last before it comes back to ours."""
+    current = stack.partition("Current thread")[2].partition("\n\n")[0]
+    frames: list[str] = []
+    for path, line, function in re.findall(r'^  File "(.*)", line (\d+) in (.+)$', current, re.MULTILINE):
+        if Path(path).is_relative_to(ROOT / "bench"):
+            if frames:
+                break
+            continue
+        frames.append(f"{function} ({Path(path).name}, line {line})")
+    # What is between belongs to a library.
+    return f" in {', called from '.join(dict.fromkeys([frames[0], frames[-1]]))}" if frames else ""
+
+
+def cpus(threads: int) -> set[int]:
+    """The processors that a child with so many threads gets; empty where the system has no affinity.
+
+    The last ones, because the first serves most interrupts and the driver itself.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return set()
+    return set(sorted(os.sched_getaffinity(0))[-threads:])
+
+
+def available_threads() -> int:
+    """How many threads can run at once here."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(
+    arguments: list[str],
+    *,
+    threads: int,
+    deadline_s: float,
+    folder: Path,
+    on_message: Callable[[dict[str, Any]], Any] = lambda message: None,
+    environment: dict[str, str] | None = None,
+    memory_bytes: int = memory.BASE,
+) -> Outcome:
+    """Run `python -P ARGUMENTS` in `folder` and return how it ended.
+
+    threads: processors and library threads that the child gets. on_message: called with each message;
+    what it returns, if not None, is sent back. deadline_s: wall seconds until the child is ended by
+    force, counted anew from each message that was answered: printing does not count. environment:
+    variables to add. memory_bytes: what it may have, if so much is free. Whatever the child started is gone
+    when this returns.
+    """
+    ours, theirs = socket.socketpair()
+    stack = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the channel
+    env = {key: value for key, value in os.environ.items() if key not in REMOVED}
+    env |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+    # Our package first: a folder named bench on the user's path must not stand in for ours.
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
+    env.setdefault("JAX_PLATFORMS", "cpu")
+    env |= (environment or {}) | {CHANNEL: str(theirs.fileno()), STACK: str(stack.fileno())}
+    started, killed = time.monotonic(), memory.oom_kill_count()
+    before = _adopt_orphans()
+    mine = os.sched_getaffinity(0) if (wanted := cpus(threads)) else set()
+    try:
+        if wanted:  # inherited by the child, and so set before its interpreter starts
+            os.sched_setaffinity(0, wanted)
+        child = subprocess.Popen(
+            [sys.executable, "-P", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=env,
+            pass_fds=[theirs.fileno(), stack.fileno()],
+            start_new_session=True,  # a group of its own, to be ended whole
+        )
+        memory.limit(child.pid, memory_bytes)
+    except BaseException:
+        ours.close()
+        stack.close()
+        raise
+    finally:
+        theirs.close()
+        if mine:
+            os.sched_setaffinity(0, mine)
+    assert child.stdout is not None
+    with ours, stack, child.stdout:
+        try:
+            output, stopped = _listen(child, ours, deadline_s, on_message)
+            if stopped == "deadline":
+                _request_stack_dump(child, stack)
+        finally:
+            _end(child, before)
+        where = os.pread(stack.fileno(), TAIL_BYTES, 0).decode(errors="replace")
+    text, code = output.decode(errors="replace"), child.returncode
+    eaten = stopped == "memory" or (code != 0 and not stopped and memory.OOM_PATTERN.search(text) is not None)
+    eaten |= code == -signal.SIGKILL and not stopped and memory.oom_kill_count() > killed
+    return Outcome(code, stopped == "deadline", text, time.monotonic() - started, where, eaten)
+
+
+def _listen(child, channel, deadline_s, on_message) -> tuple[bytes, str | None]:
+    """Pass messages on and keep the end of the output until the child is gone, or why it must go now: its
+    "deadline" is over, or it holds the "memory" that the system needs."""
+    output, pending = b"", b""
+    deadline = time.monotonic() + deadline_s
+    look = 0.0  # when to look at the memory next: not at every line that is printed
+    os.set_blocking(child.stdout.fileno(), False)
+    channel.setblocking(False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        selector.register(channel, selectors.EVENT_READ)
+        gone = False
+        while True:
+            now = time.monotonic()
+            if (left := deadline - now) <= 0:
+                return output, None if gone else "deadline"
+            # What is shared between processes, or held by many of them, no limit of a single one counts.
+            if not gone and now >= look:
+                look = now + POLL_S
+                if memory.scarce() and memory.tree_rss(child.pid) > memory.available():
+                    return output, "memory"
+            for key, _ in (events := selector.select(0 if gone else min(left, POLL_S if selector.get_map() else 0.01))):
+                chunk = _read(key.fileobj)
+                if chunk is None:
+                    continue  # woken for nothing
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is channel:
+                    *lines, pending = (pending + chunk).split(b"\n")
+                    pending = pending[-LINE_BYTES:]  # no line of ours is longer
+                    for line in lines:
+                        if _answer(channel, line, on_message) and not gone:
+                            deadline = time.monotonic() + deadline_s
+                else:
+                    output = (output + chunk)[-TAIL_BYTES:]
+            if gone and not events:
+                return output, None
+            # Not the end of the pipes: a grandchild may hold them open for ever, or fill them.
+            if not gone and child.poll() is not None:
+                gone = True
+                _kill_group(child)
+                deadline = time.monotonic() + GRACE_S
+
+
+def _read(source) -> bytes | None:
+    """What is there; nothing at the end; None where there is nothing yet."""
+    try:
+        return source.recv(65536) if isinstance(source, socket.socket) else os.read(source.fileno(), 65536)
+    except BlockingIOError:
+        return None
+    except ConnectionResetError:
+        return b""
+
+
+def _answer(channel, line, on_message) -> bool:
+    """Hand a message over and send the reply; False where it needs none."""
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        return False  # something else wrote into the socket; an answer that matters will be missed by name
+    if not isinstance(message, dict) or (reply := on_message(message)) is None:
+        return False
+    channel.setblocking(True)
+    channel.settimeout(GRACE_S)
+    with contextlib.suppress(OSError):  # the child may be gone already
+        channel.sendall(json.dumps(reply).encode() + b"\n")
+    channel.setblocking(False)
+    return True
+
+
+def _request_stack_dump(child, stack) -> None:
+    """Let a child write where it is; one that is stopped, or has not begun to listen, will not."""
+    size = 0
+    for attempt in range(40):
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            if attempt == 0:
+                child.send_signal(signal.SIGUSR1)
+            child.wait(0.05)
+            return
+        before, size = size, os.fstat(stack.fileno()).st_size
+        if size and size == before:
+            return
+
+
+def _adopt_orphans() -> set[int]:
+    """Make this process the parent of what its children leave behind, and return the children it has now.
+
+    On Linux only: elsewhere a grandchild that opened a session of its own cannot be found again.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    return {process.pid for process in psutil.Process().children(recursive=True)}
+
+
+def _end(child, before: set[int]) -> None:
+    """The child and all that it started, although a second Ctrl-C may come in between."""
+    try:
+        if child.poll() is None:
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(child.pid, signal.SIGTERM)
+                child.wait(GRACE_S)
+    finally:
+        _kill_group(child)
+        child.wait()
+        left = [process for process in psutil.Process().children(recursive=True) if process.pid not in before]
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, GRACE_S)
+
+
+def _kill_group(child) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+class Channel:
+    """The child's end of the conversation."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(fileno=int(os.environ.pop(CHANNEL)))
+        self._reader = self._socket.makefile("r", encoding="utf-8")
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a driver that is killed leaves no child
+        stack = int(os.environ.pop(STACK, 2))
+        faulthandler.enable(stack)
+        faulthandler.register(signal.SIGUSR1, stack)
+
+    def send(self, **message: Any) -> None:
+        self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def ask(self, **message: Any) -> Any:
+        """Send, and wait for the reply. Raises EOFError when the other side is gone."""
+        self.send(**message)
+        line = self._reader.readline()
+        if not line:
+            raise EOFError("the driver is gone")
+        return json.loads(line)
