@@ -5,7 +5,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-import sample_run
+from helpers import sample_run
 
 from bench import report, text
 from bench.analysis.compare import compare

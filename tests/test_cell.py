@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
-import sample_run
+from helpers import sample_run
 from rich.console import Console
 
 from backends import numpy_vectorized

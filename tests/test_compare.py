@@ -9,10 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import sample_run
+from helpers import sample_run
 from rich.console import Console
 from test_cli import gdbench
 from test_report import Page

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-import sample_run
+from helpers import sample_run
 
 from bench.analysis import costs
 from bench.analysis.speed import group_cells

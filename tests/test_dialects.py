@@ -2,14 +2,10 @@
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import sample_run
+from helpers import sample_run
 
 from bench.analysis.speed import CORE
 from bench.report import dialects, html

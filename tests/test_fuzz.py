@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-import sample_run
+from helpers import sample_run
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 

@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from bench import report
+from bench.analysis import sentences
 from bench.records import Run, load_run
-from bench.report import summary, tables
+from bench.report import tables
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "reference"
@@ -48,7 +49,7 @@ def compare(name: str, text: str, request) -> None:
 def test_terminal_output_is_unchanged(run, request):
     """The terminal shows the reference run as before."""
     out = Console(file=io.StringIO(), width=80)
-    tables.print_run(run, out, summary.facts)
+    tables.print_run(run, out, sentences.summary_sentences)
     compare("terminal.txt", out.file.getvalue(), request)  # type: ignore[attr-defined]
 
 

@@ -16,10 +16,7 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import sample_run
+from helpers import sample_run
 from rich.console import Console
 from test_report import Page
 

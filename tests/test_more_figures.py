@@ -2,15 +2,10 @@
 
 import math
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import sample_run
+from helpers import sample_run
 
 from bench import report, text
 from bench.analysis.speed import Group, group_cells, time_per_iteration

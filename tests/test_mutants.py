@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 import pytest
-from judged import found_wrong
-from mutants import MUTANTS
-from unusual import COMPILED, FILES, SLOW, UNUSUAL
+from helpers.judged import found_wrong
+from helpers.mutants import MUTANTS
+from helpers.unusual import COMPILED, FILES, SLOW, UNUSUAL
 
 from backends import load
 from backends._solve import default_learning_rate

@@ -8,7 +8,7 @@ import shutil
 
 import jinja2
 import pytest
-import sample_run
+from helpers import sample_run
 
 from bench import cli, records, report
 from bench.records import UnreadableRun, load_run

@@ -37,7 +37,7 @@ def a_cell(**fields):
         "flags": ["no steady state"], "predicted_s": None, "error_curve": [[0, 1e-16], [1, 2e-16]], "status": "ok", "detail": None,
         "rerun": "gdbench run -b mine", "samples_s": [0.1, None, 0.3], "median_s": 0.2, "ci_low_s": 0.1, "ci_high_s": 0.3,
         "per_iteration_s": 2e-4, "read_gb_per_s": 1.5, "speedup": [Speedup("numpy_vectorized", 2.0, None, None)],
-        "error": Error(1e-15, 1e-13), "ledger": ColdCosts(import_s=0.1, break_even_calls="never"), "peak_bytes": 2**40,
+        "error": Error(1e-15, 1e-13), "cold_costs": ColdCosts(import_s=0.1, break_even_calls="never"), "peak_bytes": 2**40,
         "cpu_over_wall": 0.99,
     }  # fmt: skip
     return Cell(**defaults | fields)

@@ -10,10 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import sample_run
+from helpers import sample_run
 from rich.console import Console
 
 from bench import report, text
@@ -467,7 +464,7 @@ def test_alternative_text_tells_the_figures(name):
 
 def test_figures_are_the_same_bytes_twice():
     """The same run gives the same SVG: no date, no random id."""
-    for draw in (figures.time_per_iteration, errors.over_iterations):
+    for draw in (figures.draw_time_per_iteration, errors.over_iterations):
         one, two = (canvas.render(draw(first(sample_run.full())).figure)[0] for _ in range(2))
         assert one == two
 

@@ -8,9 +8,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import killing
 import psutil
 import pytest
+from helpers import killing
 from test_cli import gdbench
 
 from bench.measure import run_directory, runner
@@ -61,7 +61,7 @@ def resumed(folder):
 
 def kill_everywhere(folder, step):
     done = subprocess.run(
-        [sys.executable, HERE / "killing.py", folder, str(step)],
+        [sys.executable, HERE / "helpers" / "killing.py", folder, str(step)],
         capture_output=True,
         text=True,
         check=False,

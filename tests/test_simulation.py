@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import sample_run
+from helpers import sample_run
 
 from bench.analysis.aggregate import aggregate
 from bench.analysis.compare import compare

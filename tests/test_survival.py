@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-import sample_run
+from helpers import sample_run
 from test_cli import gdbench
 
 from bench.records import load_run, save_run

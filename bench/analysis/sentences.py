@@ -8,6 +8,7 @@ from collections import Counter
 
 from bench import text
 from bench.analysis import costs
+from bench.analysis.cold_costs import seconds_at
 from bench.analysis.speed import (
     BASELINE,
     LOOPS,
@@ -23,7 +24,6 @@ from bench.analysis.speed import (
     time_per_iteration,
 )
 from bench.records import Cell, ProblemRoofline
-from bench.report.plots.cold_costs import seconds_at
 from bench.stats import Interval
 
 

@@ -66,8 +66,8 @@ def machines(found: Comparison) -> list[str]:
     for moved in found.machine_changed:
         by_threads.setdefault(moved.threads, []).append(moved)
     return [
-        f"{text.number_of(threads, 'thread')}: {describe_shifts(moved)}. So speed-ups over {BASELINE} were compared instead"
-        f" of times; were {BASELINE} itself to change, all others would seem to."
+        f"{text.number_of(threads, 'thread')}: {describe_shifts(moved)}. So speed-ups over {BASELINE} were compared"
+        f" instead of times; were {BASELINE} itself to change, all others would seem to."
         for threads, moved in by_threads.items()
     ]
 

@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bench import text
+from bench.analysis.cold_costs import seconds_at
 from bench.learn import facts
 from bench.records import Cell, Run
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, LineEndLabel
-from bench.report.plots.cold_costs import seconds_at
 from bench.report.tables import Table
 from bench.stats import Interval
 from bench.text import MISSING

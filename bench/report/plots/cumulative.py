@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench import text
+from bench.analysis.cold_costs import seconds_at
 from bench.analysis.speed import BASELINE, Group, problem_label
 from bench.records import Cell
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, LineEndLabel, SeriesStyle
-from bench.report.plots.cold_costs import LARGEST, chosen, seconds_at
+from bench.report.plots.cold_costs import LARGEST, chosen
 from bench.report.tables import Table, name, pays_back
 
 TOP, PANEL, ROW = 0.72, 3.9, 0.27  # inches: above the lines, the height of those, of a row of words

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-import sample_run
+from helpers import sample_run
 
 from bench.analysis import aggregate as assembling
 from bench.analysis.aggregate import aggregate
@@ -270,7 +270,10 @@ def test_a_drifting_sentinel_makes_the_run_unstable(seconds, reason):
 
 def test_every_flag_has_its_line_of_advice():
     """What assemble and the workers can say is explained, and nothing is explained that they never say."""
-    source = Path(assembling.__file__).read_text() + Path(assembling.__file__).with_name("cell.py").read_text()
+    source = (
+        Path(assembling.__file__).read_text()
+        + (Path(assembling.__file__).parents[1] / "measure" / "cell.py").read_text()
+    )
     said = set(re.findall(r"""(?:flags\.append\(f?|flags"\] = \[)"([^":{]+)""", source))
     assert said == set(FLAGS)
 

@@ -1,6 +1,6 @@
 """The sentences under the answer: made of the figures of the group alone, and silent where there are none."""
 
-import sample_run
+from helpers import sample_run
 
 from bench.analysis import sentences
 from bench.analysis.speed import group_cells

@@ -3,7 +3,21 @@
 Edits of numpy_vectorized or python_loops, as in mutants.py, and whole files where little of those is left.
 """
 
-from mutants import HEAD, LOSS, PREDICT, PREPARE, PRODUCT, RESIDUAL, RETURN, START, STEP, TWO, Variant, more, one
+from helpers.mutants import (
+    HEAD,
+    LOSS,
+    PREDICT,
+    PREPARE,
+    PRODUCT,
+    RESIDUAL,
+    RETURN,
+    START,
+    STEP,
+    TWO,
+    Variant,
+    more,
+    one,
+)
 
 THREADS = """
 import os

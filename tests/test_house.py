@@ -1,0 +1,57 @@
+"""Imports run one way, down the floors of the house, and form no circle."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[1] / "bench"
+# From the ground up. A package may import from its own floor's package and from every floor below it.
+FLOORS = (
+    {"text", "stats", "runtime"},
+    {"records", "plan"},
+    {"data"},
+    {"analysis", "check"},
+    {"measure"},
+    {"report"},
+    {"learn"},
+    {"cli"},
+    {"__main__"},
+)
+LEVEL = {wing: level for level, floor in enumerate(FLOORS) for wing in floor}
+SOURCES = sorted(path for path in BENCH.rglob("*.py") if path != BENCH / "__init__.py")
+
+
+def modules_imported_by(path: Path, everywhere: bool) -> set[str]:
+    """Dotted names of the bench modules that a file imports; everywhere: inside functions, too."""
+    tree = ast.parse(path.read_text("utf-8"))
+    nodes = ast.walk(tree) if everywhere else iter(tree.body)
+    modules = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "bench":
+            for alias in node.names:
+                submodule = BENCH.parent / Path(*node.module.split("."), alias.name)
+                is_module = submodule.with_suffix(".py").exists() or submodule.is_dir()
+                modules.add(f"{node.module}.{alias.name}" if is_module else node.module)
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names if alias.name.partition(".")[0] == "bench"}
+    return modules
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(BENCH)))
+def test_imports_run_down(path):
+    """A module imports from its own package or from a lower floor, even inside its functions."""
+    own = path.relative_to(BENCH).with_suffix("").parts[0]
+    for module in modules_imported_by(path, everywhere=True) - {"bench"}:
+        wing = module.split(".")[1]
+        assert wing == own or LEVEL[wing] < LEVEL[own], f"{own} imports {module}"
+
+
+def test_imports_form_no_circle():
+    """The modules can be put in an order in which each imports only earlier ones."""
+    name = {path: ".".join(("bench", *path.relative_to(BENCH).with_suffix("").parts)) for path in SOURCES}
+    edges = {name[path].removesuffix(".__init__"): modules_imported_by(path, everywhere=False) for path in SOURCES}
+    placed: set[str] = {"bench"}
+    while ready := {module for module in edges.keys() - placed if edges[module] & edges.keys() <= placed}:
+        placed |= ready
+    assert edges.keys() <= placed, f"a circle among {sorted(edges.keys() - placed)}"
