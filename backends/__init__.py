@@ -36,13 +36,4 @@ array library but NumPy; each backend's library is imported when it is loaded.
 from backends._registry import BackendError, BackendUnavailable, describe, load, names
 from backends._solve import Fit, solve, stop_reason
 
-__all__ = [
-    "BackendError",
-    "BackendUnavailable",
-    "Fit",
-    "describe",
-    "load",
-    "names",
-    "solve",
-    "stop_reason",
-]
+__all__ = ["BackendError", "BackendUnavailable", "Fit", "describe", "load", "names", "solve", "stop_reason"]

@@ -35,16 +35,7 @@ class Fit:
 
 
 def solve(
-    X,
-    y,
-    backend="numba_jit",
-    learning_rate=None,
-    max_iter=1000,
-    tol=1e-9,
-    beta0=None,
-    *,
-    seed=0,
-    log_every=None,
+    X, y, backend="numba_jit", learning_rate=None, max_iter=1000, tol=1e-9, beta0=None, *, seed=0, log_every=None
 ) -> Fit:
     """Fit y ~ X beta by full-batch gradient descent with one of the backends.
 

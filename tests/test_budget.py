@@ -3,15 +3,7 @@
 import pytest
 from test_plan import ABSENT, LOOPS, MINE, NUMPY, planned
 
-from bench.measure.budget import (
-    announce,
-    cut,
-    foresee,
-    guess,
-    guessed_costs,
-    predict,
-    too_long,
-)
+from bench.measure.budget import announce, cut, foresee, guess, guessed_costs, predict, too_long
 from bench.measure.run_directory import RunDirectory
 from bench.measure.runner import RunInProgress
 from bench.plan import BASELINE, CELL_SHARE, CONTROL, CellPlan, synthetic_cases

@@ -157,10 +157,7 @@ def test_the_words_of_a_run_under_a_fake_clock(clock, staged, benchmark):
             orders = {"calls": 5, "warmup_calls": 51}
             found, _ = measure(Script(clock, costs(3.0, call_s)), staged, benchmark, orders)
             samples.setdefault(planned.id, []).append(
-                msgspec.convert(
-                    found | known | {"cell": planned.id, "block": block},
-                    CellSample,
-                )
+                msgspec.convert(found | known | {"cell": planned.id, "block": block}, CellSample)
             )
     run = aggregate(plan, samples, [], sample_run.start({CASE.key: "d"}), interrupted=False)
     out = io.StringIO()

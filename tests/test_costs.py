@@ -117,11 +117,7 @@ def test_no_roof_without_its_bandwidth():
 
 @pytest.mark.parametrize(
     ("n", "a", "b", "why"),
-    [
-        (100, 1e-3, 1e-12, "call overhead"),
-        (10_000, 1e-9, 1e-8, "arithmetic"),
-        (10_000, 1e-9, 0.9e-10, "bandwidth"),
-    ],
+    [(100, 1e-3, 1e-12, "call overhead"), (10_000, 1e-9, 1e-8, "arithmetic"), (10_000, 1e-9, 0.9e-10, "bandwidth")],
 )
 def test_what_holds_a_backend_back(n, a, b, why):
     """Where most of a pass is its overhead, its instructions, or the least that reading takes, that is named."""

@@ -112,11 +112,7 @@ def test_the_raw_samples_are_pytest_benchmarks(quick, tmp_path):
     files = sorted((quick / "raw").glob("*.json"))
     assert len(files) == 3 * (len(EVERY) + 1)  # the control too
     done = subprocess.run(
-        ["pytest-benchmark", "compare", *map(str, files[:2])],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
+        ["pytest-benchmark", "compare", *map(str, files[:2])], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     assert "test_speed" in done.stdout

@@ -33,11 +33,7 @@ EXTRA_CPU = 1.15  # CPU time over wall time, per declared thread
 
 
 def aggregate(
-    plan: Plan,
-    samples: dict[str, list[CellSample]],
-    blocks: list[Block],
-    start: RunManifest,
-    interrupted: bool,
+    plan: Plan, samples: dict[str, list[CellSample]], blocks: list[Block], start: RunManifest, interrupted: bool
 ) -> Run:
     """The record of a run. samples: by cell id, at most one a block; start: what was known when it began."""
     planned = plan.cells

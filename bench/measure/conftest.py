@@ -68,10 +68,7 @@ def backend_of():
 
             try:
                 module = load(cell["source"])
-            except (
-                BackendError,
-                KeyboardInterrupt,
-            ) as error:  # the file's own: no keyboard reaches us
+            except (BackendError, KeyboardInterrupt) as error:  # the file's own: no keyboard reaches us
                 status = "unavailable" if isinstance(error, BackendUnavailable) else "failed"
                 loaded[cell["source"]] = None, {"status": status, "detail": (str(error) or repr(error))[:500]}
             else:

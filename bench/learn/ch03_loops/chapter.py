@@ -48,11 +48,7 @@ lesson.show(picture.prices(run, guess))
 
 # %% jupyter={"source_hidden": true}
 told = picture.told(run, guess)
-lesson.explain(
-    "In a plain loop a multiply-add takes **{loop}**. {verdict}",
-    shown_by="loops",
-    **told,
-)
+lesson.explain("In a plain loop a multiply-add takes **{loop}**. {verdict}", shown_by="loops", **told)
 lesson.explain(
     "**The straw man.** Over a NumPy array the same loop is {indexing_ratio} as slow as over lists. Nothing else was changed, so it"
     " is the access: the array holds bare numbers, and `X[i, j]` must make a new Python object for each one, because the interpreter"

@@ -48,9 +48,7 @@ lesson.show(picture.sweep(run, guess))
 # %% jupyter={"source_hidden": true}
 told = picture.told(run, guess, narrow)
 lesson.explain(
-    "With d = 10, NumPy is faster {at}. {verdict} With d = 2 it is faster {narrow}. {chosen}",
-    shown_by="sweep",
-    **told,
+    "With d = 10, NumPy is faster {at}. {verdict} With d = 2 it is faster {narrow}. {chosen}", shown_by="sweep", **told
 )
 lesson.explain(
     "**The flat part.** With one row an iteration of NumPy takes {first}, with a hundred rows {hundredth}, which is {grown} as long."

@@ -13,16 +13,7 @@ from time import perf_counter as clock
 
 import numpy as np
 
-ANSWERS = {
-    "a": "",
-    "b": "",
-    "c": "",
-    "d": "",
-    "e": "",
-    "f": "",
-    "g": "",
-    "h": "",
-}
+ANSWERS = {"a": "", "b": "", "c": "", "d": "", "e": "", "f": "", "g": "", "h": ""}
 
 
 def seconds(work):

@@ -78,10 +78,7 @@ lesson.explain(
 
 # %%
 run = lesson.measure(
-    "finished",
-    ["python_loops", "numba_jit", "jax_jit", picture.FINISHED],
-    sizes=["1000x10"],
-    max_iter=100,
+    "finished", ["python_loops", "numba_jit", "jax_jit", picture.FINISHED], sizes=["1000x10"], max_iter=100
 )
 lesson.show(picture.chart(run, guess))
 lesson.table(picture.times(run))

@@ -6,13 +6,7 @@ from matplotlib.figure import Figure
 
 from bench import text
 from bench.analysis.sentences import where
-from bench.analysis.speed import (
-    SYNTHETIC,
-    Group,
-    paired_speedup,
-    problem_label,
-    time_per_iteration,
-)
+from bench.analysis.speed import SYNTHETIC, Group, paired_speedup, problem_label, time_per_iteration
 from bench.records import Cell, ProblemRoofline, Run
 from bench.report.limits import same_problem
 from bench.report.plots import canvas
