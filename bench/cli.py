@@ -1,10 +1,10 @@
-"""The command line, as a table of contents: parse, call one wing, print, exit code.
+"""The command line: parse the arguments, call one wing, print the result, return the exit code.
 
-Exit codes, the same for every verb: 0 ok, 1 a backend computes something wrong, 2 usage or bad input,
+Every verb uses the same exit codes: 0 ok, 1 a backend computes something wrong, 2 usage or bad input,
 3 a backend failed, 4 too unstable for a verdict, 5 a regression, 6 runs not comparable or not readable,
 130 interrupted. Where several apply, the first of 130, 1, 3, 5, 6, 4 wins.
 
-Imports stand inside the verbs: `--help` and `list` must answer at once and load no array library.
+Imports stand inside the verbs so that `--help` and `list` answer at once and load no array library.
 """
 
 import io
@@ -13,22 +13,28 @@ import re
 import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, Token
 
 from bench import __version__
 
+if TYPE_CHECKING:
+    from bench.measure.run_directory import RunDirectory
+    from bench.plan import Backend
+    from bench.records import Run
 
-def _whole(_, tokens) -> int:
-    """An integer as it is typed: cyclopts alone would round 2.5, and read "none" as no value at all."""
+
+def _integer(_: type, tokens: Sequence[Token]) -> int:
+    """Parse an integer strictly. cyclopts alone rounds 2.5 and reads "none" as a missing value."""
     if not re.fullmatch("[+-]?[0-9]{1,300}", tokens[0].value):
         raise ValueError(f"found {tokens[0].value[:60]!r}; allowed: an integer")
     return int(tokens[0].value)
 
 
-Whole = Parameter(converter=_whole)
+Integer = Parameter(converter=_integer)
 Several = Parameter(consume_multiple=(1, None), negative_iterable=())
 Flag = Parameter(negative="", show_default=False)
 
@@ -49,12 +55,12 @@ app.register_install_completion_command()
 
 
 class UsageError(Exception):
-    """Bad input: one sentence with what is wrong, what was found, and what is allowed."""
+    """Bad input. The message is one sentence: what is wrong, what was found, what is allowed."""
 
 
 @app.command(name="list")
 def list_(*, json: Annotated[bool, Flag] = False) -> int:
-    """Show the backends: summary, library version, available or what to install.
+    """List the backends: summary, library version, and what to install if one is unavailable.
 
     Parameters
     ----------
@@ -63,10 +69,8 @@ def list_(*, json: Annotated[bool, Flag] = False) -> int:
     """
     from backends import describe, names
 
-    found = []
-    for name in names():
-        backend = describe(name)
-        found.append({
+    entries = [
+        {
             "backend": backend.name,
             "summary": backend.summary,
             "available": backend.missing is None,
@@ -75,19 +79,21 @@ def list_(*, json: Annotated[bool, Flag] = False) -> int:
             "requires": list(backend.requires),
             "algorithm": backend.algorithm,
             "dtypes": list(backend.dtypes),
-        })  # fmt: skip
+        }
+        for backend in map(describe, names())
+    ]
     if json:
-        _print_json({"backends": found})
+        _print_json({"backends": entries})
     else:
         from bench.report.terminal import print_list
 
-        print_list(found)
+        print_list(entries)
     return 0
 
 
 @app.command
 def machine(*, json: Annotated[bool, Flag] = False) -> int:
-    """Show what the figures depend on: processor, caches, BLAS and its kernel, threads, versions; and measured peaks.
+    """Describe the machine: processor, caches, BLAS and its kernel, threads, versions, and measured peaks.
 
     Parameters
     ----------
@@ -98,22 +104,22 @@ def machine(*, json: Annotated[bool, Flag] = False) -> int:
     from bench.runtime.machine import describe, peaks
 
     with busy("measuring read bandwidth and flop/s, a few seconds"):
-        found = describe() | {"peaks": peaks()}
+        description = describe() | {"peaks": peaks()}
     if json:
-        _print_json(found)
+        _print_json(description)
     else:
-        print_machine(found)
+        print_machine(description)
     return 0
 
 
 @app.command
 def check(backends: Annotated[list[str] | None, Several] = None, /, *, json: Annotated[bool, Flag] = False) -> int:
-    """Cross-check backends against exact arithmetic; all available ones if none is named.
+    """Cross-check backends against exact arithmetic.
 
     Parameters
     ----------
     backends
-        Names or paths of backend files.
+        Names or paths of backend files. Without any, all available backends are checked.
     json
         Print one JSON document.
     """
@@ -122,21 +128,20 @@ def check(backends: Annotated[list[str] | None, Several] = None, /, *, json: Ann
     from bench import check as wing
     from bench.report.terminal import CheckProgress, print_check
 
-    asked = bool(backends)
-    chosen = _chosen(backends or _all_names())
+    chosen = _backends(backends or _all_names())
     usable = [backend for backend in chosen if backend.missing is None]
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder, CheckProgress(quiet=json) as progress:
-        found = wing.check([backend.source for backend in usable], Path(folder), progress)
-    found["backends"] += [wing.unavailable(b.name, b.missing) for b in chosen if b.missing is not None]
-    statuses = {report["status"] for report in found["backends"]}
-    code = 1 if "wrong" in statuses else 3 if "failed" in statuses or (asked and "unavailable" in statuses) else 0
-    if not found["passed"] and code == 0:
-        code = 3  # nothing was compared: that is no success
-    found["passed"] = code == 0
+        document = wing.check([backend.source for backend in usable], Path(folder), progress)
+    document["backends"] += [wing.unavailable(b.name, b.missing) for b in chosen if b.missing is not None]
+    statuses = {report["status"] for report in document["backends"]}
+    code = 1 if "wrong" in statuses else 3 if statuses & ({"failed", "unavailable"} if backends else {"failed"}) else 0
+    if not document["passed"] and code == 0:
+        code = 3  # no backend could be checked, which is not a success
+    document["passed"] = code == 0
     if json:
-        _print_json(found)
+        _print_json(document)
     else:
-        print_check(found)
+        print_check(document)
     return code
 
 
@@ -151,9 +156,9 @@ def run(
     threads: Annotated[list[str] | None, Several] = None,
     data: str | None = None,
     target: str | None = None,
-    max_iter: Annotated[int | None, Whole] = None,
+    max_iter: Annotated[int | None, Integer] = None,
     time_budget: str | None = None,
-    seed: Annotated[int | None, Whole] = None,
+    seed: Annotated[int | None, Integer] = None,
     out: str | None = None,
     resume: str | None = None,
     save_baseline: str | None = None,
@@ -162,42 +167,42 @@ def run(
     open: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
 ) -> int:
-    """Measure the backends and write a report; numpy_vectorized always runs too, as baseline and control.
+    """Measure the backends and write a report. numpy_vectorized always runs, as the baseline and the A/A control.
 
     Parameters
     ----------
     quick
-        3 blocks and sizes up to 100 000: about a minute, without intervals.
+        3 blocks and sizes up to 100 000. Takes about a minute and gives no intervals.
     full
-        10 blocks, for comparing runs.
+        10 blocks, as `gdbench compare` needs.
     backend
-        Names or backend files to measure; all available ones if none is named.
+        Names or paths of backend files. Without any, all available backends are measured.
     size
-        Synthetic problems, n_samples x n_features, such as 1000x10.
+        Sizes of synthetic problems, n_samples x n_features, such as 1000x10.
     dtype
         float64, float32 or both.
     threads
-        Numbers of threads, or "all"; each gives a table of its own.
+        Numbers of threads, or "all". Each number has its own table.
     data
-        Your own CSV file, or "penguins" or "penguins_flipper".
+        A CSV file, or the built-in "penguins" or "penguins_flipper".
     target
         The column of the CSV file to predict.
     max_iter
-        Iterations per call, instead of the default for each size.
+        Iterations per call. The default depends on the size.
     time_budget
-        Such as 120s or 5m; a cell that would take over a quarter of it is skipped.
+        A duration such as 120s or 5m. A cell that needs more than a quarter of it is skipped.
     seed
-        Of the synthetic data and of the order of measurement; 0 if none is named.
+        Seed of the synthetic data and of the order of measurement. Default: 0.
     out
-        The folder of the run, new or empty; results/<time> if none is named.
+        A new or empty folder for the run. Default: results/<time>.
     resume
-        The folder of a run that was stopped: what is left of it is run, with its own plan.
+        The folder of a stopped run. The run continues with its own plan.
     save_baseline
-        A name under which the run is kept, too, in results/baselines, for `gdbench compare NAME NEW`.
+        Also save the run under this name in results/baselines, for `gdbench compare NAME NEW`.
     strict
-        Exit with 4 where the measurement was unstable.
+        Exit with code 4 if the measurement is unstable.
     no_report
-        Write run.json only.
+        Write run.json and no report.
     open
         Open the report in the browser.
     json
@@ -214,59 +219,53 @@ def run(
             records.baseline(save_baseline)
         except ValueError as error:
             raise UsageError(f"--save-baseline: {error}") from None
-    planned = {
+    options = {
         "sizes": size, "dtypes": dtype, "threads": threads, "data": data, "target": target, "max_iter": max_iter,
         "time_budget": time_budget, "seed": seed,
     }  # fmt: skip
     try:
         if resume is None:
             mode = "quick" if quick else "full" if full else "default"
-            book = _begin(mode, backend, planned, out, keep=save_baseline is not None)
+            directory = _begin(mode, backend, options, out, keep=save_baseline is not None)
         else:
-            book = _resume(resume, planned | {"quick": quick, "full": full, "backend": backend, "out": out})
+            directory = _resume(resume, options | {"quick": quick, "full": full, "backend": backend, "out": out})
     except ValueError as error:
         raise UsageError(str(error)) from None
-    folder = book.folder
-    going_on = f"what is finished is kept; go on with: {shlex.join(['gdbench', 'run', '--resume', str(folder)])}"
+    folder = directory.folder
+    resume_note = f"finished cells are kept; continue with: {shlex.join(['gdbench', 'run', '--resume', str(folder)])}"
     try:
         with RunProgress() as progress:
-            record = execute(book, progress)
+            record = execute(directory, progress)
     except RunError as error:
         if resume is None:
-            book.abandon()
+            directory.abandon()
         raise UsageError(str(error)) from None
     except (KeyboardInterrupt, OSError):
-        print_warnings([going_on])
+        print_warnings([resume_note])
         raise
     finally:
-        book.close()
-    code = _run_code(record, asked=book.plan.named, strict=strict)
+        directory.close()
+    code = _run_code(record, named=directory.plan.named, strict=strict)
     if code == 130:
-        print_warnings([going_on])
+        print_warnings([resume_note])
     if not no_report:
         from bench import report as wing
 
-        page = wing.write(record, folder)
-        _open(page, open)
+        _open(wing.write(record, folder), open)
     if save_baseline is not None:
         print_warnings([_save_baseline(save_baseline, record, code)])
-    if json:
-        _print_json({"run": str(folder), "exit_code": code})
-    else:
-        from bench.report.terminal import print_run
-
-        print_run(record, folder)
+    _print_run(record, folder, {"run": str(folder), "exit_code": code} if json else None)
     return code
 
 
 @app.command
 def report(run: str, /, *, open: Annotated[bool, Flag] = False, json: Annotated[bool, Flag] = False) -> int:
-    """Write the tables, figures and the offline HTML page of a saved run.
+    """Write the report of a saved run: tables, figures and an offline HTML page.
 
     Parameters
     ----------
     run
-        The folder of a run, its run.json, the page of its report, or the name of a saved baseline.
+        The folder of a run, its run.json, its page, or a name given with --save-baseline.
     open
         Open the page in the browser.
     json
@@ -280,12 +279,7 @@ def report(run: str, /, *, open: Annotated[bool, Flag] = False, json: Annotated[
     folder = where if where.is_dir() else where.parent
     page = wing.write(record, folder)
     _open(page, open)
-    if json:
-        _print_json({"run": str(folder), "report": str(page)})
-    else:
-        from bench.report.terminal import print_run
-
-        print_run(record, folder)
+    _print_run(record, folder, {"run": str(folder), "report": str(page)} if json else None)
     return 0
 
 
@@ -299,18 +293,18 @@ def compare(
     across: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
     json: Annotated[bool, Flag] = False,
 ) -> int:
-    """Say what changed from one saved run to another, beyond noise; exit 5 where something became slower.
+    """Compare two saved runs and report changes beyond noise. Exit with code 5 if a backend became slower.
 
     Parameters
     ----------
     base
-        The older run: its folder, its run.json, or the name of a saved baseline.
+        The older run: its folder, its run.json, its page, or a name given with --save-baseline.
     new
-        The younger run, named alike.
+        The newer run, named in the same way.
     html
-        Also write one offline page to this file.
+        Also write the comparison as an offline page to this file.
     across
-        "versions" or "cpu": judge runs that differ in these all the same, and say so. May be given twice.
+        "versions" or "cpu": compare runs although they differ in these. May be given twice.
     json
         Print one JSON document.
     """
@@ -322,29 +316,29 @@ def compare(
     for kind in across or []:
         if kind not in ACROSS:
             raise UsageError(f"--across: found {kind!r}; allowed: {', '.join(ACROSS)}")
-    older, younger = (load_run(find_run(given)) for given in (base, new))
-    found = wing.compare(older, younger, frozenset(across or []), (base, new))
+    base_run, new_run = (load_run(find_run(name)) for name in (base, new))
+    comparison = wing.compare(base_run, new_run, frozenset(across or []), (base, new))
     if html is not None:
         from bench.report import comparison_view
 
         try:
-            save(Path(html), comparison_view.html(found))
+            save(Path(html), comparison_view.html(comparison))
         except OSError as error:
             raise UsageError(f"--html: found {html!r}, which cannot be written: {error.strerror or error}") from None
     if json:
         from msgspec import to_builtins
 
-        _print_json(to_builtins(found))
+        _print_json(to_builtins(comparison))
     else:
         from bench.report.terminal import print_comparison
 
-        print_comparison(found, None if html is None else Path(html))
-    return found.exit_code
+        print_comparison(comparison, None if html is None else Path(html))
+    return comparison.exit_code
 
 
 @app.command
 def learn(
-    chapter: Annotated[int | None, Whole] = None,
+    chapter: Annotated[int | None, Integer] = None,
     /,
     *,
     check: str | None = None,
@@ -355,32 +349,32 @@ def learn(
     open: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
 ) -> int:
-    """The course, on your own machine: the chapters and your progress, or one chapter.
+    """Take the course: list the chapters and your progress, or run one chapter.
 
     Parameters
     ----------
     chapter
-        Its number: it asks for your prediction, measures, shows, explains and offers an exercise.
+        The number of a chapter. It asks for a prediction, measures, explains and sets an exercise.
     check
-        Your file for the exercise of that chapter: say whether it is right, and why not.
+        Your solution of the chapter's exercise. The command says whether it is right, and why not.
     build
-        A folder: write all chapters as notebooks and offline pages, and the teacher's page. Nothing is measured.
+        Write all chapters as notebooks and offline pages, and the teacher's page, to this folder.
     quick
-        Measure with fewer processes: no intervals.
+        Measure with fewer processes and without intervals.
     again
-        Measure the chapter's experiments anew.
+        Repeat the measurements of the chapter.
     forget
-        Delete what the course remembers: your predictions and how the exercises went.
+        Delete your predictions and exercise results.
     open
         Open the page in the browser.
     json
-        Print one JSON document; the chapter itself goes to stderr.
+        Print one JSON document. The chapter goes to stderr.
     """
     from msgspec import to_builtins
 
     from bench.learn import build as builder
     from bench.learn import give, reader
-    from bench.learn.chapters import chapter as find
+    from bench.learn.chapters import chapter as load_chapter
     from bench.learn.judge import attempt
     from bench.report.terminal import console
 
@@ -392,27 +386,27 @@ def learn(
     document: dict[str, Any] = {"file": str(reader.path())}
     code, page = 0, None
     try:
-        given = None if chapter is None else find(chapter)
+        lesson = None if chapter is None else load_chapter(chapter)
         if forget:
             document["deleted"] = reader.forget()
-            out.print(f"{reader.path()}: {'deleted' if document['deleted'] else 'there was none'}")
+            out.print(f"{reader.path()}: {'deleted' if document['deleted'] else 'does not exist'}")
         elif build is not None:
-            made = builder.build(Path(build))
-            document["made"], page = list(map(str, made)), made[0]
-            out.print(f"the course: {made[0]}", soft_wrap=True)
-        elif given is None:
+            pages = builder.build(Path(build))
+            document["made"], page = list(map(str, pages)), pages[0]
+            out.print(f"the course: {page}", soft_wrap=True)
+        elif lesson is None:
             document["chapters"] = give.contents()
             give.show_contents(document["chapters"], out)
         elif check is not None:
-            verdict, tries = attempt(given, Path(check), reader.load(), quick)
+            verdict, tries = attempt(lesson, Path(check), reader.load(), quick)
             give.show(verdict.words(tries), out)
             document |= {"chapter": chapter, **to_builtins(verdict)}
             code = {"passed": 0, "wrong": 1, "failed": 3, "inconclusive": 4}[verdict.outcome]
         else:
-            page = give.give(given, out, quick, again)
+            page = give.give(lesson, out, quick, again)
             document |= {"chapter": chapter, "page": str(page)}
             out.print(f"page: {page}", soft_wrap=True)
-            out.print(f"what you predicted and tried is kept in {reader.path()}; delete it as you like", soft_wrap=True)
+            out.print(f"your predictions and attempts are in {reader.path()}; you may delete it", soft_wrap=True)
     except ValueError as error:
         raise UsageError(str(error)) from None
     except builder.MissingExtra as error:
@@ -424,19 +418,19 @@ def learn(
 
 
 def main() -> None:
-    """The entry point of `gdbench` and of `python -m bench`: run a verb and exit with its code."""
+    """Run a verb and exit with its code: the entry point of `gdbench` and of `python -m bench`."""
     from bench.records import UnreadableRun
 
     as_json = "--json" in sys.argv[1:]
     if sys.platform == "win32":
         sys.exit(_fail("found Windows; allowed: Linux, macOS, or Windows through WSL", 2, as_json))
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # asked to end, terminal closed: as with Ctrl-C, nothing is lost
-        if signal.getsignal(ending) == signal.SIG_DFL:  # under nohup it stays ignored
-            signal.signal(ending, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # end as with Ctrl-C, so that nothing is lost
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP, and that stays
+            signal.signal(number, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an old locale has no µ
-    if broken := [word for word in sys.argv[1:] if "\0" in word]:  # no shell can, a caller of main() can
+            stream.reconfigure(errors="replace")  # some locales cannot encode µ
+    if broken := [word for word in sys.argv[1:] if "\0" in word]:  # possible where main() is called from Python
         sys.exit(_fail(f"found {broken[0]!r}; allowed: words without a null character", 2, as_json))
     try:
         code = app(sys.argv[1:])
@@ -451,10 +445,12 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _begin(mode: str, backend: list[str] | None, planned: dict[str, Any], out: str | None, keep: bool):
-    """The logbook of a new run; its user is told what to know. Raises UsageError, ValueError and OSError.
+def _begin(
+    mode: str, backend: list[str] | None, options: dict[str, Any], out: str | None, keep: bool
+) -> "RunDirectory":
+    """Plan a new run, create its folder and print the notes. keep: the run will be saved as a baseline.
 
-    keep: as a baseline, too.
+    Raises UsageError, ValueError and OSError.
     """
     from bench.measure.options import make_plan, new_folder
     from bench.measure.run_directory import RunDirectory
@@ -462,41 +458,43 @@ def _begin(mode: str, backend: list[str] | None, planned: dict[str, Any], out: s
     from bench.records import BASELINES
     from bench.report.terminal import print_warnings
 
-    chosen = _chosen([BASELINE, *backend] if backend else _all_names())
-    plan, notes = make_plan(mode=mode, backends=chosen, named=bool(backend), **planned)
+    chosen = _backends([BASELINE, *backend] if backend else _all_names())
+    plan, notes = make_plan(mode=mode, backends=chosen, named=bool(backend), **options)
     folder = new_folder(out)
     if keep:
-        BASELINES.mkdir(parents=True, exist_ok=True)  # where it cannot be made, better now than after the run
-    book = RunDirectory.begin(folder, plan, shlex.join(["gdbench", *sys.argv[1:]]))
+        BASELINES.mkdir(parents=True, exist_ok=True)  # fails before the run instead of after it
+    directory = RunDirectory.begin(folder, plan, shlex.join(["gdbench", *sys.argv[1:]]))
     print_warnings(notes)
-    return book
+    return directory
 
 
-def _resume(folder: str, others: dict[str, Any]):
-    """The logbook of a run that was stopped. Raises UsageError, ValueError, OSError and UnreadableRun."""
+def _resume(folder: str, options: dict[str, Any]) -> "RunDirectory":
+    """Reopen a stopped run. Raises UsageError, ValueError, OSError and UnreadableRun."""
     from bench.measure.run_directory import RunDirectory
 
-    if given := [name for name, value in others.items() if value is not None and value is not False]:
-        option = "--" + given[0].removesuffix("s").replace("_", "-")
-        raise UsageError(f"--resume: found together with {option}; allowed: alone, a run has its plan from its start")
+    if names := [name for name, value in options.items() if value is not None and value is not False]:
+        option = "--" + names[0].removesuffix("s").replace("_", "-")
+        raise UsageError(f"--resume: found together with {option}; allowed: alone, because a run keeps its plan")
     return RunDirectory.resume(Path(folder))
 
 
-def _chosen(names: list[str]) -> list:
-    """Backends by name or path, each stem once. Raises UsageError."""
+def _backends(names: list[str]) -> "list[Backend]":
+    """Backends by name or path. Raises UsageError where two files have the same stem."""
     from bench.plan import backend_of
 
     try:
-        found = [backend_of(name) for name in dict.fromkeys(names)]
+        backends = [backend_of(name) for name in dict.fromkeys(names)]
     except ValueError as error:
         raise UsageError(str(error)) from None
-    for one in found:
-        for other in found:
-            if one.name == other.name and one.source != other.source:
-                raise UsageError(
-                    f"backend: found two named {one.name!r} ({one.given}, {other.given}); allowed: different file stems"
-                )
-    return list({backend.name: backend for backend in found}.values())
+    by_name: dict[str, Backend] = {}
+    for backend in backends:
+        other = by_name.setdefault(backend.name, backend)
+        if other.source != backend.source:
+            raise UsageError(
+                f"backend: found two named {backend.name!r} ({other.given}, {backend.given});"
+                " allowed: different file stems"
+            )
+    return list(by_name.values())
 
 
 def _all_names() -> list[str]:
@@ -505,28 +503,29 @@ def _all_names() -> list[str]:
     return names()
 
 
-def _run_code(record, asked: bool, strict: bool) -> int:
+def _run_code(record: "Run", named: bool, strict: bool) -> int:
+    """The exit code of a run. named: the user named the backends, so an unavailable one is a failure."""
     statuses = {cell.status for cell in record.cells}
     if "interrupted" in statuses:
         return 130
     if "wrong" in statuses:
         return 1
-    failed = {"failed", "crashed", "timeout", "out_of_memory"} | ({"unavailable"} if asked else set())
+    failed = {"failed", "crashed", "timeout", "out_of_memory"} | ({"unavailable"} if named else set())
     if statuses & failed:
         return 3
     return 4 if strict and not record.stable else 0
 
 
-def _save_baseline(name: str, record, code: int) -> str:
-    """Keep the run under a name unless it is broken; what to tell the user."""
+def _save_baseline(name: str, record: "Run", code: int) -> str:
+    """Save the run under a name unless it failed. Returns the note for the user."""
     from bench.analysis.compare import MIN_PROCESSES
     from bench.records import save_baseline
 
     if code in (130, 1, 3):
         return f"baseline {name} was not saved: this run ends with exit code {code}"
-    doubts = [] if record.stable else ["it is unstable, so nothing can be judged by it"]
+    doubts = [] if record.stable else ["the run is unstable, so no comparison with it gives a verdict"]
     if len({block.index for block in record.blocks}) < MIN_PROCESSES:
-        doubts.append(f"it has fewer than {MIN_PROCESSES} blocks, so nothing can be judged by it: use --full")
+        doubts.append(f"the run has fewer than {MIN_PROCESSES} blocks, so no comparison gives a verdict: use --full")
     return "; ".join([f"saved as baseline {name} in {save_baseline(name, record)}", *doubts])
 
 
@@ -537,8 +536,18 @@ def _open(page: Path | None, wanted: bool) -> None:
         webbrowser.open(page.resolve().as_uri())
 
 
+def _print_run(record: "Run", folder: Path, document: dict[str, Any] | None) -> None:
+    """Print the JSON document, or without one the tables of the run."""
+    if document is not None:
+        _print_json(document)
+    else:
+        from bench.report.terminal import print_run
+
+        print_run(record, folder)
+
+
 def _print_json(document: Any) -> None:
-    """In ASCII, so that every pipe can carry it; a reader that has left changes no exit code."""
+    """Print a document in ASCII, which every pipe can carry. A closed pipe does not change the exit code."""
     try:
         print(json.dumps(document, indent=1, allow_nan=False), flush=True)
     except BrokenPipeError:
@@ -550,7 +559,7 @@ def _print_json(document: Any) -> None:
 def _fail(message: str, code: int, as_json: bool) -> int:
     from bench.text import clean
 
-    line = clean(message, 1000)  # it may quote what a file or a user has written
+    line = clean(message, 1000)  # the message may quote a file or the user
     if as_json:
         _print_json({"error": line, "exit_code": code})
     print(f"gdbench: {line}", file=sys.stderr)

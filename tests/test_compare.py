@@ -907,8 +907,8 @@ def test_a_broken_run_is_no_baseline(code, tmp_path, monkeypatch):
     ("fields", "told"),
     [
         ({}, "saved as baseline main in results/baselines/main"),
-        ({"stable": False}, "; it is unstable, so nothing can be judged by it"),
-        ({"blocks": 6}, "; it has fewer than 10 blocks, so nothing can be judged by it: use --full"),
+        ({"stable": False}, "; the run is unstable, so no comparison with it gives a verdict"),
+        ({"blocks": 6}, "; the run has fewer than 10 blocks, so no comparison gives a verdict: use --full"),
     ],
 )
 def test_a_doubtful_run_is_a_baseline_with_a_note(fields, told, tmp_path, monkeypatch):
