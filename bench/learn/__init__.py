@@ -5,7 +5,6 @@ A chapter is a folder, `ch03_loops` say, with everything of its own:
     chapter.py     what the reader sees, as a percent script: text cells and calls of a Lesson
     picture.py     facts and figures made of what was measured
     exercise.py    judge(path) and the hints; start.py is what the reader gets, solution.py what passes
-    slips.py       what readers commonly write instead of the solution
     teacher.md     for who runs it in class
     variants/      backend files that differ in one thing, for the experiments
     recorded/      what another machine measured, shown until the reader's own figures take its place

@@ -14,7 +14,7 @@ import tempfile
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -36,14 +36,6 @@ FAILED = (
     "Go back to the file as it was given to you, which runs, and make one change at a time, running it after each.",
 )
 Outcome = Literal["passed", "wrong", "failed", "inconclusive"]
-
-
-class Slip(NamedTuple):
-    """What readers commonly write: edits of the solution, (old, new), and the slip that must be named for it."""
-
-    name: str
-    slip: str
-    edits: tuple[tuple[str, str], ...]
 
 
 class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -170,16 +162,20 @@ def against(path: Path, other: str | Path, size: str, quick: bool) -> tuple[Inte
     return speedup(theirs.samples_s, ours.samples_s), run
 
 
-def main() -> None:
-    number, path = int(sys.argv[1]), Path(sys.argv[2])
-    channel = process.Channel()
+def verdict_on(given: Chapter, path: Path) -> Verdict:
+    """Judge a file in this process. Whatever the file raises, SystemExit included, is the verdict "failed"."""
     try:
-        verdict = chapter(number).exercise.judge(path)
-    except BaseException as error:  # SystemExit too: whatever the file raises is its failure, and must be said
+        return given.exercise.judge(path)
+    except BaseException as error:
         words = " ".join(str(error).split())[:300]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
         where = f" in line {lines[-1]}" if lines else ""
-        verdict = Verdict("failed", f"your file raised {type(error).__name__}{where}: {words}")
+        return Verdict("failed", f"your file raised {type(error).__name__}{where}: {words}")
+
+
+def main() -> None:
+    channel = process.Channel()  # first: it lets the parent stop this process and dump its stack
+    verdict = verdict_on(chapter(int(sys.argv[1])), Path(sys.argv[2]))
     channel.ask(**msgspec.to_builtins(verdict))
 
 

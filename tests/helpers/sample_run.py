@@ -78,7 +78,7 @@ def cell(
             "cpu_over_wall": 0.99,
             "error": Error(noise.uniform(0.01, 0.09) * 1e-12, 1e-12),
             "error_curve": curve(backend, n, n_iter) if fields["status"] == "ok" else None,
-        } | {key: other[key] for key in other if key in ("error", "error_curve", "ledger")}
+        } | {key: other[key] for key in other if key in ("error", "error_curve", "cold_costs", "peak_bytes")}
     return Cell(backend=backend, n_samples=n, n_iter=n_iter, **fields)
 
 

@@ -1,6 +1,6 @@
-"""Chapter 4: what readers commonly write."""
+"""Chapter 4."""
 
-from bench.learn.judge import Slip
+from helpers.slips import Slip
 
 RETURN = "return float(a + b * n_samples * n_features)"
 SLIPS = (

@@ -1,6 +1,6 @@
-"""Chapter 8: what readers commonly write."""
+"""Chapter 8."""
 
-from bench.learn.judge import Slip
+from helpers.slips import Slip
 
 SLIPS = (
     Slip("a number from a book", "one number", (("1 / curvatures[-1]", "0.01"),)),

@@ -1,6 +1,6 @@
-"""Chapter 5: what readers commonly write."""
+"""Chapter 5."""
 
-from bench.learn.judge import Slip
+from helpers.slips import Slip
 
 EMPTY = "residual = np.empty_like(y)  # the one array of n numbers, made anew in every call"
 SLIPS = (

@@ -1,6 +1,6 @@
-"""Chapter 6: what readers commonly write."""
+"""Chapter 6."""
 
-from bench.learn.judge import Slip
+from helpers.slips import Slip
 
 SLIPS = (
     Slip("the first call twice", "first call", (("1 + math.ceil(", "math.ceil("),)),

@@ -1,6 +1,6 @@
-"""Chapter 3: what readers commonly write."""
+"""Chapter 3."""
 
-from bench.learn.judge import Slip
+from helpers.slips import Slip
 
 SLIPS = (
     Slip(

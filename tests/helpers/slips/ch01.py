@@ -1,6 +1,6 @@
-"""Chapter 1: what readers commonly write."""
+"""Chapter 1."""
 
-from bench.learn.judge import Slip
+from helpers.slips import Slip
 
 LAST = "-2 / n * (X.T @ residual)"
 SLIPS = (

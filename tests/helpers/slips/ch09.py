@@ -1,6 +1,6 @@
-"""Chapter 9: what readers commonly write."""
+"""Chapter 9."""
 
-from bench.learn.judge import Slip
+from helpers.slips import Slip
 
 CONVERGED = """    if k >= 1 and abs(losses[k - 1] - losses[k]) < tol * losses[0]:
         return "converged"

@@ -1,6 +1,6 @@
-"""Chapter 2: what readers commonly write."""
+"""Chapter 2."""
 
-from bench.learn.judge import Slip
+from helpers.slips import Slip
 
 BETA = 'assert np.linalg.norm(beta - expected.betas[-1]) <= expected.beta_bound[-1], "beta is off"'
 LOSS = 'assert (np.abs(losses - expected.losses) <= expected.loss_bound).all(), "a loss is off"'

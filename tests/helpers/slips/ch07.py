@@ -1,6 +1,6 @@
-"""Chapter 7: what readers commonly write."""
+"""Chapter 7."""
 
-from bench.learn.judge import Slip
+from helpers.slips import Slip
 
 ADD = "partial[t, j] += X[i, j] * residual[i]"
 CUT = "range(n * t // threads, n * (t + 1) // threads)"

@@ -1,6 +1,6 @@
-"""Chapter 10: what readers commonly answer."""
+"""Chapter 10."""
 
-from bench.learn.judge import Slip
+from helpers.slips import Slip
 
 SLIPS = (
     Slip("an honest one accused", "honest one accused", (('"h": "honest"', '"h": "no synchronization"'),)),

@@ -1,6 +1,6 @@
-"""Chapter 11: what readers commonly write."""
+"""Chapter 11."""
 
-from bench.learn.judge import Slip
+from helpers.slips import Slip
 
 SLIPS = (
     Slip("gradient without the 2", "2 missing", (("(2 / n)", "(1 / n)"),)),
