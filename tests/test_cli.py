@@ -8,14 +8,7 @@ import subprocess
 import sys
 
 import pytest
-
-
-def gdbench(*arguments, cwd, program=(sys.executable, "-m", "bench"), **environment):
-    """Run the command line as a user does. Returns (exit code, standard output, standard error)."""
-    words = [*program, *map(str, arguments)]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=cwd, env=os.environ | environment, check=False)
-    return done.returncode, done.stdout, done.stderr
-
+from helpers.command import gdbench
 
 BAD = [
     (["run", "--size", "10"], "--size: found '10'; allowed: n_samples x n_features"),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from helpers import sample_run
+from helpers.command import gdbench
 from rich.console import Console
-from test_cli import gdbench
 from test_report import Page
 
 from bench import cli, records, stats

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from helpers import killing
-from test_cli import gdbench
+from helpers.command import UNPROBED, unprobed
 
 from bench.measure import run_directory, runner
 from bench.measure.run_directory import RunDirectory
@@ -204,7 +204,7 @@ def test_two_runs_in_one_folder(world, tmp_path):
 @pytest.mark.slow
 def test_two_runs_started_at_once(tmp_path):
     """Of two commands with one --out one runs, and the other ends with 2 and one line."""
-    words = [sys.executable, "-m", "bench", "run", "--quick", "--no-report", "-b", "numpy_vectorized", "--size", "60x3"]
+    words = [*UNPROBED, "run", "--quick", "--no-report", "-b", "numpy_vectorized", "--size", "60x3"]
     both = [
         subprocess.Popen(
             [*words, "--out", "run"], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -231,7 +231,7 @@ FULL = ["run", "--quick", "--no-report", "-b", "numpy_vectorized", "numba_jit", 
 )
 def test_stopped_from_outside_and_resumed(tmp_path, number, lines):
     """A real run: no child outlives it, the line that resumes it is told where it can be, and it completes its plan."""
-    command = [sys.executable, "-m", "bench", *FULL, "--out", "run"]
+    command = [*UNPROBED, *FULL, "--out", "run"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     journal = tmp_path / "run" / "journal.jsonl"
     give_up = time.monotonic() + 60
@@ -246,7 +246,7 @@ def test_stopped_from_outside_and_resumed(tmp_path, number, lines):
         assert process.returncode == 130
         assert "gdbench run --resume run" in told
     before = journal.read_bytes()
-    code, _, err = gdbench("run", "--no-report", "--resume", "run", cwd=tmp_path)
+    code, _, err = unprobed("run", "--no-report", "--resume", "run", cwd=tmp_path)
     assert code == 0, err
     assert journal.read_bytes().startswith(before[: before.rfind(b"\n") + 1])
     run = load_run(tmp_path / "run")
@@ -269,7 +269,7 @@ def test_stopped_from_outside_and_resumed(tmp_path, number, lines):
 )
 def test_bad_use_of_resume(tmp_path, arguments, code, told):
     """One line, and nothing is written."""
-    found, out, err = gdbench("run", *arguments, cwd=tmp_path)
+    found, out, err = unprobed("run", *arguments, cwd=tmp_path)
     assert (found, out, list(tmp_path.iterdir())) == (code, "", [])
     assert err.startswith(f"gdbench: {told}")
     assert err.count("\n") == 1

@@ -1,5 +1,6 @@
-"""A run from end to end: workers, journal, record, report, and what stands in them."""
+"""A run from end to end: workers, journal, record and report."""
 
+import importlib.resources
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_cli import gdbench
+from helpers.command import UNPROBED, gdbench, unprobed
 
 from backends import names
 from bench.records import load_run
@@ -139,65 +140,107 @@ def test_the_report_is_written_and_offline(quick):
     assert max(map(len, out.splitlines())) <= 100
 
 
-def test_a_wrong_backend_has_no_time(tmp_path, fresh):
-    """A wrong sign is `wrong`: no time, no rank, exit 1, and the others keep theirs."""
-    path = fresh("wrong_sign", "(-2 / n)", "(2 / n)")
-    code, out, err = gdbench("run", *SMALL, "-b", path, "--json", "--out", tmp_path / "run", cwd=tmp_path)
-    assert code == 1, err
-    assert json.loads(out)["exit_code"] == 1
-    for cell in load_run(tmp_path / "run").cells:
-        if cell.backend == "wrong_sign":
-            assert (cell.status, cell.median_s, cell.samples_s, cell.speedup) == ("wrong", None, [], [])
-            assert cell.calls is None  # judged by its first call: nothing was timed
-            assert "losses has" in cell.detail
-            assert "where J is 0.0" in cell.detail
-            assert cell.rerun.startswith("gdbench run --quick -b")
-        else:
-            assert cell.status == "ok"
-
-
-@pytest.mark.slow
-def test_a_result_spoiled_during_timing_is_wrong(tmp_path, fresh):
-    """An answer that goes wrong after the gate, here at the sixth call, takes its time with it, also from pytest-benchmark's JSON."""
-    path = fresh(
-        "late", "    n = len(X)\n", "    n = len(X)\n    CALLS.append(1)\n    learning_rate *= 1 + (len(CALLS) > 6)\n"
-    )
-    path.write_text(path.read_text().replace("import math\n", "import math\nCALLS = []\n"))
-    code, _, err = gdbench("run", *SMALL, "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
-    assert code == 1, err
-    cell = next(cell for cell in load_run(tmp_path / "run").cells if cell.backend == "late")
-    assert (cell.status, cell.median_s) == ("wrong", None)
-    # It had one cell: with that taken out, pytest-benchmark has nothing to write.
-    assert not list((tmp_path / "run" / "raw").glob("*late*"))
-
-
-CACHE = "    key = {key}\n    if key in SEEN:\n        return SEEN[key]\n    n = len(X)\n"
-LATE = "    SEEN[len(SEEN)] = 1\n    if {when}:\n        max_iter //= 2\n    n = len(X)\n"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("cached_on_shape", CACHE.format(key="X.shape, max_iter")),
-        ("cached_on_bytes", CACHE.format(key="X.tobytes(), y.tobytes(), beta.tobytes(), learning_rate, max_iter")),
-        ("lazy_now_and_then", LATE.format(when="len(SEEN) > 5 and len(SEEN) % 4 == 0")),
+# Files that do less than they should: edits of numpy_vectorized, at the first line of fit and anywhere else.
+START = "    n = len(X)\n"
+IMPORT = "import math\n"
+RESULT = "    return beta, np.array(losses, dtype=X.dtype)"
+CACHE = f"    key = {{key}}\n    if key in SEEN:\n        return SEEN[key]\n{START}"
+KEEP = (RESULT, "    SEEN[key] = beta, np.array(losses, dtype=X.dtype)\n    return SEEN[key]")
+SEEN, CALLS = (IMPORT, f"{IMPORT}SEEN = {{}}\n"), (IMPORT, f"{IMPORT}CALLS = []\n")
+SLOW = (START, f"{START}    time.sleep(1.5)\n")
+CHEATS = {
+    "wrong_sign": [("(-2 / n)", "(2 / n)")],
+    "wrong_after_the_gate": [CALLS, (START, f"{START}    CALLS.append(1)\n    learning_rate *= 1 + (len(CALLS) > 6)\n")],
+    "cached_on_shape": [SEEN, KEEP, (START, CACHE.format(key="X.shape, max_iter"))],
+    "cached_on_bytes": [
+        SEEN, KEEP,
+        (START, CACHE.format(key="X.tobytes(), y.tobytes(), beta.tobytes(), learning_rate, max_iter")),
     ],
-)
-def test_a_cheat_has_no_time(tmp_path, fresh, name, text):
-    """A stored answer, or less work in some of the timed calls only, is wrong, however fast."""
-    path = fresh(name, "    n = len(X)\n", text)
-    source = path.read_text().replace("import math\n", "import math\nSEEN = {}\n")
-    if "cached" in name:
-        source = source.replace(
-            "    return beta, np.array(losses, dtype=X.dtype)",
-            "    SEEN[key] = beta, np.array(losses, dtype=X.dtype)\n    return SEEN[key]",
-        )
-    path.write_text(source)
-    code, _, err = gdbench("run", *SMALL, "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
+    "lazy_now_and_then": [
+        SEEN,
+        (START, f"    SEEN[len(SEEN)] = 1\n    if len(SEEN) > 5 and len(SEEN) % 4 == 0:\n        max_iter //= 2\n{START}"),
+    ],
+    "compiles_late": [
+        (IMPORT, f"{IMPORT}import numba\nCALLS = []\n"),
+        (START, f"{START}    CALLS.append(1)\n    if len(CALLS) > 6:\n        numba.njit(lambda x: x + 1)(1)\n"),
+    ],
+    "slow": [(IMPORT, f"{IMPORT}import time\n"), SLOW],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cheats(tmp_path_factory):
+    """One run of all cheats: its folder, exit code and cells by backend."""
+    folder = tmp_path_factory.mktemp("cheats")
+    source = importlib.resources.files("backends").joinpath("numpy_vectorized.py").read_text()
+    files = []
+    for name, edits in CHEATS.items():
+        text = source
+        for old, new in edits:
+            assert old in text, old
+            text = text.replace(old, new, 1)
+        files.append(folder / f"{name}.py")
+        files[-1].write_text(text)
+    out = folder / "run"
+    code, _, err = unprobed("run", *SMALL, "-b", *files, "--out", out, cwd=folder)
     assert code == 1, err
-    cell = next(cell for cell in load_run(tmp_path / "run").cells if cell.backend == name)
-    assert (cell.status, cell.median_s) == ("wrong", None)
+    return out, {cell.backend: cell for cell in load_run(out).cells if not cell.control}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in CHEATS if name not in ("slow", "compiles_late")])
+def test_wrong_answer_has_no_time(cheats, name):
+    """A wrong answer, a stored one, or less work in some of the timed calls is `wrong`: no time, no rank."""
+    cell = cheats[1][name]
+    assert (cell.status, cell.median_s, cell.samples_s, cell.speedup) == ("wrong", None, [], [])
+    assert cheats[1]["numpy_vectorized"].status == "ok"
+
+
+def test_tiny_run_with_a_wrong_backend_exits_with_1(tmp_path, fresh):
+    """A real run in a few seconds: the wrong backend has no time, and the baseline and its control keep theirs."""
+    path = fresh("wrong_sign", "(-2 / n)", "(2 / n)")
+    code, out, err = unprobed("run", *SMALL, "-b", path, "--json", "--out", "run", cwd=tmp_path)
+    assert code == 1, err
+    assert json.loads(out) == {"run": "run", "exit_code": 1}
+    run = load_run(tmp_path / "run")
+    assert [(cell.backend, cell.status, None in cell.samples_s) for cell in run.cells if cell.samples_s] == [
+        ("numpy_vectorized", "ok", False)
+    ] * 2
+    assert {cell.status for cell in run.cells if cell.backend == "wrong_sign"} == {"wrong"}
+    assert (tmp_path / "run" / "journal.jsonl").read_text().count("\n") == 7  # wrong once, then not tried again
+
+
+@pytest.mark.slow
+def test_answer_wrong_at_once_is_not_timed(cheats):
+    """A wrong first answer ends the cell before its calibration, says what is wrong and how to repeat it."""
+    cell = cheats[1]["wrong_sign"]
+    assert cell.calls is None
+    assert "losses has" in cell.detail
+    assert "where J is 0.0" in cell.detail
+    assert cell.rerun.startswith("gdbench run --quick -b")
+
+
+@pytest.mark.slow
+def test_result_that_goes_wrong_while_timed_leaves_no_raw_time(cheats):
+    """pytest-benchmark's JSON does not hold the time of a cell that went wrong after its gate, here at the sixth call."""
+    assert not list((cheats[0] / "raw").glob("*wrong_after_the_gate*"))  # its only cell, so there is no file
+
+
+@pytest.mark.slow
+def test_compile_in_the_timed_region_fails_the_cell(cheats):
+    """The compiler's own events reveal a file that compiles at a late call."""
+    assert cheats[1]["compiles_late"].status == "failed"
+    assert "inside the timed region" in cheats[1]["compiles_late"].detail
+
+
+@pytest.mark.slow
+def test_slow_backend_is_skipped_with_its_measured_prediction(cheats):
+    """A backend without a smaller size to predict from is skipped after its first calls, and is not a timeout."""
+    cell = cheats[1]["slow"]
+    assert cell.status == "skipped"
+    assert 1.5 < cell.predicted_s < 15
+    assert "over 3 blocks" in cell.detail
+    assert "--time-budget" in cell.rerun
 
 
 @pytest.mark.slow
@@ -206,44 +249,12 @@ def test_where_the_bound_says_nothing_the_first_rows_decide(tmp_path, fresh):
     path = fresh("tail", "    n = len(X)\n", "    n = len(X)\n    kept = n - n // 100 if n > 64 else n\n")
     path.write_text(path.read_text().replace("X.T @ residual", "X[:kept].T @ residual[:kept]"))
     size = ["--quick", "--no-report", "--size", "5000x4", "--dtype", "float32"]
-    code, _, err = gdbench("run", *size, "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
+    code, _, err = unprobed("run", *size, "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
     assert code == 1, err
     cells = {cell.backend: cell for cell in load_run(tmp_path / "run").cells if not cell.control}
     assert cells["tail"].status == "wrong"
     assert cells["tail"].detail.startswith("on the first 509 rows: ")
     assert (cells["numpy_vectorized"].status, cells["numpy_vectorized"].flags[0]) == ("ok", "bound not informative")
-
-
-@pytest.mark.slow
-def test_a_slow_backend_is_skipped_with_its_own_time(tmp_path, fresh):
-    """One that has no smaller size to be predicted from is called off after its first calls, and is no timeout."""
-    path = fresh("slow", "    n = len(X)\n", "    n = len(X)\n    time.sleep(1.5)\n")
-    path.write_text(path.read_text().replace("import math\n", "import math\nimport time\n"))
-    code, _, err = gdbench(
-        "run", *SMALL[:-2], "--time-budget", "20s", "-b", path, "--out", tmp_path / "run", cwd=tmp_path
-    )
-    assert code == 0, err
-    cell = next(cell for cell in load_run(tmp_path / "run").cells if cell.backend == "slow")
-    assert cell.status == "skipped"
-    assert 1.5 < cell.predicted_s < 15
-    assert "over 3 blocks" in cell.detail
-    assert "--time-budget" in cell.rerun
-
-
-@pytest.mark.slow
-def test_a_compile_in_the_timed_region_fails(tmp_path, fresh):
-    """A file that compiles anew at a late call is caught by the compiler's own events."""
-    path = fresh(
-        "late_compile",
-        "    n = len(X)\n",
-        "    n = len(X)\n    CALLS.append(1)\n    if len(CALLS) > 6:\n        numba.njit(lambda x: x + 1)(1)\n",
-    )
-    path.write_text(path.read_text().replace("import math\n", "import math\nimport numba\nCALLS = []\n"))
-    code, _, err = gdbench("run", *SMALL, "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
-    assert code == 3, err
-    cell = next(cell for cell in load_run(tmp_path / "run").cells if cell.backend == "late_compile")
-    assert cell.status == "failed"
-    assert "inside the timed region" in cell.detail
 
 
 DIARY = """
@@ -275,7 +286,7 @@ def test_the_diary_of_a_backend(tmp_path, fresh):
     path.write_text(path.read_text().replace("import math\n", "import math\n" + DIARY.format(path=str(diary)), 1))
     out = tmp_path / "run"
     sizes = ["--quick", "--no-report", "--size", "60x3", "200x3", "600x3", "--max-iter", "20"]
-    code, _, err = gdbench("run", *sizes, "-b", path, "--out", out, cwd=tmp_path)
+    code, _, err = unprobed("run", *sizes, "-b", path, "--out", out, cwd=tmp_path)
     assert code == 0, err
     run, lines = load_run(out), [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
     # Block order: the journal, written as each cell ends, is the plan.
@@ -332,7 +343,7 @@ def test_your_own_csv(tmp_path):
     """A CSV that was not made for it: semicolons, a quoted header, missing values counted aloud."""
     rows = "\n".join(f"{i};{i % 7};{'' if i == 5 else i * 0.25};{3 * i + i % 7 - 4}" for i in range(40))
     (tmp_path / "my data.csv").write_text(f'"a";"b b";c;"the target"\n{rows}\n')
-    code, _, err = gdbench(
+    code, _, err = unprobed(
         "run",
         "--quick",
         "--no-report",
@@ -351,7 +362,7 @@ def test_your_own_csv(tmp_path):
     cell = next(cell for cell in load_run(tmp_path / "run").cells if cell.backend == "numba_jit")
     assert (cell.problem.name, cell.n_samples, cell.n_features, cell.problem.seed) == ("my data", 39, 4, None)
     assert "--data 'my data.csv' --target 'the target'" in cell.rerun
-    code, _, err = gdbench("run", "--data", "my data.csv", "--target", "nothing", cwd=tmp_path)
+    code, _, err = unprobed("run", "--data", "my data.csv", "--target", "nothing", cwd=tmp_path)
     assert code == 2
     assert "--target: found 'nothing'; allowed: a column of my data.csv: a, b b, c, the target" in err
 
@@ -359,7 +370,7 @@ def test_your_own_csv(tmp_path):
 @pytest.mark.slow
 def test_dtypes_and_threads_are_never_mixed(tmp_path):
     """Each dtype and each number of threads has its own cells; a cell that cannot be is skipped with the reason."""
-    code, _, err = gdbench(
+    code, _, err = unprobed(
         "run",
         *SMALL,
         "-b",
@@ -395,9 +406,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path):
 
     process = subprocess.Popen(
         [
-            sys.executable,
-            "-m",
-            "bench",
+            *UNPROBED,
             "run",
             "--full",
             "--no-report",

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from helpers import sample_run
-from test_cli import gdbench
+from helpers.command import gdbench, unprobed
 
 from bench.records import load_run, save_run
 from bench.report.tables import markdown
@@ -78,9 +78,10 @@ def write(folder, name, fault="", at_import=""):
     return path
 
 
-def run(folder, files, *options):
-    """Run the files in a folder; its exit code, what it said, and the run."""
-    code, _, err = gdbench("run", "--quick", "-b", *files, *SIZES, *options, "--out", folder / "run", cwd=folder)
+def run(folder, files, *options, **environment):
+    """Run the files in a folder. Returns the exit code, standard error and the run."""
+    words = ["run", "--quick", "-b", *files, *SIZES, *options, "--out", folder / "run"]
+    code, _, err = unprobed(*words, cwd=folder, **environment)
     return code, err, load_run(folder / "run")
 
 
@@ -154,7 +155,11 @@ def test_what_hangs_is_ended(tmp_path):
 
     files = [write(tmp_path, name, fault) for name, fault in HANGS.items()]
     code, err, record = run(
-        tmp_path, [*files, write(tmp_path, "import_hangs", at_import=HANGS["silent"])], "--time-budget", "60s"
+        tmp_path,
+        [*files, write(tmp_path, "import_hangs", at_import=HANGS["silent"])],
+        "--time-budget",
+        "30s",
+        SHORTEST_S="5",
     )
     assert code == 3, err
     for name in HANGS:
@@ -169,9 +174,8 @@ def test_what_hangs_is_ended(tmp_path):
     assert not [line for line in words if "time.sleep(9999)" in line]
 
 
-@pytest.mark.parametrize("wrong", [False, True])
-def test_eight_backends_of_which_six_fail(tmp_path, wrong):
-    """It ends by itself, tells all eight truthfully, keeps every good figure, and exits 3; with a wrong one added, 1."""
+def test_eight_backends_of_which_six_fail(tmp_path):
+    """The run ends by itself, reports all eight truthfully, keeps every good figure and exits with 3."""
     six = {
         "segfaults": FAULTS["segfaults"][:2],
         "exits": FAULTS["exits"][:2],
@@ -181,19 +185,15 @@ def test_eight_backends_of_which_six_fail(tmp_path, wrong):
         "stubborn": (HANGS["stubborn"], "timeout"),
     }
     files = [write(tmp_path, name, fault) for name, (fault, _) in six.items()] + [write(tmp_path, "good")]
-    if wrong:
-        files.append(write(tmp_path, "nan", FAULTS["nan"][0]))
-    code, err, record = run(tmp_path, files, "--time-budget", "120s")
-    assert code == (1 if wrong else 3), err
+    code, err, record = run(tmp_path, files, "--time-budget", "60s", SHORTEST_S="5")
+    assert code == 3, err
     for name, (_, status) in six.items():
         assert cell(record, name, 200).status == status
         assert None not in cell(record, name, 60).samples_s
     for name in ("numpy_vectorized", "good"):
         for n_samples in (60, 200):
-            assert (cell(record, name, n_samples).status, None in cell(record, name, n_samples).samples_s) == (
-                "ok",
-                False,
-            )
+            timed = cell(record, name, n_samples)
+            assert (timed.status, None in timed.samples_s) == ("ok", False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory here")
@@ -217,7 +217,7 @@ def test_a_check_has_a_memory_limit_too(tmp_path):
 def test_a_run_on_a_full_disk_does_not_begin(tmp_path, a_disk, words):
     """Exit 2 with one line that names the place, before anything is measured; nothing stays."""
     disk = a_disk("1m")
-    code, out, err = gdbench("run", "--quick", *[word.format(disk=disk) for word in words], cwd=tmp_path)
+    code, out, err = unprobed("run", "--quick", *[word.format(disk=disk) for word in words], cwd=tmp_path)
     assert (code, out) == (2, "")
     assert re.fullmatch(rf"gdbench: No space left on device: {disk}\S*\n", err)
     assert list(disk.iterdir()) == []
@@ -230,7 +230,7 @@ def test_a_disk_that_fills_up_while_a_run_goes_on(tmp_path, a_disk):
     fill = f"try:\n            open({str(tmp_path / 'once')!r}, 'x')\n            {fill}\n        except OSError: pass"
     file = write(tmp_path, "fills", fill)
     options = ["--quick", "--no-report", "-b", file, *SIZES]
-    code, _, err = gdbench("run", *options, "--out", disk / "run", cwd=tmp_path)
+    code, _, err = unprobed("run", *options, "--out", disk / "run", cwd=tmp_path)
     assert code == 2
     assert "gdbench: No space left on device: " in err
     assert f"gdbench run --resume {disk / 'run'}" in err
@@ -238,7 +238,7 @@ def test_a_disk_that_fills_up_while_a_run_goes_on(tmp_path, a_disk):
     assert [json.loads(line)["status"] for line in journal.splitlines()]
     assert not (disk / "run" / "run.json").exists()
     (disk / "filler").unlink()
-    code, _, err = gdbench("run", "--no-report", "--resume", disk / "run", cwd=tmp_path)
+    code, _, err = unprobed("run", "--no-report", "--resume", disk / "run", cwd=tmp_path)
     assert code == 0, err
     assert (disk / "run" / "journal.jsonl").read_bytes().startswith(journal)
     assert {found.status for found in load_run(disk / "run").cells} == {"ok"}
@@ -261,5 +261,5 @@ def test_no_room_for_a_report(tmp_path, a_disk):
             assert path.read_bytes().endswith(b"IEND\xaeB`\x82")
         assert not list(disk.rglob(".*"))
     for words in (["run", "--quick", "--out", disk / "new"], ["run", "--resume", disk]):
-        code, _, err = gdbench(*words, cwd=tmp_path)
+        code, _, err = unprobed(*words, cwd=tmp_path)
         assert (code, err.count("\n")) == ((2 if "--out" in words else 6), 1), err
