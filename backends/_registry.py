@@ -11,6 +11,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -165,7 +166,7 @@ def _load_file(path: Path) -> ModuleType:
     return _loaded_files[key]
 
 
-def _guarded(name, import_it):
+def _guarded(name: str, import_it: Callable[[], ModuleType]) -> ModuleType:
     """Import, and tell a library that is not installed from a file that is broken."""
     try:
         return import_it()

@@ -3,9 +3,13 @@
 import math
 import numbers
 import operator
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from backends._registry import BackendError, load
 
@@ -25,17 +29,26 @@ class Fit:
     learning_rate: float
     backend: str
 
-    def predict(self, X_new):
+    def predict(self, X_new: ArrayLike) -> NDArray[Any]:
         """X_new beta, shape (n_new,). Raises ValueError or TypeError as `solve` does for X."""
-        X_new = _array("X_new", X_new, 2)
-        if X_new.shape[1] != len(self.beta):
-            raise ValueError(f"X_new: found {X_new.shape[1]} features; allowed: {len(self.beta)}, as in the fit")
+        rows = _array("X_new", X_new, 2)
+        if rows.shape[1] != len(self.beta):
+            raise ValueError(f"X_new: found {rows.shape[1]} features; allowed: {len(self.beta)}, as in the fit")
         with np.errstate(over="ignore", invalid="ignore"):  # infinity is an answer, as it is in a fit
-            return X_new @ self.beta
+            return np.asarray(rows @ self.beta)
 
 
 def solve(
-    X, y, backend="numba_jit", learning_rate=None, max_iter=1000, tol=1e-9, beta0=None, *, seed=0, log_every=None
+    X: ArrayLike,
+    y: ArrayLike,
+    backend: str | os.PathLike[str] = "numba_jit",
+    learning_rate: float | None = None,
+    max_iter: int = 1000,
+    tol: float = 1e-9,
+    beta0: ArrayLike | str | None = None,
+    *,
+    seed: int = 0,
+    log_every: int | None = None,
 ) -> Fit:
     """Fit y ~ X beta by full-batch gradient descent with one of the backends.
 
@@ -57,12 +70,12 @@ def solve(
         raise ValueError(f"log_every: found {_shown(log_every)}; allowed: an integer >= 1, or None")
     if not isinstance(backend, str) and not hasattr(backend, "__fspath__"):
         raise TypeError(f"backend: found {type(backend).__name__}; allowed: a name or the path of a .py file")
-    module = load(backend)
+    module = load(os.fspath(backend))
     dtypes = getattr(module, "DTYPES", ("float64", "float32"))
     if X.dtype.name not in dtypes:
         raise ValueError(f"X: found dtype {X.dtype.name}; allowed with backend {backend}: {', '.join(dtypes)}")
 
-    def run(beta, max_iter, tol):
+    def run(beta: NDArray[Any], max_iter: int, tol: float) -> tuple[NDArray[Any], NDArray[Any]]:
         result = module.fit(*module.prepare(X, y, beta), learning_rate, max_iter, tol)
         if not isinstance(result, tuple | list) or len(result) != 2:
             raise BackendError(f"backend {backend}: fit returned {type(result).__name__}; allowed: (beta, losses)")
@@ -95,7 +108,15 @@ def first_stop(losses: np.ndarray, tol: float) -> int | None:
     return int(stops[0]) if len(stops) else None
 
 
-def validate(X, y, learning_rate=None, max_iter=1000, tol=1e-9, beta0=None, seed=0):
+def validate(
+    X: ArrayLike,
+    y: ArrayLike,
+    learning_rate: float | None = None,
+    max_iter: int = 1000,
+    tol: float = 1e-9,
+    beta0: ArrayLike | str | None = None,
+    seed: int = 0,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float, int, float]:
     """The arguments as a backend receives them: C-ordered arrays of one dtype, and Python numbers.
 
     Raises TypeError or ValueError with the argument's name, what was found and what is allowed.
@@ -113,7 +134,7 @@ def validate(X, y, learning_rate=None, max_iter=1000, tol=1e-9, beta0=None, seed
             raise ValueError(f'beta0: found {_shown(beta0)}; allowed: None, "random", or {X.shape[1]} numbers')
         if (seed := _integer("seed", seed)) < 0:
             raise ValueError(f"seed: found {_shown(seed)}; allowed: an integer >= 0")
-        beta = (0.01 * np.random.default_rng(seed).standard_normal(X.shape[1])).astype(X.dtype)
+        beta = np.asarray(0.01 * np.random.default_rng(seed).standard_normal(X.shape[1])).astype(X.dtype)
     else:
         with np.errstate(over="ignore"):
             beta = _array("beta0", beta0, 1).astype(X.dtype)
@@ -157,7 +178,13 @@ def default_learning_rate(X: np.ndarray) -> float:
     return rate
 
 
-def _logged(run, beta, max_iter, tol, log_every):
+def _logged(
+    run: Callable[[NDArray[Any], int, float], tuple[NDArray[Any], NDArray[Any]]],
+    beta: NDArray[Any],
+    max_iter: int,
+    tol: float,
+    log_every: int,
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Chunks of `log_every` updates with tol = 0, and the stop rule on the joined losses."""
     losses = None
     done = 0
@@ -176,7 +203,7 @@ def _logged(run, beta, max_iter, tol, log_every):
         beta, losses = after, joined
 
 
-def _array(name, value, ndim) -> np.ndarray:
+def _array(name: str, value: Any, ndim: int) -> np.ndarray:
     """`value` as a finite C-ordered float64 or float32 array of `ndim` dimensions that is not empty."""
     try:
         array = np.asarray(value)
@@ -192,7 +219,7 @@ def _array(name, value, ndim) -> np.ndarray:
     if array.size == 0:
         raise ValueError(f"{name}: found an empty array, shape {array.shape}; allowed: at least one row and one column")
     if np.ma.is_masked(value):
-        raise ValueError(f"{name}: found {np.ma.count_masked(value)} masked values; allowed: finite numbers only")
+        raise ValueError(f"{name}: found {np.ma.getmaskarray(value).sum()} masked values; allowed: finite numbers only")
     wanted = np.float32 if array.dtype.kind == "f" and array.dtype.itemsize == 4 else np.float64
     array = np.ascontiguousarray(array, dtype=wanted)
     if not np.isfinite(array).all():
@@ -204,7 +231,7 @@ def _array(name, value, ndim) -> np.ndarray:
 _SHAPES = {1: "1 dimension, such as (n_samples,)", 2: "2 dimensions, (n_samples, n_features)"}
 
 
-def _number(name, value) -> float:
+def _number(name: str, value: Any) -> float:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     # NumPy counts a duration among the integers.
@@ -216,7 +243,7 @@ def _number(name, value) -> float:
         return -math.inf if value < 0 else math.inf
 
 
-def _integer(name, value) -> int:
+def _integer(name: str, value: Any) -> int:
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError
@@ -225,7 +252,7 @@ def _integer(name, value) -> int:
         raise TypeError(f"{name}: found {_shown(value)} of type {type(value).__name__}; allowed: an integer") from None
 
 
-def _shown(value) -> str:
+def _shown(value: object) -> str:
     """A value in a message: one line of at most 80 characters."""
     try:
         text = " ".join(repr(value).split())

@@ -71,7 +71,12 @@ def _times(samples: list[CellSample], blocks: int) -> list[float | None]:
 
 
 def _cell(
-    plan: Plan, cell: CellPlan, samples: list[CellSample], times: list[float | None], digests, interrupted: bool
+    plan: Plan,
+    cell: CellPlan,
+    samples: list[CellSample],
+    times: list[float | None],
+    digests: dict[str, str],
+    interrupted: bool,
 ) -> Cell:
     case, backend = cell.case, cell.backend
     found = Cell(
@@ -175,7 +180,13 @@ def _cold_costs(samples: list[CellSample]) -> ColdCosts:
     )
 
 
-def _compare(found: Cell, cell: CellPlan, by_id: dict[str, CellPlan], times, samples) -> None:
+def _compare(
+    found: Cell,
+    cell: CellPlan,
+    by_id: dict[str, CellPlan],
+    times: dict[str, list[float | None]],
+    samples: dict[str, list[CellSample]],
+) -> None:
     """Speed-ups over the baselines on the same problem, paired in blocks, and the break-even."""
     for name in BASELINES:
         if name == cell.backend.name and not cell.control:

@@ -230,7 +230,7 @@ def _side(name: str, run: Run) -> Side:
     return Side(name, run, *cells)
 
 
-def _order(key: CellKey) -> tuple:
+def _order(key: CellKey) -> tuple[object, ...]:
     """As in the report: float64 first, then by threads, problem and reading order."""
     return (
         key.dtype != "float64", key.dtype, key.threads, key.n_samples, key.n_features, key.problem,

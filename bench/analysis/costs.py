@@ -5,7 +5,7 @@ that it returns, so everything here is seconds a pass: T / (K + 1).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
@@ -213,7 +213,7 @@ def _group(cell: Cell) -> tuple[int, str, int, int, str]:
     return cell.threads, cell.dtype, cell.n_samples, cell.n_features, cell.problem.name
 
 
-def _by(cells: Sequence[Cell], key) -> dict[Any, list[Cell]]:
+def _by(cells: Sequence[Cell], key: Callable[[Cell], Any]) -> dict[Any, list[Cell]]:
     return {found: list(own) for found, own in groupby(sorted(cells, key=key), key)}
 
 

@@ -69,7 +69,7 @@ def across(found: list[Difference]) -> str:
 def plan_differences(base: Run, new: Run) -> list[Difference]:
     """Threads, dtypes and problems that one run has and the other has not: their cells are missing."""
 
-    def values(run: Run) -> dict[str, list]:
+    def values(run: Run) -> dict[str, list[Any]]:
         cells = sorted((cell for cell in run.cells if not cell.control), key=problem_key)
         return {
             "threads": sorted({cell.threads for cell in cells}),

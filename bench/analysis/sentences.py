@@ -186,4 +186,4 @@ def where(roof: ProblemRoofline) -> str:
 def rounded(n: float) -> int:
     """To two digits: where two curves cross is not known better."""
     step = 10 ** max(0, math.floor(math.log10(max(n, 1.0))) - 1)
-    return max(1, round(n / step) * step)
+    return max(1, int(round(n / step) * step))

@@ -28,7 +28,7 @@ def check(
     return {"passed": bool(good) and not bad, "backends": reports}
 
 
-def _check_one(backend: str, folder: Path, on_begin) -> dict[str, Any]:
+def _check_one(backend: str, folder: Path, on_begin: Callable[[str, str], None]) -> dict[str, Any]:
     name = Path(backend).stem if backend.endswith(".py") else backend
     most = process.available_threads()
     status, results = _in_a_child(backend, name, most, [], folder, on_begin)
@@ -41,7 +41,7 @@ def _check_one(backend: str, folder: Path, on_begin) -> dict[str, Any]:
 
 
 def _in_a_child(
-    backend: str, name: str, threads: int, arguments: list[str], folder: Path, on_begin
+    backend: str, name: str, threads: int, arguments: list[str], folder: Path, on_begin: Callable[[str, str], None]
 ) -> tuple[str, list[dict[str, Any]]]:
     """The status of a backend and its results in one process with so many threads."""
     results: list[dict[str, Any]] = []

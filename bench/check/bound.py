@@ -15,8 +15,10 @@ Underflow is outside this model. Diverging iterates overflow it: then the bound 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 UNIT = {"float64": 2.0**-53, "float32": 2.0**-24}
 NORMWISE_FACTOR = 8  # of another algorithm's error, whose constants are not ours to know
@@ -48,7 +50,15 @@ class Reference:
         return bool(np.linalg.norm(self.betas[-1] - self.betas[-2]) >= 100 * self.beta_bound[-1])
 
 
-def reference(X, y, beta0, learning_rate, max_iter, dtype: str, normwise: bool = False) -> Reference:
+def reference(
+    X: NDArray[Any],
+    y: NDArray[Any],
+    beta0: NDArray[Any],
+    learning_rate: float,
+    max_iter: int,
+    dtype: str,
+    normwise: bool = False,
+) -> Reference:
     """A float64 descent of our own, with the bound for a backend that computes in `dtype`.
 
     X: (n_samples, n_features), y: (n_samples,), beta0: (n_features,), as the backend gets them.
@@ -78,7 +88,7 @@ def reference(X, y, beta0, learning_rate, max_iter, dtype: str, normwise: bool =
 class _Bound:
     """B_k of the module's head, carried from step to step."""
 
-    def __init__(self, X, y, learning_rate, u, normwise):
+    def __init__(self, X: NDArray[Any], y: NDArray[Any], learning_rate: float, u: float, normwise: bool) -> None:
         n, d = X.shape
         self.X, self.y, self.u, self.n, self.d, self.normwise = np.abs(X), np.abs(y), u, n, d, normwise
         self.rate = learning_rate * 2 / n
@@ -92,7 +102,7 @@ class _Bound:
         self.frobenius, self.y_norm = float(np.linalg.norm(self.rows)), float(np.linalg.norm(y))
         self.beta = 0.0
 
-    def step(self, beta, after) -> None:
+    def step(self, beta: NDArray[Any], after: NDArray[Any]) -> None:
         if self.normwise:
             spread = self.columns * (self.frobenius * (np.linalg.norm(beta) + self.beta) + self.y_norm)
             growth = gamma(NORMWISE_FACTOR * self.n * self.d, self.u)
@@ -102,7 +112,7 @@ class _Bound:
         rounding = self.rate * growth * spread + self.u * (np.abs(after) + self.beta)
         self.beta = self.rho * self.beta + float(np.linalg.norm(rounding)) / (1 - self.u)
 
-    def loss(self, beta, residual) -> float:
+    def loss(self, beta: NDArray[Any], residual: NDArray[Any]) -> float:
         if self.normwise:
             slack = gamma(NORMWISE_FACTOR * self.n * self.d, self.u)
             row = slack * (self.frobenius * (np.linalg.norm(beta) + self.beta) + self.y_norm) + self.rows * self.beta

@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from backends._solve import default_learning_rate
 from bench.check import fixtures
 from bench.check.bound import UNIT, Reference, reference
 from bench.check.fixtures import Fixture
@@ -38,18 +41,19 @@ def answer(backend: ModuleType, case: Fixture) -> tuple[np.ndarray, np.ndarray]:
     return arrays(backend, backend.fit(*native, case.learning_rate, case.max_iter, case.tol))
 
 
-def arrays(backend: ModuleType, result) -> tuple[np.ndarray, np.ndarray]:
+def arrays(backend: ModuleType, result: Any) -> tuple[np.ndarray, np.ndarray]:
     """beta and losses of what fit returned, as to_numpy gives them."""
     beta, losses = unpack(result)
     return backend.to_numpy(beta), backend.to_numpy(losses)
 
 
-def unpack(result) -> tuple:
+def unpack(result: Any) -> tuple[Any, Any]:
     """What fit returned, if it is a pair."""
     if not isinstance(result, tuple | list) or len(result) != 2:
         count = f" of {len(result)}" if isinstance(result, tuple | list) else ""
         raise Wrong(f"fit returned a {type(result).__name__}{count}; allowed: (beta, losses)")
-    return tuple(result)
+    beta, losses = result
+    return beta, losses
 
 
 @contextmanager
@@ -61,7 +65,7 @@ def error_context(where: str) -> Iterator[None]:
         raise Wrong(f"{where}: {wrong.detail}", wrong.error, wrong.bound) from None
 
 
-def check_form(beta, losses, n_features: int, dtype: str, max_iter: int) -> None:
+def check_form(beta: NDArray[Any], losses: NDArray[Any], n_features: int, dtype: str, max_iter: int) -> None:
     """Types, shapes, dtypes and lengths, before any value is looked at."""
     for name, array in (("beta", beta), ("losses", losses)):
         if not isinstance(array, np.ndarray):
@@ -75,7 +79,7 @@ def check_form(beta, losses, n_features: int, dtype: str, max_iter: int) -> None
             raise Wrong(f"{name} has dtype {array.dtype}; allowed: {dtype}, that of X")
 
 
-def judge(beta, losses, expected: Reference, dtype: str) -> tuple[float, float]:
+def judge(beta: NDArray[Any], losses: NDArray[Any], expected: Reference, dtype: str) -> tuple[float, float]:
     """Raise Wrong unless beta and every loss lie within their bounds and all K updates were made."""
     K = len(expected.losses) - 1
     check_form(beta, losses, expected.betas.shape[1], dtype, K)
@@ -245,7 +249,7 @@ def obeys_the_symmetries(backend: ModuleType, dtype: str) -> Measured:
     rows, columns = np.random.default_rng(1).permutation(len(X)), np.arange(d)[::-1]
     shift = np.arange(1.0, d + 1, dtype=X.dtype)
     # What is changed; the changed problem; how its beta is taken back; by which factor that scales.
-    relations: list[tuple[str, Fixture, Callable, float]] = [
+    relations: list[tuple[str, Fixture, Callable[[NDArray[Any]], NDArray[Any]], float]] = [
         ("rows in another order", replace(case, X=X[rows], y=y[rows]), lambda b: b, 1),
         ("columns in another order", replace(case, X=X[:, columns].copy()), lambda b: b[columns], 1),
         ("every row twice", replace(case, X=np.repeat(X, 2, axis=0), y=np.repeat(y, 2)), lambda b: b, 1),
@@ -287,7 +291,7 @@ def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
         n_iter = len(losses) - 1
         _, exact = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
         bounds = _expected(backend, case, dtype).loss_bound
-        first, last = stop_window([float(loss) for loss in exact], bounds, case.tol, case.max_iter)
+        first, last = stop_window(np.array([float(loss) for loss in exact]), bounds, case.tol, case.max_iter)
         if not first <= n_iter <= last:
             allowed = str(first) if first == last else f"{first} to {last}"
             raise Wrong(f"with tol = {case.tol:g} it made {n_iter} updates; allowed: {allowed}")
@@ -334,7 +338,7 @@ def stops_when_it_diverges(backend: ModuleType, dtype: str) -> Measured:
 def meets_least_squares(backend: ModuleType, dtype: str) -> Measured:
     """Converged on the penguins it is as near to numpy.linalg.lstsq as the conditioning lets both be."""
     data = problems.penguins()
-    rate = float(np.float32(fixtures.default_learning_rate(data.X)))
+    rate = float(np.float32(default_learning_rate(data.X)))
     case = Fixture("penguins", data.X, data.y, np.zeros(data.X.shape[1]), rate, 600).cast(dtype)
     expected = _expected(backend, case, dtype)
     X, y = case.X.astype(np.float64), case.y.astype(np.float64)
@@ -394,7 +398,7 @@ def _expected(backend: ModuleType, case: Fixture, dtype: str) -> Reference:
     return reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype, normwise)
 
 
-def _largest(found) -> Measured:
+def _largest(found: Any) -> Measured:
     """The error nearest to its bound."""
     return max((pair for pair in found if pair), key=lambda pair: pair[0] / pair[1], default=None)
 

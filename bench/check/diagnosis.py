@@ -5,12 +5,14 @@ descents that each make one known mistake. A hint needs a mistake that explains 
 other that explains it as simply; otherwise it says only what can be seen, or nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.check import fixtures
 from bench.check.checks import answer, arrays
@@ -22,6 +24,7 @@ STEPS = (3, 2, 1, 0)  # the most telling first: most mistakes are ruled out by o
 MATCH = {"float64": 1e-11, "float32": 1e-4}  # relative: far above rounding after three steps, far below any mistake
 CHANGED = "{} was changed by prepare or fit: work on a copy; +=, -= and out= write in place"
 TOLS = (0.5, 0.2, 0.1, 0.05, 0.02, 1e-2, 5e-3, 2e-3, 1e-3, 3e-4, 1e-4, 0.0)
+Seen = tuple[Fixture, NDArray[Any], NDArray[Any]]  # a problem, beta and losses
 
 
 def _problem(n: int, d: int) -> Fixture:
@@ -39,7 +42,7 @@ class Diagnosis:
         self.written: str | None = None  # said of an input that was written to, from which all else may follow
 
     @cached_property
-    def seen(self) -> list[tuple[Fixture, np.ndarray, np.ndarray]]:
+    def seen(self) -> list[Seen]:
         return list(self._answers())
 
     @cached_property
@@ -54,7 +57,7 @@ class Diagnosis:
         with np.errstate(all="ignore"):
             return None if self.right else _explained(self.seen, self._dtype)
 
-    def _answers(self) -> Iterable[tuple[Fixture, np.ndarray, np.ndarray]]:
+    def _answers(self) -> Iterable[Seen]:
         for n, d in SHAPES:
             for max_iter in STEPS:
                 case = replace(_problem(n, d).cast(self._dtype), max_iter=max_iter)
@@ -161,7 +164,7 @@ def hint(
     return None
 
 
-def _explained(seen: list, dtype: str) -> str | None:
+def _explained(seen: list[Seen], dtype: str) -> str | None:
     """The one mistake, or one of each kind, that explains every answer."""
     if not seen:
         return None
@@ -186,22 +189,22 @@ def _told(hints: list[str]) -> str | None:
     return hints[0] if len(hints) == 1 else "one of these: " + "; or ".join(hints)
 
 
-def _matches(seen, iterate: Mistake, loss: Mistake, tolerance: float) -> bool:
+def _matches(seen: Sequence[Seen], iterate: Mistake, loss: Mistake, tolerance: float) -> bool:
     both = replace(iterate, loss=loss.loss, losses=loss.losses)
     return all(_fits(both.answer(case), (beta, losses), tolerance) for case, beta, losses in seen)
 
 
-def _fits(expected, found, tolerance: float) -> bool:
+def _fits(expected: Any, found: Any, tolerance: float) -> bool:
     return all(_near(e, f, tolerance) for e, f in zip(expected, found, strict=True))
 
 
-def _near(expected, found, tolerance: float) -> bool:
+def _near(expected: Any, found: Any, tolerance: float) -> bool:
     if expected.shape != found.shape:
         return False
     return bool(np.linalg.norm(found - expected) <= tolerance * np.linalg.norm(expected))
 
 
-def _narrow(seen, dtype: str) -> str | None:
+def _narrow(seen: Sequence[Seen], dtype: str) -> str | None:
     """A first step off by what float32 rounding makes, and not along the step, as a wrong factor is."""
     if dtype != "float64":
         return None
@@ -219,7 +222,7 @@ def _narrow(seen, dtype: str) -> str | None:
     return None
 
 
-def _beta_alone(seen, dtype: str) -> str | None:
+def _beta_alone(seen: Sequence[Seen], dtype: str) -> str | None:
     """What the betas say where the losses are not explained."""
     fits = [
         mistake.hint
@@ -231,7 +234,7 @@ def _beta_alone(seen, dtype: str) -> str | None:
     return _told(fits)
 
 
-def _step(seen, dtype: str) -> str | None:
+def _step(seen: Sequence[Seen], dtype: str) -> str | None:
     """What the first step shows of a mistake not listed: its length, its rate, or a part along beta."""
     ratios, rates, penalties = [], [], []
     for case, beta, _ in seen:
@@ -260,7 +263,7 @@ def _step(seen, dtype: str) -> str | None:
     return "the first step has the right direction but the wrong length"
 
 
-def _some_shapes(seen, dtype: str) -> str | None:
+def _some_shapes(seen: Sequence[Seen], dtype: str) -> str | None:
     """Where only some problems come out right, which."""
     good, bad = [], []
     for name in dict.fromkeys(case.name for case, *_ in seen):

@@ -6,10 +6,14 @@ A mistake is wrong in one way and right in all others, so that two of them can b
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.check.fixtures import Fixture
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -23,14 +27,14 @@ class Mistake:
     """
 
     hint: str
-    data: Callable = lambda X, y: (X, y)
-    start: Callable = lambda beta: beta
-    scale: Callable = lambda n, d, rate: 2 / n * rate
-    step: Callable = lambda X, y, beta, residual, scale, k, betas: scale * (X.T @ residual)
-    updates: Callable = lambda K: K
-    returned: Callable = lambda betas: betas[-1]
-    loss: Callable = lambda residual, y, y_pred, d: np.mean(residual * residual)
-    losses: Callable = lambda losses: losses[:-1]
+    data: Callable[..., Any] = lambda X, y: (X, y)
+    start: Callable[..., Any] = lambda beta: beta
+    scale: Callable[..., Any] = lambda n, d, rate: 2 / n * rate
+    step: Callable[..., Any] = lambda X, y, beta, residual, scale, k, betas: scale * (X.T @ residual)
+    updates: Callable[..., Any] = lambda K: K
+    returned: Callable[..., Any] = lambda betas: betas[-1]
+    loss: Callable[..., Any] = lambda residual, y, y_pred, d: np.mean(residual * residual)
+    losses: Callable[..., Any] = lambda losses: losses[:-1]
 
     def answer(self, case: Fixture) -> tuple[np.ndarray, np.ndarray]:
         """beta and losses as this descent would return them."""
@@ -54,10 +58,10 @@ class Mistake:
         return betas, losses
 
 
-def _masked(rows: slice = slice(None), columns: slice = slice(None)) -> Callable:
+def _masked(rows: slice = slice(None), columns: slice = slice(None)) -> Callable[..., Array]:
     """A step that sees some rows, and moves some components."""
 
-    def step(X, y, beta, residual, scale, k, betas):
+    def step(X: Array, y: Array, beta: Array, residual: Array, scale: float, k: int, betas: list[Array]) -> Array:
         moved = np.zeros_like(beta)
         moved[columns] = scale * (X[rows].T @ residual[rows])[columns]
         return moved
@@ -65,29 +69,29 @@ def _masked(rows: slice = slice(None), columns: slice = slice(None)) -> Callable
     return step
 
 
-def _momentum(X, y, beta, residual, scale, k, betas):
-    return scale * (X.T @ residual) + (0.9 * (betas[-1] - betas[-2]) if k else 0)
+def _momentum(X: Array, y: Array, beta: Array, residual: Array, scale: float, k: int, betas: list[Array]) -> Array:
+    return np.asarray(scale * (X.T @ residual)) + (0.9 * (betas[-1] - betas[-2]) if k else 0)
 
 
-def _by_component(X, y, beta, residual, scale, k, betas):
+def _by_component(X: Array, y: Array, beta: Array, residual: Array, scale: float, k: int, betas: list[Array]) -> Array:
     moved = beta.copy()
     for j in range(len(beta)):
         moved[j] += scale * (X[:, j] @ (y - X @ moved))
-    return moved - beta
+    return np.asarray(moved - beta)
 
 
-def _by_row(X, y, beta, residual, scale, k, betas):
+def _by_row(X: Array, y: Array, beta: Array, residual: Array, scale: float, k: int, betas: list[Array]) -> Array:
     moved = beta.copy()
     for row, target in zip(X, y, strict=True):
         moved = moved + scale * (target - row @ moved) * row
-    return moved - beta
+    return np.asarray(moved - beta)
 
 
-def _stale(X, y, beta, residual, scale, k, betas):
-    return scale * (X.T @ (y - X @ betas[max(k - 1, 0)]))
+def _stale(X: Array, y: Array, beta: Array, residual: Array, scale: float, k: int, betas: list[Array]) -> Array:
+    return np.asarray(scale * (X.T @ (y - X @ betas[max(k - 1, 0)])))
 
 
-def _standardized(X, y):
+def _standardized(X: Array, y: Array) -> tuple[Array, Array]:
     spread = X.std(axis=0)
     return (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1), y
 
@@ -184,7 +188,7 @@ def stop_rules(case: Fixture) -> dict[str, Callable[[float], int]]:
 
         return count
 
-    def rule(k, tol):
+    def rule(k: int, tol: float) -> bool:
         return abs(J[k - 1] - J[k]) < tol * J[0]
 
     return {

@@ -5,11 +5,15 @@ second makes no steps, so a misreading of the algorithm would have to be made tw
 """
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
-def exact_iterates(X, y, beta0, learning_rate, max_iter) -> tuple[list[list[Fraction]], list[Fraction]]:
+def exact_iterates(
+    X: NDArray[Any], y: NDArray[Any], beta0: NDArray[Any], learning_rate: float, max_iter: int
+) -> tuple[list[list[Fraction]], list[Fraction]]:
     """beta_0 ... beta_K and J(beta_0) ... J(beta_K), K = max_iter, exactly.
 
     X: (n_samples, n_features), y: (n_samples,), beta0: (n_features,), any float dtype; learning_rate: a
@@ -36,7 +40,9 @@ def exact_iterates(X, y, beta0, learning_rate, max_iter) -> tuple[list[list[Frac
     return betas, losses
 
 
-def closed_form(X, y, beta0, learning_rate, max_iter) -> tuple[list[Fraction], Fraction]:
+def closed_form(
+    X: NDArray[Any], y: NDArray[Any], beta0: NDArray[Any], learning_rate: float, max_iter: int
+) -> tuple[list[Fraction], Fraction]:
     """beta_K and J(beta_K), K = max_iter, to about 60 digits, from the eigenvectors of H = (2/n) XᵀX = Q diag(l) Qᵀ:
 
         beta_K = Q [(I - eta l)^K Qᵀ beta_0 + eta sum_{j<K} (I - eta l)^j Qᵀ (2/n) Xᵀ y]
@@ -61,11 +67,11 @@ def closed_form(X, y, beta0, learning_rate, max_iter) -> tuple[list[Fraction], F
         return [_fraction(b) for b in beta], _fraction(loss)
 
 
-def _fraction(number) -> Fraction:
+def _fraction(number: Any) -> Fraction:
     sign, mantissa, exponent, _ = number._mpf_
-    return Fraction((-1) ** sign * int(mantissa)) * Fraction(2) ** exponent
+    return Fraction((-1) ** sign * int(mantissa)) * Fraction(2) ** int(exponent)
 
 
-def distance(computed, exact: list[Fraction]) -> float:
+def distance(computed: Any, exact: list[Fraction]) -> float:
     """||computed - exact||_2, the differences taken exactly before they are rounded once."""
     return float(np.linalg.norm([float(Fraction(float(c)) - e) for c, e in zip(computed, exact, strict=True)]))

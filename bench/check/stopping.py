@@ -1,13 +1,15 @@
 """Where a descent may stop: the one place that says where backends may disagree about it."""
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.check.bound import UNIT
 
 
-def may_stop(losses, loss_bounds, tol: float) -> tuple[np.ndarray, np.ndarray]:
+def may_stop(losses: NDArray[Any], loss_bounds: NDArray[Any], tol: float) -> tuple[np.ndarray, np.ndarray]:
     """Where |J_{k-1} - J_k| < tol J_0 may hold in correct arithmetic, and where it must, for each k.
 
     A loss change within rounding of the threshold may fall on either side: this is the one place that
@@ -19,14 +21,14 @@ def may_stop(losses, loss_bounds, tol: float) -> tuple[np.ndarray, np.ndarray]:
     return change < tol * losses[0] + doubt, change < tol * losses[0] - doubt
 
 
-def stop_window(losses, loss_bounds, tol: float, max_iter: int) -> tuple[int, int]:
+def stop_window(losses: NDArray[Any], loss_bounds: NDArray[Any], tol: float, max_iter: int) -> tuple[int, int]:
     """The first and the last number of updates at which correct arithmetic may stop. losses: (max_iter + 1,)."""
     may, must = may_stop(losses, loss_bounds, tol)
     first, last = (int(np.argmax(where)) if where.any() else max_iter for where in (may, must))
     return first, last
 
 
-def broken_rule(losses, tol: float, max_iter: int) -> int | None:
+def broken_rule(losses: NDArray[Any], tol: float, max_iter: int) -> int | None:
     """The k at which stored losses contradict the stop rule beyond rounding, None where they do not."""
     u = UNIT[losses.dtype.name]
     values = losses.astype(np.float64)

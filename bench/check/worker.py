@@ -5,6 +5,9 @@ python -m bench.check.worker NAME [THREADS]: with THREADS, how many this process
 
 import math
 import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 from backends import BackendError, BackendUnavailable, load
 from bench.check.bound import UNIT
@@ -43,7 +46,9 @@ def main() -> None:
     channel.ask(status="ok" if clean else "failed")
 
 
-def run_check(check, backend, dtype: str, label: str = "") -> dict:
+def run_check(
+    check: Callable[[ModuleType, str], Any], backend: ModuleType, dtype: str, label: str = ""
+) -> dict[str, Any]:
     """The result of one check, as `gdbench check --json` prints it, and whether what failed is a wrong answer."""
     result = {
         "check": f"{check.__name__}[{dtype}{label}]",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 PENGUINS = Path(__file__).with_name("penguins.csv")
 CORRELATION = 0.9
@@ -45,7 +46,7 @@ class Problem:
         state.update(np.ascontiguousarray(self.y).data)
         return state.hexdigest()
 
-    def features(self, rows) -> np.ndarray:
+    def features(self, rows: ArrayLike) -> np.ndarray:
         """New rows (n_new, n_features - 1) of a real problem, scaled as its own were, with the intercept column."""
         assert self.mean is not None and self.scale is not None
         rows = np.asarray(rows, dtype=np.float64)

@@ -20,7 +20,7 @@ class Words(NamedTuple):
         """Raw HTML inside the Markdown is shown as text."""
         from markdown_it import MarkdownIt
 
-        return MarkdownIt("commonmark", {"html": False}).enable("table").render(self.markdown)
+        return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(self.markdown))
 
 
 class Asked(NamedTuple):

@@ -127,7 +127,7 @@ def upright(axes: Axes, at: float, words: str) -> None:
 def scale(axes: Axes, which: str, values: Sequence[float], log: bool) -> None:
     """Limits and ticks around these values; a linear axis begins at 0 where none is below."""
     axis: Any = axes.xaxis if which == "x" else axes.yaxis
-    set_limits: Callable = axes.set_xlim if which == "x" else axes.set_ylim
+    set_limits: Callable[..., Any] = axes.set_xlim if which == "x" else axes.set_ylim
     if log:
         low, high = canvas.limits([value for value in values if value > 0])
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")

@@ -14,7 +14,7 @@ import tempfile
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -71,7 +71,7 @@ def judge(given: Chapter, path: Path, quick: bool = False) -> Verdict:
         )
     said: list[Verdict] = []
 
-    def on_message(message):
+    def on_message(message: Any) -> dict[str, Any]:
         said.append(msgspec.convert(message, Verdict))
         return {}
 
@@ -165,7 +165,8 @@ def against(path: Path, other: str | Path, size: str, quick: bool) -> tuple[Inte
 def verdict_on(given: Chapter, path: Path) -> Verdict:
     """Judge a file in this process. Whatever the file raises, SystemExit included, is the verdict "failed"."""
     try:
-        return given.exercise.judge(path)
+        verdict: Verdict = given.exercise.judge(path)
+        return verdict
     except BaseException as error:
         words = " ".join(str(error).split())[:300]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]

@@ -8,7 +8,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -174,7 +174,15 @@ class Lesson:
             self.say(doubt(run, name, self.chapter.number), note=True)
         return run
 
-    def _own_run(self, folder: Path, backends, sizes, dtypes, threads, max_iter) -> Run:
+    def _own_run(
+        self,
+        folder: Path,
+        backends: Sequence[str | Path],
+        sizes: Sequence[str],
+        dtypes: Sequence[str],
+        threads: Sequence[int],
+        max_iter: int | None,
+    ) -> Run:
         from bench.learn import experiment
 
         chosen = experiment.known(backends)
@@ -248,7 +256,7 @@ _giving: list[Lesson] = []
 
 
 @contextlib.contextmanager
-def giving(lesson: Lesson):
+def giving(lesson: Lesson) -> Iterator[Lesson]:
     """While this lasts, `begin` in a chapter's script returns this lesson."""
     _giving.append(lesson)
     try:

@@ -25,7 +25,9 @@ CORNERS = 48  # of the polygon that stands for a contour
 SHOWN = (0, 1, 3, 10)  # the updates of which the still picture has the line
 
 
-def descents(X: np.ndarray, y: np.ndarray, multiples: Sequence[float], max_iter: int, labels: tuple[str, str]) -> dict:
+def descents(
+    X: np.ndarray, y: np.ndarray, multiples: Sequence[float], max_iter: int, labels: tuple[str, str]
+) -> dict[str, Any]:
     """What player.js plays. X: (n, 2), a column of ones and one feature. multiples: learning rates, in units of 2/L.
 
     The paths are those of the check wing's own loop; at 2/L and beyond they end where they have left the picture.

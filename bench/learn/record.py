@@ -16,7 +16,7 @@ from bench.records import Run, load_run
 from bench.runtime.files import read, save
 from bench.runtime.process import ROOT
 
-EMPTY = (None, [], {})
+EMPTY: tuple[Any, ...] = (None, [], {})
 
 
 def reduced(run: Run) -> dict[str, Any]:

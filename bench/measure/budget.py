@@ -73,12 +73,12 @@ def cut(plan: Plan, costs: Mapping[str, float], overhead_s: float, blocks: int, 
     costs: seconds a block by cell id; overhead_s: of a block beside its cells. The costliest go first, the
     smallest problem stays for all, and the baseline (with its control) stays wherever another backend does.
     """
-    units: dict[tuple, list[CellPlan]] = {}
+    units: dict[tuple[str, str, str, int], list[CellPlan]] = {}
     for cell in plan.cells:
         if cell.id in costs:
             units.setdefault(cell.calibration_key, []).append(cell)
 
-    def cost(twin: tuple) -> float:
+    def cost(twin: tuple[str, str, str, int]) -> float:
         return sum(costs[cell.id] for cell in units[twin])
 
     smallest = min((case.size for case in plan.cases), default=0)

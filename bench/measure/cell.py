@@ -11,9 +11,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
 from bench.check.bound import Reference
@@ -28,7 +30,9 @@ FLOPS = {"float64": 400e9, "float32": 800e9}
 Ask = Callable[..., dict[str, Any]]
 
 
-def measure(backend, cell: dict[str, Any], orders: dict[str, Any], folder: Path, benchmark, ask: Ask) -> dict[str, Any]:
+def measure(
+    backend: ModuleType, cell: dict[str, Any], orders: dict[str, Any], folder: Path, benchmark: Any, ask: Ask
+) -> dict[str, Any]:
     """One process's figures for one cell, as the fields of a CellSample.
 
     cell: as plan.worker_cell makes it. orders: {"calls", "warmup_calls"}, null where this worker is the
@@ -52,7 +56,15 @@ def measure(backend, cell: dict[str, Any], orders: dict[str, Any], folder: Path,
     return found
 
 
-def _measure(backend, cell, orders, folder, benchmark, ask, found) -> None:
+def _measure(
+    backend: ModuleType,
+    cell: dict[str, Any],
+    orders: dict[str, Any],
+    folder: Path,
+    benchmark: Any,
+    ask: Ask,
+    found: dict[str, Any],
+) -> None:
     X, y = np.load(folder / f"{cell['files']}-X.npy"), np.load(folder / f"{cell['files']}-y.npy")
     beta0 = np.zeros(X.shape[1], X.dtype)
     normwise = getattr(backend, "ALGORITHM", None) is not None
@@ -77,7 +89,7 @@ def _measure(backend, cell, orders, folder, benchmark, ask, found) -> None:
     found |= {"first_call_s": first_call_s, "compile_s": compiler.seconds - compiled}
 
     # Gate.
-    def gate(result) -> None:
+    def gate(result: Any) -> None:
         error, bound = judge(*arrays(backend, result), expected, cell["dtype"])
         found["error"] = {"value": error, "bound": bound} if np.isfinite(bound) else None  # JSON has no infinity
 
@@ -148,13 +160,15 @@ def _measure(backend, cell, orders, folder, benchmark, ask, found) -> None:
     found["rounds_s"] = rounds
 
 
-def _more_warmup(orders, done: int, seconds: float, cell) -> bool:
+def _more_warmup(orders: dict[str, Any], done: int, seconds: float, cell: dict[str, Any]) -> bool:
     if orders["warmup_calls"]:
-        return done < orders["warmup_calls"]
-    return done < cell["warmup_calls"] or seconds < cell["warmup_s"]
+        return bool(done < orders["warmup_calls"])
+    return bool(done < cell["warmup_calls"] or seconds < cell["warmup_s"])
 
 
-def _judge_prefixes(backend, X, y, beta0, known, dtype: str) -> None:
+def _judge_prefixes(
+    backend: ModuleType, X: NDArray[Any], y: NDArray[Any], beta0: NDArray[Any], known: Any, dtype: str
+) -> None:
     """The bound is too wide here to show a missing step: the verdict rests on the first rows of the data."""
     for number, (rows, K) in enumerate(PREFIXES):
         expected = load_reference(known, f"prefix{number}")
@@ -215,12 +229,12 @@ class CompileWatch:
             self.events += 1
 
     # Numba's compilations nest (a function and what it calls): only the outermost counts.
-    def _numba_start(self, event) -> None:
+    def _numba_start(self, event: Any) -> None:
         if self._depth == 0:
             self._since = time.perf_counter()
         self._depth += 1
 
-    def _numba_end(self, event) -> None:
+    def _numba_end(self, event: Any) -> None:
         self._depth -= 1
         if self._depth == 0:
             self.seconds += time.perf_counter() - self._since

@@ -9,40 +9,42 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 STARTED_COLD = "numpy" not in sys.modules
-SPEC = pytest.StashKey[dict]()
+SPEC = pytest.StashKey[dict[str, Any] | None]()
 
 
-def pytest_configure(config):
+def pytest_configure(config: pytest.Config) -> None:
     spec_file = os.environ.get("GDBENCH_SPEC")
     config.stash[SPEC] = json.loads(Path(spec_file).read_text()) if spec_file else None
 
 
-def pytest_generate_tests(metafunc):
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cell" in metafunc.fixturenames:  # by id: a parameter stands in pytest-benchmark's JSON, a path should not
         metafunc.parametrize("cell", list(_cells(metafunc.config)))
 
 
-def _cells(config):
+def _cells(config: pytest.Config) -> dict[str, Any]:
     """What is told of each cell, by its id."""
-    if config.stash[SPEC] is not None:
-        return config.stash[SPEC]["cells"]
+    if (spec := config.stash[SPEC]) is not None:
+        return dict(spec["cells"])
     from bench.measure import session
 
     return session.cells()
 
 
 @pytest.fixture(scope="session")
-def cells(request):
+def cells(request: pytest.FixtureRequest) -> dict[str, Any]:
     return _cells(request.config)
 
 
 @pytest.fixture(scope="session")
-def talk(request):
+def talk(request: pytest.FixtureRequest) -> Any:
     """What a cell asks before it runs and says when it has ended: the driver's channel, or a stand-in."""
     if request.config.stash[SPEC] is None:
         from bench.measure import session
@@ -54,14 +56,14 @@ def talk(request):
 
 
 @pytest.fixture(scope="session")
-def backend_of():
+def backend_of() -> Any:
     """The backend of a cell with fields for its sample: import_s, or why it cannot be loaded (backend None).
 
     import_s is that of a bare interpreter, NumPy's own import in it; None where NumPy was there before.
     """
-    loaded: dict[str, tuple] = {}
+    loaded: dict[str, tuple[Any, dict[str, Any]]] = {}
 
-    def backend_of(cell):
+    def backend_of(cell: dict[str, Any]) -> Any:
         if cell["source"] not in loaded:
             start = time.perf_counter()
             from backends import BackendError, BackendUnavailable, load
@@ -80,7 +82,9 @@ def backend_of():
 
 
 @pytest.fixture(scope="session")
-def folder_of(request, tmp_path_factory):
+def folder_of(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[dict[str, Any]], Path]:
     """The folder that holds the arrays and references of a cell."""
     spec = request.config.stash[SPEC]
     if spec is not None:
@@ -92,15 +96,16 @@ def folder_of(request, tmp_path_factory):
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
     """A test that fails after its timing keeps it in pytest-benchmark's list: take it out."""
-    report = (yield).get_result()
+    outcome = yield
+    report = outcome.get_result()
     timings = getattr(item.config, "_benchmarksession", None)
     if report.when == "call" and not report.passed and timings is not None:
         timings.benchmarks[:] = [entry for entry in timings.benchmarks if entry.fullname != item.nodeid]
 
 
-def pytest_benchmark_generate_machine_info(config):
+def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any]:
     """Ours, because the plugin's holds the host's name and a live clock speed."""
     from bench.runtime import machine
 
@@ -109,5 +114,5 @@ def pytest_benchmark_generate_machine_info(config):
     return info
 
 
-def pytest_benchmark_generate_commit_info(config):
+def pytest_benchmark_generate_commit_info(config: pytest.Config) -> dict[str, Any]:
     return {"gdbench": "see run.json"}

@@ -18,7 +18,7 @@ import msgspec
 from backends import BackendError, describe
 from bench.analysis.environment_diff import machine_differences
 from bench.plan import Plan
-from bench.records import Block, CellSample, RunManifest, UnreadableRun, decode, encode
+from bench.records import Block, CellSample, Record, RunManifest, UnreadableRun, decode, encode
 from bench.runtime import machine
 from bench.runtime.files import AppendOnlyLog, ensure_free_space, read, save, save_over
 
@@ -192,7 +192,7 @@ def _locked(folder: Path) -> AppendOnlyLog:
         ) from None
 
 
-def _decoded(lines: AppendOnlyLog, kind) -> list:
+def _decoded(lines: AppendOnlyLog, kind: type[Record]) -> list[Record]:
     return [decode(_text(line, lines.path), kind, lines.path) for line in lines.lines]
 
 

@@ -139,7 +139,7 @@ class RunInProgress:
         self.book, self.plan, self.scratch, self.on_progress = book, book.plan, scratch, on_progress
         self.started = time.monotonic()
         self.samples: dict[str, list[CellSample]] = {}
-        self.counts: dict[tuple, dict[str, int]] = {}
+        self.counts: dict[tuple[str, str, str, int], dict[str, int]] = {}
         self.dropped: set[str] = set()
         self.left_out = set(self.plan.left_out)
         self.replanned = False
@@ -275,7 +275,9 @@ class RunInProgress:
             counts = {"calls": sample.calls, "warmup_calls": sample.warmup_calls}
             self.counts.setdefault(self._twins[sample.cell], counts)
 
-    def process(self, block: BlockPlan, name: str, cells: list[CellPlan], attempt: int, deadline_s: float):
+    def process(
+        self, block: BlockPlan, name: str, cells: list[CellPlan], attempt: int, deadline_s: float
+    ) -> tuple[set[str], CellPlan | None, process.Outcome]:
         """One process on `cells`. Returns the ids that ended, the cell it was in when it died, and how it ended."""
         ended: set[str] = set()
         current: CellPlan | None = None

@@ -59,7 +59,7 @@ def _fields(label: str, found: Reference) -> dict[str, np.ndarray]:
     return {f"{label}_{field}": getattr(found, field) for field in Reference.__dataclass_fields__}
 
 
-def load_reference(known, label: str) -> Reference:
+def load_reference(known: Any, label: str) -> Reference:
     """The "whole", "other" or "prefix0" ... reference among the arrays of a staged .npz file."""
     return Reference(**{field: known[f"{label}_{field}"] for field in Reference.__dataclass_fields__})
 

@@ -70,7 +70,7 @@ ROWS = (
 )  # fmt: skip
 
 
-def test_limit(request, tmp_path, capsys):
+def test_limit(request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every answer passed the gate; the figures are printed, not asserted, for they are this machine's."""
     if "limit" not in request.config.option.keyword:
         pytest.skip("takes minutes, so it is asked for by name: pytest bench -k limit")
@@ -92,7 +92,9 @@ def test_limit(request, tmp_path, capsys):
     assert not [(c.backend, c.detail) for c in record.cells if c.status not in ("ok", "skipped")]
 
 
-def _reached(row: Row, cells: dict[tuple, Cell], roofs: dict[tuple[int, int], ProblemRoofline]) -> Interval | None:
+def _reached(
+    row: Row, cells: dict[tuple[Any, ...], Cell], roofs: dict[tuple[int, int], ProblemRoofline]
+) -> Interval | None:
     own = cells[row.backend, row.problem, "float64"]
     if row.other == "bandwidth":
         found = [f for f in roofs[row.problem].backends if f.backend == row.backend] if row.problem in roofs else []
@@ -137,7 +139,7 @@ def _qr_rows() -> list[tuple[Row, Interval]]:
     return rows
 
 
-def _print(cells: dict[tuple, Cell], roofs: dict[tuple[int, int], ProblemRoofline], rows) -> None:
+def _print(cells: dict[tuple[Any, ...], Cell], roofs: dict[tuple[int, int], ProblemRoofline], rows: list[Any]) -> None:
     """A line a row: what was asked for, what was reached with its interval, and the times and rates behind it."""
     table = Table(
         "problem", "backend", "against", "at least", "reached", "", "time per iteration", title="To the limit"

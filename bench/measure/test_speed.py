@@ -1,9 +1,11 @@
 """The timed session: one test a cell, timed by pytest-benchmark with counts that are fixed beforehand."""
 
+from typing import Any
+
 import pytest
 
 
-def test_speed(cell, cells, benchmark, talk, backend_of, folder_of):
+def test_speed(cell: str, cells: dict[str, Any], benchmark: Any, talk: Any, backend_of: Any, folder_of: Any) -> None:
     orders = talk.ask(event="start", cell=cell)
     if not orders["run"]:
         pytest.skip(orders["detail"])

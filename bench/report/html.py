@@ -13,7 +13,7 @@ from bench.analysis.speed import Group, backends, group_cells
 from bench.records import Run, run_for_page
 from bench.report import dialects, limits, tables
 from bench.report.plots import canvas
-from bench.report.plots.figures import Drawing
+from bench.report.plots.canvas import Drawing
 from bench.report.plots.figures import stem as stem_of
 from bench.report.template import render
 

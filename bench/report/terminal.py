@@ -8,7 +8,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -16,6 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import text
+
+if TYPE_CHECKING:
+    from bench.analysis.compare import Comparison
+    from bench.measure.runner import Progress as RunState
+    from bench.records import Run
 
 COLOURS = {"ok": "green", "wrong": "bold red", "failed": "red", "unavailable": "yellow"}
 
@@ -116,7 +121,7 @@ def _size(size: int) -> str:
     return f"{size / 2**20:.4g} MiB" if size >= 2**20 else f"{size / 2**10:.4g} KiB"
 
 
-def busy(what: str) -> contextlib.AbstractContextManager:
+def busy(what: str) -> contextlib.AbstractContextManager[object]:
     """On a terminal, what the user waits for; elsewhere nothing."""
     out = console(stderr=True)
     return out.status(Text(what)) if out.is_terminal else contextlib.nullcontext()
@@ -165,7 +170,7 @@ def print_warnings(warnings: list[str]) -> None:
         console(stderr=True).print(Text(f"note: {warning}", "yellow"), soft_wrap=True)
 
 
-def print_run(record, folder: Path) -> None:
+def print_run(record: "Run", folder: Path) -> None:
     """The table, the one-sentence answer, and where the files are."""
     from bench.analysis import sentences
     from bench.report import tables
@@ -177,7 +182,7 @@ def print_run(record, folder: Path) -> None:
         out.print(Text(f"report: {text.clean(str(page))}"))
 
 
-def print_comparison(found, page: Path | None) -> None:
+def print_comparison(found: "Comparison", page: Path | None) -> None:
     """The sentence, every cell with what its verdict rests on, and where the page is."""
     from bench.report import comparison_view
 
@@ -194,12 +199,12 @@ class CheckProgress:
         out = console(stderr=True)
         self._live = None if quiet or not out.is_terminal else out.status("checking")
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         if self._live:
             self._live.stop()
 
@@ -211,7 +216,7 @@ class CheckProgress:
 class RunProgress:
     """A bar with the time left on a terminal, a plain line at most every ten seconds elsewhere."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._console = console(stderr=True)
         self._last = 0.0
         self._bar = None
@@ -225,16 +230,16 @@ class RunProgress:
             self._bar = Progress(*columns, console=self._console, transient=True)
             self._task = self._bar.add_task("starting", total=None, left="")
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self._bar:
             self._bar.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         if self._bar:
             self._bar.stop()
 
-    def __call__(self, progress) -> None:
+    def __call__(self, progress: "RunState") -> None:
         left = "" if progress.left_s is None else f"about {progress.left_s:.0f} s left"
         if self._bar:
             self._bar.update(

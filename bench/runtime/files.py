@@ -10,7 +10,9 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 try:
     import fcntl
@@ -160,13 +162,13 @@ class Scratch:
     def __enter__(self) -> Path:
         return self.path
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: Any) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
 
 
 @contextlib.contextmanager
-def _named(path: Path):
+def _named(path: Path) -> Iterator[None]:
     """Errors of a handle do not say which file it is: add its name."""
     try:
         yield

@@ -241,7 +241,7 @@ def _bytes(size: str | None) -> int | None:
 
 
 def _memory_bytes() -> int:
-    return psutil.virtual_memory().total
+    return int(psutil.virtual_memory().total)
 
 
 def _virtual_machine() -> bool | None:

@@ -27,7 +27,7 @@ def available() -> int:
     for limit, used in CONTAINER:
         with contextlib.suppress(OSError, ValueError):  # no such version, or "max"
             free = min(free, int(Path(limit).read_text()) - int(Path(used).read_text()))
-    return max(free, 0)
+    return max(int(free), 0)
 
 
 def limit(pid: int, wanted: int) -> None:
@@ -45,7 +45,7 @@ def limit(pid: int, wanted: int) -> None:
 
 def scarce() -> bool:
     """Whether so little is left that the system would soon end some process, perhaps not the one that ate it."""
-    return available() < SCARCE * psutil.virtual_memory().total
+    return available() < SCARCE * float(psutil.virtual_memory().total)
 
 
 def tree_rss(pid: int) -> int:

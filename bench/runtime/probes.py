@@ -17,9 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.runtime import process
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MIN_S = 0.01  # a measurement lasts so long: the start of the threads, some microseconds, is then nothing beside it
 WORD_BYTES = 8
@@ -35,7 +38,7 @@ MOVED_BYTES = 256 << 20  # beyond the caches of most machines, and the same on a
 LINE_BYTES = 64
 
 
-def read_words(words, passes):
+def read_words(words: "NDArray[Any]", passes: int) -> int:
     """The sum of `words` over so many passes; at the start of each, the last word is set to the number of the pass.
 
     Setting it is what forbids a compiler to take one pass for all. The words are integers: their sum is the same in
@@ -50,7 +53,7 @@ def read_words(words, passes):
     return total
 
 
-def multiply_add(numbers, factor, addend, passes):
+def multiply_add(numbers: "NDArray[Any]", factor: float, addend: float, passes: int) -> None:
     """Replace each number v by v * factor + addend, STEPS times a pass."""
     for _ in range(passes):
         for i in range(numbers.size):
@@ -94,10 +97,10 @@ class Team:
             seconds = self._seconds(work, parts, passes)
         return passes / min([seconds, *(self._seconds(work, parts, passes) for _ in range(self._repetitions - 1))])
 
-    def _seconds(self, work, parts, passes) -> float:
+    def _seconds(self, work: Any, parts: Any, passes: int) -> float:
         """Wall time from the first start to the last end."""
 
-        def one(part):
+        def one(part: Any) -> tuple[float, float]:
             self._barrier.wait()
             start = time.perf_counter()
             work(part, passes)
@@ -105,7 +108,7 @@ class Team:
 
         futures = [pool.submit(one, part) for pool, part in zip(self._pools, parts, strict=True)]
         starts, ends = zip(*(future.result() for future in futures), strict=True)
-        return max(ends) - min(starts)
+        return float(max(ends) - min(starts))
 
 
 def peaks(threads: int, working_sets: list[int], repetitions: int, dtypes: Sequence[str] = DTYPES) -> dict[str, Any]:
@@ -119,12 +122,12 @@ def peaks(threads: int, working_sets: list[int], repetitions: int, dtypes: Seque
     read, fused = compiled(dtypes)
     import numpy as np
 
-    def read_all(words, passes):
+    def read_all(words: "NDArray[Any]", passes: int) -> None:
         n = len(words) - 1  # the last holds the number of the pass, the others 0 to n - 1
         if read(words, passes) != (passes * n * (n - 1) + passes * (passes - 1)) // 2:
             raise ValueError("the sum of what was read is wrong")
 
-    def multiply_and_add(numbers, passes):
+    def multiply_and_add(numbers: "NDArray[Any]", passes: int) -> None:
         fused(numbers, numbers.dtype.type(0.5), numbers.dtype.type(1), passes)
 
     team = Team(threads, repetitions)
@@ -148,7 +151,7 @@ def peaks(threads: int, working_sets: list[int], repetitions: int, dtypes: Seque
     return {"gflop_per_s": gflop_per_s, "read": found}
 
 
-def row_of_words(size: int):
+def row_of_words(size: int) -> "NDArray[Any]":
     """0, 1, 2, ... from the start of a huge page, in memory of its own; written, so that every page is there.
 
     Where the array starts matters in L1: a load across two lines costs two, and processors that find a line by a
@@ -173,11 +176,11 @@ def sentinels() -> dict[str, float]:
     block = bytes(HASHED_BLOCK_BYTES)
     area = memoryview(bytearray(b"\1") * MOVED_BYTES)  # written, so that every page is there
 
-    def arithmetic():
+    def arithmetic() -> None:
         for _ in range(HASHED_BLOCKS):
             hashlib.sha256(block).digest()
 
-    def memory():
+    def memory() -> None:
         area[:-LINE_BYTES] = area[LINE_BYTES:]
 
     kernels = (arithmetic, memory)

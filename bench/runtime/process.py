@@ -184,12 +184,15 @@ def run(
     return Outcome(code, stopped == "deadline", text, time.monotonic() - started, where, eaten)
 
 
-def _listen(child, channel, deadline_s, on_message) -> tuple[bytes, str | None]:
+def _listen(
+    child: subprocess.Popen[bytes], channel: socket.socket, deadline_s: float, on_message: Callable[[Any], Any]
+) -> tuple[bytes, str | None]:
     """Pass messages on and keep the end of the output until the child is gone, or why it must go now: its
     "deadline" is over, or it holds the "memory" that the system needs."""
     output, pending = b"", b""
     deadline = time.monotonic() + deadline_s
     look = 0.0  # when to look at the memory next: not at every line that is printed
+    assert child.stdout is not None
     os.set_blocking(child.stdout.fileno(), False)
     channel.setblocking(False)
     with selectors.DefaultSelector() as selector:
@@ -228,7 +231,7 @@ def _listen(child, channel, deadline_s, on_message) -> tuple[bytes, str | None]:
                 deadline = time.monotonic() + GRACE_S
 
 
-def _read(source) -> bytes | None:
+def _read(source: Any) -> bytes | None:
     """What is there; nothing at the end; None where there is nothing yet."""
     try:
         return source.recv(65536) if isinstance(source, socket.socket) else os.read(source.fileno(), 65536)
@@ -238,7 +241,7 @@ def _read(source) -> bytes | None:
         return b""
 
 
-def _answer(channel, line, on_message) -> bool:
+def _answer(channel: socket.socket, line: bytes, on_message: Callable[[Any], Any]) -> bool:
     """Hand a message over and send the reply; False where it needs none."""
     try:
         message = json.loads(line)
@@ -254,7 +257,7 @@ def _answer(channel, line, on_message) -> bool:
     return True
 
 
-def _request_stack_dump(child, stack) -> None:
+def _request_stack_dump(child: subprocess.Popen[bytes], stack: Any) -> None:
     """Let a child write where it is; one that is stopped, or has not begun to listen, will not."""
     size = 0
     for attempt in range(40):
@@ -278,7 +281,7 @@ def _adopt_orphans() -> set[int]:
     return {process.pid for process in psutil.Process().children(recursive=True)}
 
 
-def _end(child, before: set[int]) -> None:
+def _end(child: subprocess.Popen[bytes], before: set[int]) -> None:
     """The child and all that it started, although a second Ctrl-C may come in between."""
     try:
         if child.poll() is None:
@@ -295,7 +298,7 @@ def _end(child, before: set[int]) -> None:
         psutil.wait_procs(left, GRACE_S)
 
 
-def _kill_group(child) -> None:
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 

@@ -30,6 +30,7 @@
 # 4. **update**: β := β − η ∂J/∂β. Walk a little way against the gradient. η (“eta”), the learning rate, sets how far.
 
 # %%
+from bench import text
 from bench.learn import begin
 from bench.learn.ch01_formula import picture
 
@@ -120,7 +121,7 @@ lesson.explain(
     " begins with a larger J, and so has a longer way, but it does not lead elsewhere.",
     shown_by="starts",
     updates=str(picture.LONG),
-    apart=picture.text.significant(apart),
+    apart=text.significant(apart),
 )
 
 # %% [markdown]

@@ -4,11 +4,14 @@ J is a parabola along each component, so (J(beta + 1) - J(beta - 1)) / 2 is its 
 arithmetic gives it without rounding.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from operator import mul
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.check.bound import UNIT, gamma
 from bench.learn.ch01_formula import picture
@@ -116,7 +119,7 @@ def cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     return found
 
 
-def ask(gradient, case) -> np.ndarray | Verdict:
+def ask(gradient: Callable[..., Any], case: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> np.ndarray | Verdict:
     """The d numbers that the reader's function gives, or what is wrong with what it gives."""
     given = [array.copy() for array in case]
     try:
@@ -136,7 +139,7 @@ def ask(gradient, case) -> np.ndarray | Verdict:
     return found
 
 
-def slope(X, y, beta) -> np.ndarray:
+def slope(X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any]) -> np.ndarray:
     """(J(beta + 1) - J(beta - 1)) / 2 in each component."""
     rows, targets, start = ([list(map(Fraction, row)) for row in X], list(map(Fraction, y)), list(map(Fraction, beta)))
 
@@ -148,18 +151,18 @@ def slope(X, y, beta) -> np.ndarray:
     return np.array([float(up - down) / 2 for up, down in sides])
 
 
-def fits(found: np.ndarray, expected: np.ndarray, X, y, beta) -> bool:
+def fits(found: np.ndarray, expected: np.ndarray, X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any]) -> bool:
     """Whether two gradients agree to rounding: the bound of bench/check/bound.py for one step."""
     n, d = X.shape
     spread = 2 * (np.abs(X) @ np.abs(beta) + np.abs(y)) @ np.abs(X)  # not divided by n: a slip may leave that out
     return bool((np.abs(found - expected) <= gamma(n + d + 8, UNIT["float64"]) * spread).all())
 
 
-def named(answers) -> Verdict | None:
+def named(answers: Any) -> Verdict | None:
     """The one slip that would have given every answer; None where there is none, or the answers are right."""
     n, d = answers[0][0][0].shape
 
-    def all_fit(of) -> bool:
+    def all_fit(of: Any) -> bool:
         return all(
             not isinstance(found, Verdict) and fits(found, of(X, y - X @ beta, y), X, y, beta)
             for (X, y, beta), found in answers

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 from textwrap import dedent
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ def number(value: float | Fraction) -> str:
     return f"{float(value):.6g}".replace("-", "−")
 
 
-def vector(values) -> str:
+def vector(values: Any) -> str:
     return "(" + ", ".join(map(number, values)) + ")"
 
 
@@ -192,7 +192,7 @@ def beside(intercept: float | None, slope: float | None) -> Drawing | None:
         figure = Figure(figsize=(canvas.WIDTH, whole))
         canvas.heading(figure, 0.12, "One step: the formula, its values, and four ways to write it")
 
-        def write(x: float, down: float, words: str, **style) -> None:
+        def write(x: float, down: float, words: str, **style: Any) -> None:
             figure.text(x / canvas.WIDTH, 1 - down / whole, words, va="top", **style)
 
         for place, (step, formula) in enumerate(FORMULAS.items(), 1):

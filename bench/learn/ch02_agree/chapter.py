@@ -10,6 +10,7 @@
 # tells what β is *exactly* after each update. We call it the **oracle**.
 
 # %%
+from bench import text
 from bench.learn import begin
 from bench.learn.ch02_agree import picture
 
@@ -61,7 +62,7 @@ lesson.explain(
     "Is so generous a bound still a judge? A descent that forgets one row of the table, the last one, misses the exact β by {skipped}. The"
     " bound is {bound}.",
     shown_by="wrong",
-    skipped=picture.text.significant(skipped),
+    skipped=text.significant(skipped),
     bound=told["double_bound"],
 )
 
@@ -91,25 +92,25 @@ lesson.explain(
     mixed=picture.shown_if(
         order["small integers"][0] == 1 < order["ordinary numbers"][0], order["ordinary numbers"][0]
     ),
-    apart=picture.text.significant(order["ordinary numbers"][1]),
+    apart=text.significant(order["ordinary numbers"][1]),
     integers=str(order["small integers"][0]),
 )
 lesson.explain(
     "**ε.** From float64 to float32 the error of the same problems goes from {double} to {single}, that is by a factor of {ratio}. ε itself grows by"
     " 2²⁹, which is {steps}. The numbers were the same, so it is ε that sets the size of the error.",
     shown_by="precision",
-    double=picture.text.significant(precision["float64"]),
-    single=picture.text.significant(precision["float32"]),
+    double=text.significant(precision["float64"]),
+    single=text.significant(precision["float32"]),
     ratio=picture.shown_if(0.1 < ratio / 2**29 < 10, ratio),
-    steps=picture.text.significant(2.0**29),
+    steps=text.significant(2.0**29),
 )
 lesson.explain(
     "**Conditioning.** With condition number 1 β misses by {round} of its own length, with 10 by {middle}, with 100 by {trough}. Size, ε and number of"
     " updates were the same, so it is the shape of the valley: the longer the trough, the further the same rounding moves the place"
     " where β comes to rest.",
     shown_by="condition",
-    round=picture.text.significant(condition[1]),
-    middle=picture.text.significant(condition[10]),
+    round=text.significant(condition[1]),
+    middle=text.significant(condition[10]),
     trough=picture.shown_if(condition[1] < condition[10] < condition[100], condition[100]),
 )
 

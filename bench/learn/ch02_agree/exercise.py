@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backends import load as load_backend
 from bench import text
@@ -80,28 +82,40 @@ def backend(name: str, way: int = 1) -> Descent:
     return lambda X, y, *rest: answer(module, Fixture("", X[::way].copy(), y[::way].copy(), *rest))
 
 
-def told_by_reference(X, y, beta, rate, updates, tol):
+def told_by_reference(
+    X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any], rate: float, updates: int, tol: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
     expected = reference(X, y, beta, rate, updates, "float64")
     return expected.betas[-1], expected.losses
 
 
-def changed(beta=lambda b: b, losses=lambda j: j) -> Descent:
-    def fit(*arguments):
+def changed(
+    beta: Callable[[NDArray[Any]], Any] = lambda b: b, losses: Callable[[NDArray[Any]], Any] = lambda j: j
+) -> Descent:
+    def fit(*arguments: Any) -> Any:
         b, j = asked(RIGHT)(*arguments)
         return beta(b), losses(j)
 
     return fit
 
 
-def writes_into_beta(X, y, beta, *rest):
+def writes_into_beta(X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any], *rest: Any) -> Any:
     found, losses = asked(RIGHT)(X, y, beta, *rest)
     beta[:] = found
     return found, losses
 
 
-def _whole_blocks(X, y, beta, residual, scale, k, betas):
+def _whole_blocks(
+    X: NDArray[Any],
+    y: NDArray[Any],
+    beta: NDArray[Any],
+    residual: NDArray[Any],
+    scale: float,
+    k: int,
+    betas: list[NDArray[Any]],
+) -> NDArray[Any]:
     end = max(len(X) - len(X) % 4, 1)
-    return scale * (X[:end].T @ residual[:end])
+    return np.asarray(scale * (X[:end].T @ residual[:end]))
 
 
 EXACT_SUMS = replace(
@@ -184,7 +198,7 @@ def judge(path: Path) -> Verdict:
     return Verdict("wrong", why, first)
 
 
-def outcome(check, fit: Descent) -> tuple[Exception | None, object]:
+def outcome(check: Any, fit: Descent) -> tuple[Exception | None, object]:
     """What the reader's test raises for a descent, and what it gives back."""
     try:
         with np.errstate(all="ignore"):

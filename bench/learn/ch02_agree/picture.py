@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -159,7 +159,7 @@ def orders() -> dict[str, tuple[int, float]]:
     return found
 
 
-def exactly(case: Fixture):
+def exactly(case: Fixture) -> Any:
     """The β after the last update, by a formula that needs no steps."""
     wide = case.cast("float64")
     return closed_form(wide.X, wide.y, wide.beta0, wide.learning_rate, wide.max_iter)[0]

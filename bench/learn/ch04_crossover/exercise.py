@@ -17,7 +17,7 @@ NAME = "seconds_per_iteration"
 MEASURED = ((1, 10), (10, 2), (4, 25), (100, 5), (200, 10), (1000, 2), (5000, 20), (100_000, 10))
 ASKED = ((2, 2), (2, 20), (30, 4), (30, 10), (900, 5), (900, 50), (20_000, 10), (50_000, 30))  # most n with two d
 NOISE = (1.04, 0.97, 0.96, 1.05, 0.98, 1.03, 0.92, 1.06)  # on the times of MEASURED
-Predict = Callable[[list, int, int], float]
+Predict = Callable[[list[tuple[int, int, float]], int, int], float]
 
 HINTS = {
     "no overhead": (
@@ -58,7 +58,7 @@ HINTS = {
 }
 
 
-def machines() -> list[tuple[list, list[float]]]:
+def machines() -> list[tuple[list[tuple[int, int, float]], list[float]]]:
     """Made-up machines: the noisy table that the function gets, and the true times of what it is asked."""
     rng = np.random.default_rng(4)
     pairs = [(8e-6, 0.8e-9), (2e-6, 3e-9), *zip(rng.uniform(3e-6, 2e-5, 3), rng.uniform(0.3e-9, 2e-9, 3), strict=True)]

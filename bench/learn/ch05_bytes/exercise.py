@@ -4,6 +4,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def _slip(why: str) -> str:
     return "float32" if "float32" in found else ""
 
 
-def _kept(module) -> str | None:
+def _kept(module: ModuleType) -> str | None:
     """The name in the module under which an array lies; None where there is none."""
     for name, held in vars(module).items():
         inside = list(held.values()) if isinstance(held, dict) else held if isinstance(held, list | tuple) else [held]

@@ -3,8 +3,11 @@
 import tempfile
 from pathlib import Path
 from statistics import median
+from types import ModuleType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backends import BackendError, load
 from bench import text
@@ -42,13 +45,15 @@ def count_programs() -> dict[str, list[int]]:
     return found
 
 
-def _fresh_jax(backend):
+def _fresh_jax(backend: ModuleType) -> Any:
     """`descend` under a jit of its own, which counts how often it is traced."""
     import jax
 
     traces = []
 
-    def counting(X, y, beta, learning_rate, max_iter, tol):
+    def counting(
+        X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any], learning_rate: float, max_iter: int, tol: float
+    ) -> Any:
         traces.append(1)  # this line runs while JAX traces, and not when the compiled program runs
         return backend.descend.__wrapped__(X, y, beta, learning_rate, max_iter, tol)
 
@@ -56,12 +61,12 @@ def _fresh_jax(backend):
     return lambda X, y, beta, rate, most: compiled(X, y, beta, rate, most, 0.0), lambda: len(traces)
 
 
-def _fresh_numba(backend):
+def _fresh_numba(backend: ModuleType) -> Any:
     from numba import njit
 
     compiled = njit(backend.descend.py_func)
 
-    def call(X, y, beta, rate, most):
+    def call(X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any], rate: float, most: int) -> Any:
         return compiled(X, y, beta, X.dtype.type(rate), most, X.dtype.type(0))
 
     return call, lambda: len(compiled.signatures)
@@ -69,7 +74,7 @@ def _fresh_numba(backend):
 
 def wait() -> list[tuple[float, float, bool]]:
     """(seconds to return, seconds to answer, ready at return) of some calls of jax_jit; none where it is missing."""
-    seen: list[dict] = []
+    seen: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
         process.run(
             ["-m", "bench.learn.ch06_compiling.waiting"], threads=process.available_threads(), deadline_s=60.0,

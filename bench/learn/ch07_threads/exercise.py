@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -103,7 +104,7 @@ def _near(found: np.ndarray, X: np.ndarray) -> bool:
 
 def timed(path: Path, quick: bool) -> Verdict:
     """Not by a clock: by how much each thread of a child process has worked, which no neighbour can change."""
-    seen: list[dict] = []
+    seen: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
         outcome = process.run(
             ["-m", "bench.learn.ch07_threads.exercise", str(path.resolve())], threads=process.available_threads(),

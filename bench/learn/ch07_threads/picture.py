@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from bench import text
 from bench.learn import charts, facts
@@ -42,7 +43,7 @@ def cpu(run: Run, backend: str, n: int) -> float | None:
     return None if cell is None else cell.cpu_over_wall
 
 
-def _rows(run: Run, look) -> dict[str, Interval | None]:
+def _rows(run: Run, look: Any) -> dict[str, Interval | None]:
     return {f"{name}, {text.count(n)} rows": look(run, name, n) for n in (SMALL, LARGE) for name in SHOWN}
 
 

@@ -1,6 +1,9 @@
 """Chapter 7: a race, shown wrong and then mended. All threads count rows, into one number or each into its own."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from bench import text
 from bench.report.tables import Table
@@ -20,13 +23,13 @@ def count_rows() -> dict[str, list[int]]:
         return {}
 
     @numba.njit(parallel=True)
-    def shared(ones, totals):
+    def shared(ones: NDArray[Any], totals: NDArray[Any]) -> None:
         for i in numba.prange(len(ones)):
             for j in range(totals.shape[1]):
                 totals[0, j] += ones[i]
 
     @numba.njit(parallel=True)
-    def own(ones, totals):
+    def own(ones: NDArray[Any], totals: NDArray[Any]) -> None:
         threads = len(totals)
         for t in numba.prange(threads):
             for i in range(len(ones) * t // threads, len(ones) * (t + 1) // threads):

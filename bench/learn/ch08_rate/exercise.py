@@ -3,7 +3,7 @@
 import numbers
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -109,7 +109,7 @@ def judge(path: Path) -> Verdict:
     )
 
 
-def _asked(function: Callable, task: Task) -> float | Verdict:
+def _asked(function: Callable[..., Any], task: Task) -> float | Verdict:
     rate = function(task.X.copy(), task.y.copy())
     if isinstance(rate, np.ndarray) and rate.ndim == 0:
         rate = rate[()]

@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from backends import solve
+from backends import Fit, solve
 from bench import text
 from bench.data import problems
 from bench.report.plots.canvas import Point
@@ -38,12 +39,12 @@ class Valley(NamedTuple):
     def limit(self) -> float:
         return 2 / self.steepest
 
-    def descend(self, rate: float, updates: int, start=None):
+    def descend(self, rate: float, updates: int, start: NDArray[Any] | None = None) -> Fit:
         return solve(self.X, self.y, "numpy_vectorized", rate, updates, 0.0, start)
 
     def left(self, losses: np.ndarray) -> np.ndarray:
         """The share of the way down to the least loss that is left after each update."""
-        return (losses - self.least) / (losses[0] - self.least)
+        return np.asarray((losses - self.least) / (losses[0] - self.least))
 
 
 def flippers() -> dict[str, Valley]:

@@ -2,9 +2,10 @@
 
 import contextlib
 import io
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backends import Fit, solve
 from bench.check.bound import reference
@@ -29,7 +30,7 @@ def limit(data: Problem) -> float:
 
 
 def best(X: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.linalg.lstsq(X, y)[0]
+    return np.asarray(np.linalg.lstsq(X, y)[0])
 
 
 def reasons(data: Problem) -> dict[str, Fit]:
@@ -56,7 +57,7 @@ class Stop(NamedTuple):
     first: float
 
 
-def _stop(X, y, tol: float, start=None, most: int = 400_000) -> Stop:
+def _stop(X: NDArray[Any], y: NDArray[Any], tol: float, start: NDArray[Any] | None = None, most: int = 400_000) -> Stop:
     fit, goal = solve(X, y, "numpy_vectorized", None, most, tol, start), best(X, y)
     assert fit.stop_reason == "converged"
     return Stop(fit.n_iter, float(np.linalg.norm(fit.beta - goal) / np.linalg.norm(goal)), float(fit.losses[0]))

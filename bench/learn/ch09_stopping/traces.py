@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,17 +62,17 @@ TRACES = (
 
 
 def variant(
-    limit: Callable = lambda losses: losses[0],
-    size: Callable = abs,
+    limit: Callable[..., Any] = lambda losses: losses[0],
+    size: Callable[..., Any] = abs,
     strict: bool = True,
-    bad: Callable = lambda loss: not math.isfinite(loss),
-    last: Callable = lambda k, most: k == most,
+    bad: Callable[..., Any] = lambda loss: not math.isfinite(loss),
+    last: Callable[..., Any] = lambda k, most: k == most,
     order: str = "dcm",
     first: int = 1,
 ) -> Rule:
     """The rule with one of its parts exchanged."""
 
-    def rule(losses, most, tol):
+    def rule(losses: Sequence[float], most: int, tol: float) -> Any:
         k = len(losses) - 1
         change, near = size(losses[k - 1] - losses[k]), tol * limit(losses)
         found = {

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from bench import text
 from bench.learn import charts, facts
 from bench.learn.ch10_fair.timer import GOAL, TARGETS, THREADED, D, K, N, race, rigged
+from bench.learn.lesson import Lesson
 from bench.records import Run
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing
@@ -288,7 +289,7 @@ TOOLBOX = Table(
 )  # fmt: skip
 
 
-def without_toolbox(lesson, raced: Mapping[str, Any]) -> None:
+def without_toolbox(lesson: Lesson, raced: Mapping[str, Any]) -> None:
     """Say so where scikit-learn took no part."""
     if "scikit-learn" not in raced["solvers"]:
         lesson.say("scikit-learn took no part: it is not installed (`pip install scikit-learn`).", note=True)

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,10 @@ def _kept(lesson: Lesson, name: str, measure: Callable[[], Found]) -> Found:
         lesson.stage(Words("Measuring. Leave the machine alone.", note=True))
         path.parent.mkdir(parents=True, exist_ok=True)
         save(path, json.dumps(measure(), indent=1) + "\n")
-    return json.loads((path if path.exists() else lesson.chapter.folder / "recorded" / path.name).read_text("utf-8"))
+    kept: Found = json.loads(
+        (path if path.exists() else lesson.chapter.folder / "recorded" / path.name).read_text("utf-8")
+    )
+    return kept
 
 
 def _child(kind: str, threads: int, seed: int = 0) -> Found:
@@ -100,7 +104,7 @@ def _best(work: Callable[[], Any]) -> float:
     return min(_seconds(work) for _ in range(BEST_OF))
 
 
-def _call(backend, dtype: str = "float64", max_iter: int = K) -> Callable[[], Any]:
+def _call(backend: ModuleType, dtype: str = "float64", max_iter: int = K) -> Callable[[], Any]:
     """One call of fit, prepared."""
     data = synthetic(N, D)
     native = backend.prepare(data.X.astype(dtype), data.y.astype(dtype), np.zeros(D, dtype))

@@ -5,14 +5,16 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 DTYPES = ("float64",)
 FLAGS = ("-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC")
 
 
-def _built():
+def _built() -> Any:
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "kernel.so"
         source = Path(__file__).with_name("kernel.c")
@@ -28,11 +30,13 @@ _descend.argtypes = [
 ]
 
 
-def prepare(X, y, beta):
+def prepare(X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     return np.array(X, order="C"), np.array(y), np.array(beta)
 
 
-def fit(X, y, beta, learning_rate, max_iter, tol):
+def fit(
+    X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any], learning_rate: float, max_iter: int, tol: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
     n, d = X.shape
     beta, losses = beta.copy(), np.empty(max_iter + 1)
     work = np.empty((os.cpu_count() or 1) * (d + 8))
@@ -40,5 +44,5 @@ def fit(X, y, beta, learning_rate, max_iter, tol):
     return beta, losses[:count].copy()
 
 
-def to_numpy(array):
+def to_numpy(array: NDArray[Any]) -> NDArray[Any]:
     return np.array(array)

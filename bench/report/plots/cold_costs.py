@@ -87,7 +87,7 @@ def _calls(cells: list[Cell]) -> int:
     """So many steady calls, a power of ten, that they weigh about as much as what is paid once."""
     ratios = sorted(seconds_at(c, c.n_iter) / (c.median_s or 1) for c in cells)
     middle = ratios[len(ratios) // 2]
-    return 10 ** min(6, max(0, round(math.log10(max(1.0, min(middle, 1e9))))))
+    return int(10.0 ** min(6, max(0, round(math.log10(max(1.0, min(middle, 1e9)))))))
 
 
 def _steady(cell: Cell, calls: int, end: str = "") -> float | None:

@@ -133,7 +133,7 @@ def _gap(axes: Axes, row: int, words: str) -> None:
     axes.text(0.02, row, words, transform=axes.get_yaxis_transform(), bbox=paper, **how)
 
 
-def _limits(line, limit: float) -> None:
+def _limits(line: Any, limit: float) -> None:
     for at, style in ((-limit, "--"), (0.0, "-"), (limit, "--")):
         line(at, color=canvas.FAINT, linewidth=1.0, linestyle=style, zorder=2, label="_limit")
 

@@ -1,6 +1,7 @@
 """The roofline of a group, and how the backends scale with threads."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -155,7 +156,7 @@ def _draw_scaling(panels: dict[str, tuple[Cell, dict[str, list[Point]]]], counts
     return figure
 
 
-def _of(cell: Cell):
+def _of(cell: Cell) -> tuple[Any, int, int]:
     return cell.problem, cell.n_samples, cell.n_features
 
 
