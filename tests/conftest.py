@@ -19,6 +19,15 @@ def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write the golden files of the reports anew")
 
 
+def pytest_collection_modifyitems(items):
+    """Mark as slow the float32 tests of backends that compile for seconds; `gdbench check` in CI runs them as well."""
+    compiling = ("numba_tuned", "jax_tuned", "jax_jit")
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if parameters.get("dtype") == "float32" and parameters.get("backend") in compiling:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(params=names())
 def backend(request):
     """Each backend in the registry; there is no second list to keep."""

@@ -46,6 +46,7 @@ def clock(benchmark, monkeypatch, request):
     fake = Clock()
     monkeypatch.setattr(measuring, "time", SimpleNamespace(perf_counter=fake, process_time=fake))
     monkeypatch.setattr(benchmark, "_timer", fake)
+    monkeypatch.setattr(benchmark, "disabled", False)  # pytest-xdist disables it
     yield fake
     request.config._benchmarksession.benchmarks.clear()
     benchmark._mode = "used"  # a clock that broke early kept it from being used, of which it would warn

@@ -8,7 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from helpers.command import gdbench
+from helpers.command import gdbench, unprobed
+
+from bench import cli
 
 BAD = [
     (["run", "--size", "10"], "--size: found '10'; allowed: n_samples x n_features"),
@@ -40,32 +42,47 @@ BAD = [
 ]
 
 
+@pytest.fixture
+def main(tmp_path, monkeypatch, capsys):
+    """main("run", ...): the command line in this process and an empty folder. Returns what `gdbench` returns."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # the handlers of this process stay
+
+    def main(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gdbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    return main
+
+
 @pytest.mark.parametrize(("arguments", "text"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
-def test_bad_arguments_are_one_clear_line(tmp_path, arguments, text):
+def test_bad_arguments_are_one_clear_line(main, tmp_path, arguments, text):
     """Exit 2, one line on standard error with what was found, nothing written; with --json a document, too."""
-    code, out, err = gdbench(*arguments, cwd=tmp_path)
+    code, out, err = main(*arguments)
     assert (code, out) == (2, "")
     assert text in err
     assert err.startswith("gdbench: ")
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
-    code, out, _ = gdbench(*arguments, "--json", cwd=tmp_path)
+    code, out, _ = main(*arguments, "--json")
     assert code == 2
     document = json.loads(out)
     assert set(document) == {"error", "exit_code"}
     assert document["exit_code"] == 2
 
 
-def test_two_files_with_one_stem(tmp_path, fresh):
+def test_two_files_with_one_stem(main, tmp_path, fresh):
     """A stem is the name everywhere: two of them are refused, a file named like a backend of ours as well."""
     one = fresh("mine")
     (tmp_path / "sub").mkdir()
     two = tmp_path / "sub" / "mine.py"
     two.write_text(one.read_text())
-    code, _, err = gdbench("run", "-b", one, two, cwd=tmp_path / "sub")
+    code, _, err = main("run", "-b", one, two)
     assert code == 2
     assert "found two named 'mine'" in err
-    code, _, err = gdbench("run", "-b", fresh("numpy_vectorized"), cwd=tmp_path)
+    code, _, err = main("run", "-b", fresh("numpy_vectorized"))
     assert code == 2
     assert "found two named 'numpy_vectorized'" in err
 
@@ -86,7 +103,7 @@ def test_list(tmp_path):
 def test_machine(tmp_path):
     """Processor, BLAS kernel and measured peaks; a forced kernel is told; nothing of host, user or folders."""
     settings = {"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "7", "XLA_FLAGS": f"--x={tmp_path}"}
-    code, out, err = gdbench("machine", "--json", cwd=tmp_path, **settings)
+    code, out, err = unprobed("machine", "--json", cwd=tmp_path, **settings)
     assert (code, err) == (0, "")
     found = json.loads(out)
     assert found["cpu"]["logical_cores"] >= 1
@@ -117,39 +134,39 @@ def test_check_exit_codes(tmp_path, fresh):
     assert json.loads(out)["passed"] is False
 
 
-def test_reading_what_is_no_run(tmp_path):
+def test_reading_what_is_no_run(main, tmp_path):
     """Exit 6 and a sentence for a folder without a run, a broken file, and a newer schema."""
-    assert gdbench("report", tmp_path, cwd=tmp_path)[0] == 6
+    assert main("report", tmp_path)[0] == 6
     for text in ("", "{", "[]", '{"schema": 99}', '{"schema": 1, "schema": 1}', '{"schema": NaN}'):
         (tmp_path / "run.json").write_text(text)
-        code, out, err = gdbench("report", tmp_path, cwd=tmp_path)
+        code, out, err = main("report", tmp_path)
         assert (code, out) == (6, "")
         assert "Traceback" not in err
 
 
-def test_an_occupied_folder_is_refused(tmp_path):
+def test_an_occupied_folder_is_refused(main, tmp_path):
     """--out never mixes two runs."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
-    code, _, err = gdbench("run", "--out", tmp_path / "run", cwd=tmp_path)
+    code, _, err = main("run", "--out", tmp_path / "run")
     assert code == 2
     assert "which is not empty; allowed: a new or empty folder" in err
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 
 
-def test_help_and_version(tmp_path):
+def test_help_and_version(main, tmp_path):
     """Both answer with 0 and name the verbs, and completion is offered."""
-    code, out, _ = gdbench("--help", cwd=tmp_path)
+    code, out, _ = main("--help")
     assert code == 0
     for verb in ("list", "machine", "check", "run", "report", "compare"):
         assert verb in out
-    assert gdbench("--version", cwd=tmp_path)[:2] == (0, "0.1.0\n")
+    assert main("--version")[:2] == (0, "0.1.0\n")
 
 
-def test_an_option_without_its_value_is_no_default_run(tmp_path):
+def test_an_option_without_its_value_is_no_default_run(main, tmp_path):
     """`-b $EMPTY` must not measure everything."""
     for option in ("-b", "--size", "--dtype", "--threads"):
-        code, _, err = gdbench("run", option, cwd=tmp_path)
+        code, _, err = main("run", option)
         assert code == 2, err
         assert not list(tmp_path.iterdir())
 
@@ -178,5 +195,5 @@ def test_nan_and_overflow_are_told_in_a_table(tmp_path, fresh):
 
 def test_an_old_locale_gets_what_it_can_show(tmp_path):
     """Where µ cannot be written, a question mark stands for it, and nothing breaks."""
-    code, _, err = gdbench("machine", cwd=tmp_path, PYTHONIOENCODING="ascii", LC_ALL="C")
+    code, _, err = unprobed("machine", cwd=tmp_path, PYTHONIOENCODING="ascii", LC_ALL="C")
     assert (code, err) == (0, "")

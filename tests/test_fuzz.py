@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import pytest
 from helpers import sample_run
+from helpers.effort import examples
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
@@ -118,7 +119,7 @@ def bad_lines(draw):
     return [verb, *words, *draw(st.sampled_from(ways))], [name, value]
 
 
-@settings(max_examples=400, **SETTINGS)
+@settings(max_examples=examples(400), **SETTINGS)
 @given(line=bad_lines(), as_json=st.booleans())
 @example(line=(["run", "--seed", "1.e999"], ["--seed"]), as_json=False)  # was a traceback
 @example(line=(["run", "--max-iter", "none"], ["--max-iter"]), as_json=False)  # was the default
@@ -167,7 +168,7 @@ def soups(draw):
     return words + ["--json"] * draw(st.booleans())
 
 
-@settings(max_examples=400, **SETTINGS)
+@settings(max_examples=examples(400), **SETTINGS)
 @given(words=soups(), how=st.sampled_from(ENDINGS))
 def test_any_words_end_with_an_exit_code(words, how):
     """Never a traceback, always one of the eight exit codes, a message of one line, one JSON document with --json."""
@@ -243,7 +244,7 @@ WRONG = {
 BASIC = {"y": np.ones(3), "backend": "numpy_vectorized", "beta0": "random", "max_iter": 9, "tol": 0}
 
 
-@settings(max_examples=500, **SETTINGS)
+@settings(max_examples=examples(500), **SETTINGS)
 @given(st.sampled_from([(name, index) for name, values in WRONG.items() for index in range(len(values))]))
 def test_one_bad_argument_is_named(which):
     """TypeError or ValueError that begins with the argument's name, what was found and what is allowed; no other."""
@@ -304,7 +305,7 @@ def rule(losses, max_iter, tol):
     return None
 
 
-@settings(max_examples=800, **SETTINGS)
+@settings(max_examples=examples(800), **SETTINGS)
 @given(problems())
 @example((BASIC | {"X": np.eye(3), "y": np.full(3, 1e10)}, np.full((2, 3), 1e308)))  # predict overflows
 def test_any_numbers_give_a_fit_whose_parts_agree(problem):

@@ -14,6 +14,13 @@ from bench import cli, records, report
 from bench.records import UnreadableRun, load_run
 from bench.report import html as pages
 from bench.report import template
+from bench.report.plots import canvas
+
+
+@pytest.fixture(autouse=True)
+def without_pictures(monkeypatch):
+    """The data of a page does not depend on its pictures, which take most of the time."""
+    monkeypatch.setattr(canvas, "render", lambda figure: (b"<svg/>", b""))
 
 
 @pytest.mark.parametrize("name", ["full", "hostile", "empty"])

@@ -123,7 +123,7 @@ def test_threads_are_set_before_the_interpreter_starts(child, monkeypatch, threa
 def test_the_users_settings_do_not_reach_a_child(child, monkeypatch):
     """pytest options, switched-off compilers and warm caches are removed; other variables pass, and ours win."""
     hostile = [
-        "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "NUMBA_DISABLE_JIT", "JAX_DISABLE_JIT", "JAX_COMPILATION_CACHE_DIR", "PYTHONSTARTUP",
+        "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER", "NUMBA_DISABLE_JIT", "JAX_DISABLE_JIT", "JAX_COMPILATION_CACHE_DIR", "PYTHONSTARTUP",
     ]  # fmt: skip
     for name in [*hostile, "MINE", "OURS"]:
         monkeypatch.setenv(name, "1")

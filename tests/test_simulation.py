@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from helpers import sample_run
+from helpers.effort import examples
 
 from bench.analysis.aggregate import aggregate
 from bench.analysis.compare import compare
@@ -13,7 +14,7 @@ from bench.plan import BASELINE, Backend, Plan, synthetic_cases
 from bench.records import Block, CellSample
 from bench.stats import hodges_lehmann, holds_one, median_interval, speedup
 
-TRIALS = 1000
+TRIALS = examples(1000)
 COVERED = 0.95 - 3 * math.sqrt(0.95 * 0.05 / TRIALS)  # nominal, less the error of the simulation itself
 RATIO = 1.25
 

@@ -40,9 +40,11 @@ THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS",
     "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
-# The user's pytest settings, caches that would make a cold start warm, and switches that turn a compiler off.
+# Variables that a worker must not inherit: caches that make a cold start warm, switches that turn a compiler off, and all
+# settings of pytest, those of pytest-xdist included.
+PYTEST = "PYTEST_"
 REMOVED = (
-    "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DEBUG", "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT",
+    "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT",
     "JAX_COMPILATION_CACHE_DIR", "JAX_DISABLE_JIT", "NUMBA_DISABLE_JIT", "NUMBA_DEBUG", "JAX_DEBUG_NANS",
     "JAX_DEBUG_INFS", "GDBENCH_SPEC",
 )  # fmt: skip
@@ -138,7 +140,7 @@ def run(
     """
     ours, theirs = socket.socketpair()
     stack = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the channel
-    env = {key: value for key, value in os.environ.items() if key not in REMOVED}
+    env = {name: value for name, value in os.environ.items() if name not in REMOVED and not name.startswith(PYTEST)}
     env |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     # Our package first: a folder named bench on the user's path must not stand in for ours.
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))

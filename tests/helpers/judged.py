@@ -27,8 +27,8 @@ def _once(function):
 ONCE = {name: _once(getattr(checks, name)) for name in ("exact_iterates", "closed_form", "reference")}
 
 
-def found_wrong(path, monkeypatch) -> list[tuple[str, str, str, str | None]]:
-    """(check, dtype, detail, hint) of every check that fails, in the order of CHECKS."""
+def found_wrong(path, monkeypatch, first: bool = False) -> list[tuple[str, str, str, str | None]]:
+    """(check, dtype, detail, hint) of every check that fails, in the order of CHECKS; of the first one only if asked."""
     for name, function in ONCE.items():
         monkeypatch.setattr(checks, name, function)
     found = []
@@ -43,4 +43,6 @@ def found_wrong(path, monkeypatch) -> list[tuple[str, str, str, str | None]]:
                     detail = result["detail"]
                     said = hint(check.__name__, detail, witness, result["error"], result["bound"])
                     found.append((check.__name__, dtype, detail, said))
+                    if first:
+                        return found
     return found

@@ -7,11 +7,16 @@ import os
 
 from bench.cli import main
 from bench.measure import runner
-from bench.runtime import machine
+from bench.runtime import machine, process
 
 machine.peaks = lambda quick=False: [
-    {"threads": 1, "gflop_per_s": {"float64": 10.0, "float32": 20.0}, "read": [{"bytes": 2**20, "fits_in": "L2", "gb_per_s": 40.0}]}
-]  # fmt: skip
+    {
+        "threads": threads,
+        "gflop_per_s": {"float64": 10.0, "float32": 20.0},
+        "read": [{"bytes": 2**20, "fits_in": "L2", "gb_per_s": 40.0}],
+    }
+    for threads in sorted({1, process.available_threads()})
+]
 machine.sentinels = lambda threads: {"arithmetic": 0.01, "memory": 0.02}
 machine.read_rates = lambda threads, sizes: dict.fromkeys(sizes, 40.0)
 if "SHORTEST_S" in os.environ:  # how long a silent worker may take at least
