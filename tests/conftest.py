@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from backends import BackendUnavailable, load, names
+from bench import cli
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -53,6 +54,24 @@ def fresh(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def main(tmp_path, monkeypatch, capsys):
+    """main("run", ...): the command line in this process, in an empty folder or in `cwd`.
+
+    Returns (exit code, output, errors).
+    """
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # the handlers of this process stay
+
+    def main(*arguments, cwd=tmp_path):
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["gdbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    return main
 
 
 @pytest.fixture(scope="session")

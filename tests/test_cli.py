@@ -10,8 +10,6 @@ import sys
 import pytest
 from helpers.command import gdbench, unprobed
 
-from bench import cli
-
 BAD = [
     (["run", "--size", "10"], "--size: found '10'; allowed: n_samples x n_features"),
     (["run", "--size", "0x3"], "--size: found '0x3'"),
@@ -40,21 +38,6 @@ BAD = [
     (["compare"], "BASE"),
     (["measure"], "measure"),
 ]
-
-
-@pytest.fixture
-def main(tmp_path, monkeypatch, capsys):
-    """main("run", ...): the command line in this process and an empty folder. Returns what `gdbench` returns."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("signal.signal", lambda *_: None)  # the handlers of this process stay
-
-    def main(*arguments):
-        monkeypatch.setattr(sys, "argv", ["gdbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return ended.value.code, *capsys.readouterr()
-
-    return main
 
 
 @pytest.mark.parametrize(("arguments", "text"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])

@@ -662,7 +662,7 @@ def test_the_worst_exit_code_wins():
 # The documents
 
 
-def test_the_json_document(tmp_path):
+def test_the_json_document(main, tmp_path):
     """It holds exactly the fields that it promises, and numbers that are finite or null."""
     save_run(tmp_path, BASE)
     (tmp_path / "new").mkdir()
@@ -670,7 +670,7 @@ def test_the_json_document(tmp_path):
     # Figures that no clock gives, and a file may hold.
     the_cell(new, "jax_jit", 100).samples_s = [1e300] * 10
     save_run(tmp_path / "new", new)
-    code, out, err = gdbench("compare", tmp_path, "new/run.json", "--json", cwd=tmp_path)
+    code, out, err = main("compare", tmp_path, "new/run.json", "--json", cwd=tmp_path)
     assert (code, err) == (5, "")
     found = json.loads(out, parse_constant=pytest.fail)
     assert set(found) == {
@@ -797,9 +797,9 @@ def runs(tmp_path_factory):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_exit_codes(runs, arguments, expected):
+def test_exit_codes(main, runs, arguments, expected):
     """Each as a shell sees it, with runs named as baselines, folders or files."""
-    code, out, err = gdbench("compare", *arguments, cwd=runs)
+    code, out, err = main("compare", *arguments, cwd=runs)
     assert (code, err) == (expected, "")
     assert f"exit code {expected}" in out
     assert "\x1b" not in out
@@ -820,19 +820,19 @@ def test_exit_codes(runs, arguments, expected):
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )  # fmt: skip
-def test_bad_arguments_are_one_clear_line(runs, arguments, expected, told):
+def test_bad_arguments_are_one_clear_line(main, runs, arguments, expected, told):
     """One line on standard error, and nothing is written anywhere."""
     before = sorted(runs.rglob("*"))
-    code, out, err = gdbench("compare", *arguments, cwd=runs)
+    code, out, err = main("compare", *arguments, cwd=runs)
     assert (code, out) == (expected, "")
     assert told in err
     assert err.count("\n") == 1
     assert sorted(runs.rglob("*")) == before
 
 
-def test_a_page_on_request(runs, tmp_path):
+def test_a_page_on_request(main, runs, tmp_path):
     """--html writes one file, says where, and keeps the exit code of the verdict."""
-    code, out, err = gdbench("compare", "base", "slow", "--html", tmp_path / "page.html", cwd=runs)
+    code, out, err = main("compare", "base", "slow", "--html", tmp_path / "page.html", cwd=runs)
     assert (code, err) == (5, "")
     assert f"report: {tmp_path / 'page.html'}" in out.replace("\n", "").replace("report:/", "report: /")
     assert "Slower in NEW" in Page((tmp_path / "page.html").read_text("utf-8")).words

@@ -40,8 +40,8 @@ THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS",
     "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
-# Variables that a worker must not inherit: caches that make a cold start warm, switches that turn a compiler off, and all
-# settings of pytest, those of pytest-xdist included.
+# Variables that a worker must not inherit: caches that make a cold start warm, switches that turn a compiler off,
+# and all settings of pytest, those of pytest-xdist included.
 PYTEST = "PYTEST_"
 REMOVED = (
     "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT",

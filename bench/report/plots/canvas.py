@@ -13,10 +13,12 @@ from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from scipy.optimize import isotonic_regression
 
 from bench import text
 from bench.analysis.speed import CORE
@@ -297,32 +299,32 @@ def end_labels(axes: Axes, ends: Sequence[LineEndLabel], height: float) -> None:
 
 
 def spread_out(wanted: Sequence[float], gap: float) -> list[float]:
-    """Positions in the same order as the sorted wanted ones, at least `gap` apart, as near to them as can be.
+    """Positions in the order of the sorted wanted ones, at least `gap` apart, as near to them as possible, below 1.
 
-    What must move moves as a block around its mean: isotonic regression of wanted - index * gap.
+    Isotonic regression of wanted - index * gap: neighbours that are too close move together around their mean.
     """
-    blocks: list[list[float]] = []  # each: the shifted positions that share one mean
-    for index, position in enumerate(wanted):
-        blocks.append([position - index * gap])
-        while len(blocks) > 1 and _mean(blocks[-2]) > _mean(blocks[-1]):
-            blocks[-2:] = [blocks[-2] + blocks[-1]]
-    shifted = [_mean(block) for block in blocks for _ in block]
-    placed = [position + index * gap for index, position in enumerate(shifted)]
-    beyond = max(0.0, placed[-1] - 1) if placed else 0.0
-    return [position - min(beyond, max(0.0, placed[0])) for position in placed]
+    if not wanted:
+        return []
+    shifts = gap * np.arange(len(wanted))
+    positions = isotonic_regression(np.asarray(wanted) - shifts).x + shifts
+    beyond = max(0.0, positions[-1] - 1)
+    return [float(position) for position in positions - min(beyond, max(0.0, positions[0]))]
 
 
 def render(figure: Figure) -> tuple[bytes, bytes]:
-    """(SVG, PNG at 150 dots an inch). The same figure gives the same bytes."""
-    drawn = []
+    """The figure as SVG and as PNG. The same figure gives the same bytes."""
+    return svg(figure), _saved(figure, "png", {"Software": None})
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as SVG."""
+    return _saved(figure, "svg", {"Date": None, "Creator": None})
+
+
+def _saved(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+    """A file of the figure, at 150 dots an inch where it has dots, without dates and names of programs."""
+    buffer = io.BytesIO()
     with house_style(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script that the font lacks
-        for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, dpi=150, metadata=metadata, facecolor="white")
-            drawn.append(buffer.getvalue())
-    return drawn[0], drawn[1]
-
-
-def _mean(numbers: Sequence[float]) -> float:
-    return sum(numbers) / len(numbers)
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the font lacks some scripts
+        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata, facecolor="white")
+    return buffer.getvalue()
