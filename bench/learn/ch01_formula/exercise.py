@@ -1,7 +1,7 @@
-"""Chapter 1: the gradient, compared with the slope of the loss itself.
+"""Chapter 1: compare the reader's gradient with the slope of the loss.
 
-J is a parabola along each component, so (J(beta + 1) - J(beta - 1)) / 2 is its slope exactly, and on integers rational
-arithmetic gives it without rounding.
+J is a parabola along each component, so (J(beta + 1) - J(beta - 1)) / 2 is exactly its slope. Rational arithmetic on
+integers computes it without rounding.
 """
 
 from collections.abc import Callable
@@ -17,74 +17,74 @@ from bench.check.bound import UNIT, gamma
 from bench.learn.ch01_formula import picture
 from bench.learn.judge import Verdict, load
 
-# n and d: that of the chapter, one row, one column, as many columns as rows, more of them, many rows.
+# n and d: the shape of the chapter, d = n, one row, one column, more columns than rows, many rows.
 SHAPES = ((3, 2), (5, 3), (4, 4), (1, 3), (7, 1), (3, 6), (16, 5), (50, 2), (6, 6))
 
 HINTS = {
     "sign": (
-        "The length is right, or nearly, but which way does it point? The gradient must point to where the loss grows.",
-        "Look at the minus and at the order in y − ŷ. Turn one of them round, not both, not none.",
-        "With residual = y − ŷ the gradient begins with a minus: `-2 / n * (…)`.",
+        "The length is right or nearly right, but the direction is not. The gradient must point to where the loss grows.",
+        "Look at the minus sign and at the order in y − ŷ. Exactly one of them must be reversed.",
+        "With residual = y − ŷ, the gradient starts with a minus: `-2 / n * (…)`.",
     ),
     "the 2": (
-        "The direction is right. Is the length?",
-        "The loss holds squares. What does the slope of a square bring with it?",
+        "The direction is right. Is the length right, too?",
+        "The loss contains squares. Which factor does the derivative of a square have?",
         "The factor is −2/n, not −1/n.",
     ),
     "1/n": (
-        "The direction is right. What happens to your gradient when every row of the table is there a second time?",
-        "The loss is a mean over the rows, and so its slope is one, too.",
+        "The direction is right. What happens to your gradient if every row of the table appears twice?",
+        "The loss is a mean over the rows, so its gradient is also a mean.",
         "The factor in front is −2/n, where n is the number of rows, `len(X)`.",
     ),
     "d for n": (
-        "The direction is right. By which of the two sizes of the table do you divide?",
+        "The direction is right. Which of the two dimensions of the table do you divide by?",
         "The loss is a mean over the points, and each point is a row.",
-        "n is the number of rows: `len(X)`, or `X.shape[0]`; `len(beta)` is d.",
+        "n is the number of rows: `len(X)` or `X.shape[0]`. `len(beta)` is d.",
     ),
     "transpose": (
-        "There is a number of the gradient for each column. Along what do you add up?",
-        "X times the misses goes along the rows; the formula has Xᵀ, which goes down the columns.",
+        "The gradient has one number for each column. Along which axis do you sum?",
+        "X times the residuals sums along the rows. The formula has Xᵀ, which sums down the columns.",
         "`X.T @ residual`, or, for each column j, the sum of `X[i, j] * residual[i]` over all rows i.",
     ),
     "no prediction": (
         "Your answer does not change when beta changes. Should it?",
-        "What is to be multiplied by Xᵀ is the miss y − ŷ, not y.",
+        "Multiply Xᵀ by the residual y − ŷ, not by y.",
         "`residual = y - X @ beta`.",
     ),
     "intercept": (
-        "All numbers are right but the first one. Is a column of ones something special?",
-        "The intercept is learned like a slope: its number in the gradient follows the same formula.",
-        "Give back all of `X.T @ residual`, with its factor, and leave no component out.",
+        "All numbers are right except the first. Does the column of ones need special treatment?",
+        "The intercept is learned like the slope: its component of the gradient follows the same formula.",
+        "Return all of `X.T @ residual`, with its factor. Do not omit a component.",
     ),
     "shape": (
-        "How many numbers should come back, and how many do?",
-        "One for each column of X: as many as beta has. A mean over everything, or a table, is not that.",
-        "`X.T @ residual` has the right shape, where `residual` is a plain list of n numbers.",
+        "How many numbers should your function return, and how many does it return?",
+        "One for each column of X, so as many as beta has. A mean over everything or a table is wrong.",
+        "`X.T @ residual` has the right shape if `residual` is a one-dimensional array of n numbers.",
     ),
     "inputs": (
-        "The numbers are right, but something that you were given is not what it was.",
-        "`-=` and `+=` on an array that was given write into it. Who called you still needs it.",
-        "`residual = y - y_pred` makes a new array; `y -= y_pred` does not.",
+        "The numbers are right, but your function changes one of its arguments.",
+        "`-=` and `+=` on an argument write into the array of the caller, who still needs it.",
+        "`residual = y - y_pred` makes a new array. `y -= y_pred` does not.",
     ),
     "one problem": (
-        "It is right for the three points of the chapter. And for others?",
-        "Are there numbers of the chapter in your function? Or is a sign lost where a miss is negative?",
-        "Take n from X, and compute ŷ = Xβ and the misses from what is given each time.",
+        "Your function is right for the three points of the chapter, but not for other points.",
+        "Does your function contain numbers from the chapter? Does it lose the sign of a negative residual?",
+        "Take n from X, and compute ŷ = Xβ and the residuals from the arguments in every call.",
     ),
     "": (
-        "Write down the three lines in words first: predict, miss, gradient.",
-        "Print each line for the three points of the chapter: ŷ is (1, 2, 3), the misses are (1, 1, 4), the gradient (−4, −6).",
+        "First write down the three lines in words: prediction, residual, gradient.",
+        "Print each line for the three points of the chapter: ŷ is (1, 2, 3), the residuals are (1, 1, 4), the gradient is (−4, −6).",
         "`y_pred = X @ beta`, then `residual = y - y_pred`, then −2/n times `X.T @ residual`.",
     ),
 }
-# What each slip would give, of X, y, beta and the misses r. Those that only scale may have the sign turned as well.
+# The gradient that each mistake gives, from X and the residuals r. The check also tries each of them with the opposite sign.
 SCALED = {
-    "the 2": ("it is half of it: the factor 2 is missing", lambda X, r: -1 / len(X) * (X.T @ r)),
-    "1/n": ("it is that multiplied by n, here {n}, the number of rows: the 1/n is missing", lambda X, r: -2 * (X.T @ r)),
-    "1/n and 2": ("it is that multiplied by n/2, with n = {n} rows: both the 2 and the 1/n are missing", lambda X, r: -(X.T @ r)),
-    "d for n": ("it is divided by the number of columns, d = {d}, where n belongs", lambda X, r: -2 / X.shape[1] * (X.T @ r)),
+    "the 2": ("too short: the factor 2 is missing", lambda X, r: -1 / len(X) * (X.T @ r)),
+    "1/n": ("too long by the factor n = {n}, the number of rows: the 1/n is missing", lambda X, r: -2 * (X.T @ r)),
+    "1/n and 2": ("too long by the factor n/2, with n = {n} rows: both the 2 and the 1/n are missing", lambda X, r: -(X.T @ r)),
+    "d for n": ("divided by the number of columns, d = {d}, instead of n", lambda X, r: -2 / X.shape[1] * (X.T @ r)),
 }  # fmt: skip
-UPHILL = "the sign is turned: yours points downhill, the gradient points uphill"
+UPHILL = "the sign is wrong: your vector points downhill, but the gradient points uphill"
 
 
 def judge(path: Path) -> Verdict:
@@ -92,51 +92,58 @@ def judge(path: Path) -> Verdict:
     if not callable(gradient):
         return Verdict("failed", "your file has no function `gradient(X, y, beta)`")
     answers = [(case, ask(gradient, case)) for case in cases()]
-    for _, found in answers:
-        if isinstance(found, Verdict) and found.slip == "inputs":
-            return found
+    for _, result in answers:
+        if isinstance(result, Verdict) and result.slip == "inputs":
+            return result
     if (slip := named(answers)) is not None:
         return slip
-    for number, ((X, y, beta), found) in enumerate(answers):
+    for number, ((X, y, beta), result) in enumerate(answers):
         where = f"for {len(X)} rows and {X.shape[1]} columns"
-        if isinstance(found, Verdict):
-            return Verdict(found.outcome, f"{where} {found.why}", found.slip)
-        if not fits(found, slope(X, y, beta), X, y, beta):
-            right = "right for the three points of the chapter; but " if number else ""
-            shown = f"found {picture.vector(found)}, the slope of J is {picture.vector(slope(X, y, beta))}"
-            return Verdict("wrong", f"{right}{where} {shown}", "one problem" if number else "")
-    return Verdict("passed", f"it is the slope of J, to the last digits, in {len(answers)} problems of different sizes")
+        if isinstance(result, Verdict):
+            return Verdict(result.outcome, f"{where} {result.why}", result.slip)
+        if not fits(result, slope(X, y, beta), X, y, beta):
+            right = "your gradient is right for the three points of the chapter, but " if number else ""
+            comparison = (
+                f"your gradient is {picture.vector(result)}, and the slope of J is {picture.vector(slope(X, y, beta))}"
+            )
+            return Verdict("wrong", f"{right}{where} {comparison}", "one problem" if number else "")
+    return Verdict(
+        "passed",
+        f"your gradient equals the slope of J to the last digits, in {len(answers)} problems of different sizes",
+    )
 
 
 def cases() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """X, y and beta in small integers; the first are those of the chapter, the others other ones each time."""
+    """X, y and beta in small integers: first those of the chapter, then random ones."""
     rng = np.random.default_rng()
-    found = [(picture.X, picture.Y, picture.START)]
+    result = [(picture.X, picture.Y, picture.START)]
     for n, d in SHAPES:
         X = rng.integers(-4, 5, (n, d)).astype(float)
         X[:, 0] = 1
-        found.append((X, rng.integers(-20, 21, n).astype(float), rng.integers(-3, 4, d).astype(float)))
-    return found
+        result.append((X, rng.integers(-20, 21, n).astype(float), rng.integers(-3, 4, d).astype(float)))
+    return result
 
 
 def ask(gradient: Callable[..., Any], case: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> np.ndarray | Verdict:
-    """The d numbers that the reader's function gives, or what is wrong with what it gives."""
-    given = [array.copy() for array in case]
+    """The d numbers that the reader's function returns, or a verdict about a bad result."""
+    arguments = [array.copy() for array in case]
     try:
-        answer = gradient(*given)
-        found = np.asarray(answer, dtype=float)
+        answer = gradient(*arguments)
+        result = np.asarray(answer, dtype=float)
     except Exception as error:
-        return Verdict("failed", f"it raised {type(error).__name__}: {' '.join(str(error).split())[:200]}")
-    for name, before, after in zip(("X", "y", "beta"), case, given, strict=True):
+        return Verdict("failed", f"your function raised {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+    for name, before, after in zip(("X", "y", "beta"), case, arguments, strict=True):
         if not np.array_equal(before, after):
-            return Verdict("wrong", f"your function writes into the {name} that it is given", "inputs")
+            return Verdict("wrong", f"your function changes its argument {name}", "inputs")
     d = len(case[2])
-    if found.shape != (d,):
-        kind = "nothing (None)" if answer is None else "a single number" if found.ndim == 0 else f"shape {found.shape}"
-        return Verdict("wrong", f"it gave back {kind}; allowed: {d} numbers, one for each column", "shape")
-    if not np.isfinite(found).all():
-        return Verdict("wrong", f"it gave back {picture.vector(found)}, which is not finite")
-    return found
+    if result.shape != (d,):
+        kind = (
+            "nothing (None)" if answer is None else "a single number" if result.ndim == 0 else f"shape {result.shape}"
+        )
+        return Verdict("wrong", f"your function returned {kind}; allowed: {d} numbers, one for each column", "shape")
+    if not np.isfinite(result).all():
+        return Verdict("wrong", f"your function returned {picture.vector(result)}, which is not finite")
+    return result
 
 
 def slope(X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any]) -> np.ndarray:
@@ -151,21 +158,21 @@ def slope(X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any]) -> np.ndarray:
     return np.array([float(up - down) / 2 for up, down in sides])
 
 
-def fits(found: np.ndarray, expected: np.ndarray, X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any]) -> bool:
+def fits(result: np.ndarray, expected: np.ndarray, X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any]) -> bool:
     """Whether two gradients agree to rounding: the bound of bench/check/bound.py for one step."""
     n, d = X.shape
-    spread = 2 * (np.abs(X) @ np.abs(beta) + np.abs(y)) @ np.abs(X)  # not divided by n: a slip may leave that out
-    return bool((np.abs(found - expected) <= gamma(n + d + 8, UNIT["float64"]) * spread).all())
+    spread = 2 * (np.abs(X) @ np.abs(beta) + np.abs(y)) @ np.abs(X)  # not divided by n, so it also covers a missing 1/n
+    return bool((np.abs(result - expected) <= gamma(n + d + 8, UNIT["float64"]) * spread).all())
 
 
 def named(answers: Any) -> Verdict | None:
-    """The one slip that would have given every answer; None where there is none, or the answers are right."""
+    """The verdict about the mistake that explains every answer. None if there is no such mistake or all are right."""
     n, d = answers[0][0][0].shape
 
     def all_fit(of: Any) -> bool:
         return all(
-            not isinstance(found, Verdict) and fits(found, of(X, y - X @ beta, y), X, y, beta)
-            for (X, y, beta), found in answers
+            not isinstance(result, Verdict) and fits(result, of(X, y - X @ beta, y), X, y, beta)
+            for (X, y, beta), result in answers
         )
 
     if all_fit(lambda X, r, y: -2 / len(X) * (X.T @ r)):
@@ -173,20 +180,22 @@ def named(answers: Any) -> Verdict | None:
     if all_fit(lambda X, r, y: 2 / len(X) * (X.T @ r)):
         return Verdict("wrong", UPHILL, "sign")
     for slip, (why, of) in SCALED.items():
-        told, key = why.format(n=n, d=d), slip.split(" and ")[0]
+        factor_text, key = why.format(n=n, d=d), slip.split(" and ")[0]
         if all_fit(lambda X, r, y, of=of: of(X, r)):
-            return Verdict("wrong", f"it points the right way, but {told}", key)
+            return Verdict("wrong", f"your gradient has the right direction, but it is {factor_text}", key)
         if all_fit(lambda X, r, y, of=of: -of(X, r)):
-            return Verdict("wrong", f"{UPHILL}; and {told}", "sign")
+            return Verdict("wrong", f"{UPHILL}; it is also {factor_text}", "sign")
     if all_fit(lambda X, r, y: -2 / len(X) * (X.T @ y)):
-        return Verdict("wrong", "it is −(2/n) Xᵀy: the prediction is not taken from y", "no prediction")
+        return Verdict("wrong", "your gradient is −(2/n) Xᵀy: the prediction is not subtracted from y", "no prediction")
     if all_fit(lambda X, r, y: np.append(0.0, (-2 / len(X) * (X.T @ r))[1:])):
-        return Verdict("wrong", "its first number, that of the intercept, is always 0", "intercept")
-    square = [(c, found) for c, found in answers if len(c[0]) == len(c[2]) and not isinstance(found, Verdict)]
-    others = [found for c, found in answers if len(c[0]) != len(c[2])]
-    along = all(fits(found, -2 / len(X) * (X @ (y - X @ beta)), X, y, beta) for (X, y, beta), found in square)
-    if square and along and all(isinstance(found, Verdict) for found in others):
+        return Verdict("wrong", "the first number of your gradient, for the intercept, is always 0", "intercept")
+    square = [(c, result) for c, result in answers if len(c[0]) == len(c[2]) and not isinstance(result, Verdict)]
+    others = [result for c, result in answers if len(c[0]) != len(c[2])]
+    along = all(fits(result, -2 / len(X) * (X @ (y - X @ beta)), X, y, beta) for (X, y, beta), result in square)
+    if square and along and all(isinstance(result, Verdict) for result in others):
         return Verdict(
-            "wrong", "it multiplies by X where Xᵀ belongs: only where X is square that gives d numbers", "transpose"
+            "wrong",
+            "your function multiplies by X instead of Xᵀ, which gives d numbers only if X is square",
+            "transpose",
         )
     return None

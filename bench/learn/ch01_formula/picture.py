@@ -1,4 +1,4 @@
-"""Chapter 1: one step of gradient descent, in numbers that can be checked by hand, beside the four dialects."""
+"""Chapter 1: one step of gradient descent with numbers that you can check by hand, next to the code of four backends."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -24,7 +24,7 @@ X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
 Y = np.array([2.0, 3.0, 7.0])
 START = np.array([1.0, 1.0])
 RATE = 0.25
-LONG = 200  # updates after which nothing moves any more
+LONG = 200  # updates; the descent has converged by then
 NEW = np.array([[1.0, 3.0], [1.0, 4.0]])
 FORMULAS = {
     "predict": "ŷ = Xβ",
@@ -32,13 +32,13 @@ FORMULAS = {
     "gradient": "∂J/∂β = −(2/n) Xᵀ(y − ŷ)",
     "update": "β := β − η ∂J/∂β",
 }
-LINE, CODE = 0.155, 8  # inches, points: a line of code
+LINE, CODE = 0.155, 8  # height of a line of code in inches, its font size in points
 
 
 class Step(NamedTuple):
-    """One step: what each backend found, in reading order, the exact β and losses, and the backends not installed."""
+    """One step: β and losses of each backend in reading order, the exact β and losses, and the backends not installed."""
 
-    found: dict[str, tuple[list[float], list[float]]]
+    results: dict[str, tuple[list[float], list[float]]]
     beta: list[Fraction]
     losses: list[Fraction]
     missing: list[str]
@@ -53,28 +53,28 @@ def vector(values: Any) -> str:
 
 
 def one_step() -> Step:
-    found, missing = {}, []
+    results, missing = {}, []
     for name in CORE:
         try:
             fit = solve(X, Y, name, learning_rate=RATE, max_iter=1, tol=0, beta0=START)
-            found[name] = (fit.beta.tolist(), fit.losses.tolist())
+            results[name] = (fit.beta.tolist(), fit.losses.tolist())
         except BackendUnavailable:
             missing.append(name)
     betas, losses = exact_iterates(X, Y, START, RATE, 1)
-    return Step(found, betas[-1], losses, missing)
+    return Step(results, betas[-1], losses, missing)
 
 
 def who_ran(step: Step) -> str:
-    missing = f" Not installed, so left out: {text.listed(step.missing)}." if step.missing else ""
-    return f"Computed here and now by {text.listed(list(step.found))}.{missing}"
+    missing = f" Not installed: {text.listed(step.missing)}." if step.missing else ""
+    return f"Computed on this machine by {text.listed(list(step.results))}.{missing}"
 
 
 def agreement(step: Step) -> str:
-    """What the answers have to do with the exact one, in a sentence."""
-    apart = [name for name, (beta, _) in step.found.items() if list(map(Fraction, beta)) != step.beta]
+    """A sentence that compares the backends' β with the exact one."""
+    apart = [name for name, (beta, _) in step.results.items() if list(map(Fraction, beta)) != step.beta]
     if apart:
-        return f"{text.listed(apart)} differs in the last digits: chapter 2 looks into that."
-    return f"{text.listed(list(step.found))} give exactly this β, to the last digit."
+        return f"{text.listed(apart)} differs in the last digits; chapter 2 explains this."
+    return f"{text.listed(list(step.results))} give exactly this β, to the last digit."
 
 
 CASE = Fixture("by hand", X, Y, START, RATE, 1)
@@ -87,39 +87,41 @@ PARTS = {
 
 
 def parts() -> dict[str, tuple[np.ndarray, float]]:
-    """β and J after one step in which one part of the formula is changed."""
+    """β and J after one step with one part of the formula changed."""
     answers = {name: mistake.answer(CASE) for name, mistake in PARTS.items()}
     return {name: (beta, float(losses[-1])) for name, (beta, losses) in answers.items()}
 
 
-def parts_table(found: dict[str, tuple[np.ndarray, float]]) -> Table:
-    rows = [(name, *map(number, beta), number(loss)) for name, (beta, loss) in found.items()]
+def parts_table(results: dict[str, tuple[np.ndarray, float]]) -> Table:
+    rows = [(name, *map(number, beta), number(loss)) for name, (beta, loss) in results.items()]
     return Table(
-        "One step with one part of the formula changed", ("the step", "intercept", "slope", "J after it"), rows
+        "One step with one part of the formula changed", ("formula", "intercept", "slope", "J after the step"), rows
     )
 
 
-def verdict(intercept: float | None, slope: float | None, found: dict[str, tuple[np.ndarray, float]]) -> str:
-    """What the reader's β was worth, in a sentence."""
+def verdict(intercept: float | None, slope: float | None, results: dict[str, tuple[np.ndarray, float]]) -> str:
+    """A sentence about the reader's prediction."""
     if intercept is None or slope is None:
         return "You made no prediction."
-    for name, (beta, _) in found.items():
+    for name, (beta, _) in results.items():
         if np.allclose((intercept, slope), beta):
-            return "Your β is right." if name == "as the formula says" else f"Your β is that of a step “{name}”."
-    right = np.isclose((intercept, slope), found["as the formula says"][0])
-    one = "intercept" if right[0] else "slope"
-    return f"Your {one} is right, the other number is not." if right.any() else "Your β is another one."
+            return (
+                "Your β is correct." if name == "as the formula says" else f"Your β is the result of a step “{name}”."
+            )
+    right = np.isclose((intercept, slope), results["as the formula says"][0])
+    right_name = "intercept" if right[0] else "slope"
+    return f"Your {right_name} is correct, the other number is not." if right.any() else "Your β is different."
 
 
 def intercepts() -> dict[str, float]:
-    """J after many updates from zero, with both components learned and with the intercept kept at zero."""
+    """J after many updates from zero, with both components learned and with the intercept fixed at zero."""
     frozen = Mistake("", step=lambda X, y, b, r, s, k, bs: s * (X.T @ r) * (0, 1))
     case = replace(CASE, beta0=np.zeros(2), max_iter=LONG)
-    return {name: float(one.answer(case)[1][-1]) for name, one in (("both", RIGHT), ("slope only", frozen))}
+    return {name: float(mistake.answer(case)[1][-1]) for name, mistake in (("both", RIGHT), ("slope only", frozen))}
 
 
 def starts() -> tuple[Table, float]:
-    """The descents from several starts, and how far apart the last β of any two of them are."""
+    """Descents from several starts, and the largest difference between their final β."""
     chosen = {"zero": None, "small random": "random", "the start above": START, "far away": np.array([40.0, -40.0])}
     rows, last = [], []
     for name, beta0 in chosen.items():
@@ -140,13 +142,13 @@ def starts() -> tuple[Table, float]:
 
 
 def new_rows() -> tuple[np.ndarray, np.ndarray]:
-    """The final β and what it predicts for two new rows."""
+    """The final β and its predictions for two new rows."""
     fit = solve(X, Y, "numpy_vectorized", learning_rate=RATE, max_iter=LONG, tol=0)
     return fit.beta, fit.predict(NEW)
 
 
 def filled_in() -> dict[str, str]:
-    """Each formula with the numbers of the first step in it."""
+    """Each formula with the numbers of the first step."""
     y_pred, n = X @ START, len(X)
     residual = Y - y_pred
     sums = X.T @ residual
@@ -163,20 +165,20 @@ def filled_in() -> dict[str, str]:
 
 
 def code_of(step: str) -> dict[str, list[str]]:
-    """The lines of each dialect for a step, from the backends' own files, without their comments."""
-    found = {}
+    """The lines of each backend's source that compute this step, without comments."""
+    results = {}
     for dialect in dialects.read():
         for chunk in dialect.chunks:
             if step in chunk.steps:
                 lines = [line.split("  # ")[0] for line in dedent(chunk.code).split("\n")]
-                found[dialect.name] = [line for line in lines if not line.startswith("#")]
+                results[dialect.name] = [line for line in lines if not line.startswith("#")]
                 if step != chunk.steps[0]:
-                    found[dialect.name] = [f"(in one loop with {chunk.steps[0]}, above)"]
-    return found
+                    results[dialect.name] = [f"(in the same loop as {chunk.steps[0]}, above)"]
+    return results
 
 
 def beside(intercept: float | None, slope: float | None) -> Drawing | None:
-    """Each formula, with its values, over the lines of the four dialects that compute it; and the reader's β."""
+    """Each formula with its values, above the source lines of the four backends, and the reader's prediction."""
     values, code = filled_in(), {step: code_of(step) for step in FORMULAS}
     guess = None if intercept is None or slope is None else f"your prediction: {vector((intercept, slope))}"
     grid = [[name for name in pair if any(name in of for of in code.values())] for pair in (CORE[:2], CORE[2:])]
@@ -190,7 +192,7 @@ def beside(intercept: float | None, slope: float | None) -> Drawing | None:
     with canvas.house_style():
         top, whole = 0.55, 0.6 + sum(0.78 + sum(of) for of in heights.values()) + (0.22 if guess else 0)
         figure = Figure(figsize=(canvas.WIDTH, whole))
-        canvas.heading(figure, 0.12, "One step: the formula, its values, and four ways to write it")
+        canvas.heading(figure, 0.12, "One step: the formula, its values, and its code in four backends")
 
         def write(x: float, down: float, words: str, **style: Any) -> None:
             figure.text(x / canvas.WIDTH, 1 - down / whole, words, va="top", **style)
@@ -206,10 +208,10 @@ def beside(intercept: float | None, slope: float | None) -> Drawing | None:
             top += tall + 0.07
             for pair, height in zip(grid, heights[step], strict=True):
                 for column, name in enumerate(pair):
-                    left = 0.18 + column * 3.9
-                    write(left, top, name, fontsize=9, weight="bold", color=looks[name].ink)
+                    x = 0.18 + column * 3.9
+                    write(x, top, name, fontsize=9, weight="bold", color=looks[name].ink)
                     lines = "\n".join(code[step].get(name, ()))
-                    write(left, top + 0.18, lines, fontsize=CODE, family="DejaVu Sans Mono", color=canvas.INK, linespacing=1.2)  # fmt: skip
+                    write(x, top + 0.18, lines, fontsize=CODE, family="DejaVu Sans Mono", color=canvas.INK, linespacing=1.2)  # fmt: skip
                 top += height
             top += 0.16
     rows = [row for step in FORMULAS for row in [
@@ -218,8 +220,8 @@ def beside(intercept: float | None, slope: float | None) -> Drawing | None:
     ]]  # fmt: skip
     if guess:
         rows.append(("update", "you", guess))
-    told = "; ".join(f"{step}: {FORMULAS[step]}, here {values[step]}" for step in FORMULAS)
-    alt = f"The four steps, each as a formula with its values above the lines of four dialects. {told}."
+    steps_text = "; ".join(f"{step}: {FORMULAS[step]}, here {values[step]}" for step in FORMULAS)
+    alt = f"The four steps. Each shows the formula with its values above the code of four backends. {steps_text}."
     return Drawing(
-        figure, f"{alt}{f' The last row holds {guess}.' if guess else ''}", Table("One step", ("step", "in", ""), rows)
+        figure, f"{alt}{f' The last row is {guess}.' if guess else ''}", Table("One step", ("step", "in", ""), rows)
     )

@@ -1,4 +1,4 @@
-"""Chapter 1, solved: three of the four steps' formulas, one line each."""
+"""Chapter 1, solved: the formulas of three of the four steps, one line each."""
 
 
 def gradient(X, y, beta):

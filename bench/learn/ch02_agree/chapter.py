@@ -1,13 +1,13 @@
 # %% [markdown]
 # # 2 · Do they give the same answer?
 #
-# Four programs, one formula. Before anybody asks which is the fastest, somebody must ask whether they compute the same thing. But what
-# is “the same”? Equal to the last bit? Equal to so many digits? And who is right, if they differ?
+# Four programs implement the same formula. Before you ask which one is fastest, check that they compute the same result. What does “the
+# same” mean? Equal to the last bit, or equal to a number of digits? If the programs differ, which one is right?
 #
-# A computer keeps a number in a fixed number of binary digits (bits): 53 of them count in **float64**, Python's own kind of number, and
-# 24 in **float32**, which takes half the memory. What does not fit is rounded. So we need a judge that never rounds: fractions. Every
-# number in the computer is a fraction of two integers, and Python's `Fraction` adds and multiplies those exactly. It is slow, but it
-# tells what β is *exactly* after each update. We call it the **oracle**.
+# A computer stores a number in a fixed number of binary digits (bits). **float64**, the type of Python's own floats, has 53 significant
+# bits. **float32** has 24 and takes half the memory. A result that does not fit is rounded. We need a reference without rounding, and
+# fractions give us one: every number in the computer is a fraction of two integers, and Python's `Fraction` adds and multiplies fractions
+# exactly. It is slow, but it computes the *exact* β after each update. We call this reference the **oracle**.
 
 # %%
 from bench import text
@@ -19,8 +19,8 @@ lesson = begin(2)
 # %% [markdown]
 # ## Predict
 #
-# A table of 40 rows and 5 columns, 50 updates, numbers of ordinary size, around 1. By how much does β miss the exact answer, in float64?
-# (The distance of two β is the root of the sum of the squared differences. Write 1e-6 for 0.000001.) And do the backends agree?
+# Take a table of 40 rows and 5 columns with numbers around 1, and do 50 updates in float64. How far is β from the exact answer? (The
+# distance of two β is the square root of the sum of the squared differences. Write 1e-6 for 0.000001.) Do the backends agree?
 
 # %%
 guess = lesson.predict("distance", "The distance of β from the exact answer after 50 updates, in float64")
@@ -29,53 +29,53 @@ choice = lesson.choose("agree", "The β of the four backends are ...", picture.C
 # %% [markdown]
 # ## Run
 #
-# Every backend runs the same problem, in float64 and, where it can, in float32. The oracle gets the very numbers that the backend got, so
-# that only the arithmetic is judged. The dark line is a **bound**: nobody chose it. Each operation may be wrong by one rounding; the worst
-# that this can add up to, through all sums and all updates, can be worked out with pencil and paper. A correct program stays below, in
-# whatever order it sums. A program above it is wrong.
+# Every backend solves the same problem in float64 and, if it supports it, in float32. The oracle starts from exactly the numbers that the
+# backend gets, so the comparison covers only the arithmetic. The dark line is a **bound**. It is derived, not chosen: each operation may
+# be wrong by one rounding, and the formula adds up the worst case over all sums and all updates. A correct program stays below the bound
+# in any order of summation. A program above it is wrong.
 
 # %%
-found = lesson.compute("oracle", picture.errors)
-told = picture.told(found, guess, choice)
-lesson.say(picture.who_ran(found), note=True)
-lesson.show(picture.draw(found, guess))
+errors = lesson.compute("oracle", picture.errors)
+statements = picture.statements(errors, guess, choice)
+lesson.say(picture.who_ran(errors), note=True)
+lesson.show(picture.draw(errors, guess))
 
 # %% [markdown]
 # ## Investigate
 
 # %% jupyter={"source_hidden": true}
 lesson.explain(
-    "**The answers are {truth}.** {chosen} After the last update no two are further apart than {widest}. {same}. The farthest from the"
-    " exact answer misses it by {double} in float64.{guess} In float32 it is {single}.",
+    "**The answers are {truth}.** {chosen} After the last update, the largest distance between two of them is {widest}. {same}. The largest"
+    " distance from the exact answer is {double} in float64.{guess} In float32 it is {single}.",
     shown_by="oracle",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**Which of them is right?** {inside}: in float64 it ends at {bound}. The bound assumes that every rounding is as bad as it can be and"
-    " that all push the same way; the points show how far from that the real ones stay.",
+    "**Which of them is right?** {inside}: in float64 the bound ends at {bound}. The bound assumes that every rounding error is as large as"
+    " possible and that all errors have the same direction. The points show that real errors are much smaller.",
     shown_by="oracle",
-    bound=told["double_bound"],
-    **told,
+    bound=statements["double_bound"],
+    **statements,
 )
 skipped = lesson.compute("wrong", picture.wrong)
 lesson.explain(
-    "Is so generous a bound still a judge? A descent that forgets one row of the table, the last one, misses the exact β by {skipped}. The"
+    "Can such a generous bound still detect mistakes? A descent that skips the last row of the table misses the exact β by {skipped}. The"
     " bound is {bound}.",
     shown_by="wrong",
     skipped=text.significant(skipped),
-    bound=told["double_bound"],
+    bound=statements["double_bound"],
 )
 
 # %% [markdown]
-# Why do correct programs differ at all? Three things might play a part. We change one at a time and leave the rest alone.
+# Why do correct programs differ at all? Three factors are candidates. We change one factor at a time and keep the others fixed.
 #
-# * **The order of summation.** The same rows, shuffled: exactly computed, nothing changes. We shuffle a table of ordinary numbers, and,
-#   beside it, one of small integers on which nothing needs to be rounded.
-# * **ε, the unit roundoff.** The most that one rounded operation can be off, as a share of its result: 2⁻⁵³ in float64, 2⁻²⁴ in float32. The
-#   same problems, once in each.
-# * **The condition number.** The loss is a valley, and β walks down to its lowest point. In one direction the valley curves up strongly,
-#   in another it may be nearly flat. The condition number is the greatest curvature divided by the least: 1 is a round bowl, 100 a long
-#   trough. Problems of one size, with three condition numbers, until β comes to rest.
+# * **The order of summation.** We shuffle the rows, which does not change the exact result. We do this for a table of ordinary numbers
+#   and for a table of small integers, where no operation rounds.
+# * **ε, the unit roundoff.** It is the largest relative error of one rounded operation: 2⁻⁵³ in float64 and 2⁻²⁴ in float32. We solve the
+#   same problems in both types.
+# * **The condition number.** The loss is a valley, and the descent goes to its lowest point. The valley may be steep in one direction and
+#   nearly flat in another. The condition number is the largest curvature divided by the smallest: 1 is a round bowl, 100 is a long
+#   trough. We solve problems of the same size with three condition numbers until β stops changing.
 
 # %% jupyter={"source_hidden": true}
 order = lesson.compute("order", picture.orders)
@@ -84,46 +84,44 @@ condition = lesson.compute("condition", picture.conditions)
 ratio = precision["float32"] / precision["float64"]
 lesson.table(picture.ablations(order, precision, condition))
 lesson.explain(
-    "**Order.** {orders} orders of the same rows gave {mixed} different β, up to {apart} apart; on the integers they gave {integers}. It is the"
-    " rounding that makes the order count: a + b is rounded before c comes, so (a + b) + c and a + (b + c) may differ in the last bit."
-    " Backends sum in different orders, and so they need not agree bit for bit.",
+    "**Order.** {orders} orders of the same rows give {mixed} different β, up to {apart} apart. On the integers they give {integers}. The"
+    " order matters because of rounding: a + b is rounded before c is added, so (a + b) + c and a + (b + c) may differ in the last bit."
+    " Backends sum in different orders, so they need not agree bit for bit.",
     shown_by="order",
     orders=str(picture.ORDERS),
-    mixed=picture.shown_if(
-        order["small integers"][0] == 1 < order["ordinary numbers"][0], order["ordinary numbers"][0]
-    ),
+    mixed=picture.fact_if(order["small integers"][0] == 1 < order["ordinary numbers"][0], order["ordinary numbers"][0]),
     apart=text.significant(order["ordinary numbers"][1]),
     integers=str(order["small integers"][0]),
 )
 lesson.explain(
-    "**ε.** From float64 to float32 the error of the same problems goes from {double} to {single}, that is by a factor of {ratio}. ε itself grows by"
-    " 2²⁹, which is {steps}. The numbers were the same, so it is ε that sets the size of the error.",
+    "**ε.** From float64 to float32, the error on the same problems grows from {double} to {single}, a factor of {ratio}. ε itself grows by"
+    " 2²⁹, which is {steps}. The numbers are the same, so ε determines the size of the error.",
     shown_by="precision",
     double=text.significant(precision["float64"]),
     single=text.significant(precision["float32"]),
-    ratio=picture.shown_if(0.1 < ratio / 2**29 < 10, ratio),
+    ratio=picture.fact_if(0.1 < ratio / 2**29 < 10, ratio),
     steps=text.significant(2.0**29),
 )
 lesson.explain(
-    "**Conditioning.** With condition number 1 β misses by {round} of its own length, with 10 by {middle}, with 100 by {trough}. Size, ε and number of"
-    " updates were the same, so it is the shape of the valley: the longer the trough, the further the same rounding moves the place"
-    " where β comes to rest.",
+    "**Conditioning.** The relative error of β is {round} with condition number 1, {middle} with 10, and {trough} with 100. Size, ε and number"
+    " of updates are the same, so the shape of the valley makes the difference: in a longer trough, the same rounding error moves the final"
+    " β further.",
     shown_by="condition",
     round=text.significant(condition[1]),
     middle=text.significant(condition[10]),
-    trough=picture.shown_if(condition[1] < condition[10] < condition[100], condition[100]),
+    trough=picture.fact_if(condition[1] < condition[10] < condition[100], condition[100]),
 )
 
 # %% [markdown]
-# So “the same” means: no further from the exact answer than rounding can explain. `gdbench check` asks exactly this of every backend,
-# before anything is timed.
+# So “the same” means: the distance from the exact answer is no larger than rounding can explain. `gdbench check` tests this for every
+# backend before any measurement.
 #
-# ## Modify, and make
+# ## Modify and make
 #
-# **Exercise:** write a test. `check(fit)` in your file gets a descent, `fit(X, y, beta, learning_rate, max_iter, tol)`, which gives back
-# `(beta, losses)`; `losses[k]` is J after k updates. Your function must raise AssertionError (that is what `assert` does) when the
-# descent is wrong, and nothing when it is right. It will be tried on correct descents that sum in different orders, and on descents
-# with planted bugs: some bold, some tiny, some that hide in one corner. What you need to know stands at the top of the file.
+# **Exercise:** write a test. The function `check(fit)` in your file gets a descent `fit(X, y, beta, learning_rate, max_iter, tol)` that
+# returns `(beta, losses)`; `losses[k]` is J after k updates. Your function must raise AssertionError (as `assert` does) if the descent is
+# wrong, and must not raise if it is right. It is tried on correct descents that sum in different orders, and on descents with planted
+# bugs: large ones, tiny ones, and some that appear only in special cases. The top of the file explains what you need.
 
 # %%
 lesson.exercise()

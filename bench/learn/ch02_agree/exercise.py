@@ -1,4 +1,4 @@
-"""Chapter 2: a test that tells correct descents from wrong ones."""
+"""Chapter 2: write a test that separates correct descents from wrong ones."""
 
 import math
 from collections.abc import Callable
@@ -19,70 +19,70 @@ from bench.learn.judge import Outcome, Verdict, load
 
 HINTS = {
     "bit for bit": (
-        "A correct descent fails your test. What may two correct descents differ in?",
-        "Where you write `==` between numbers that were computed, the order of the sums decides. Ask for nearness.",
-        "`np.linalg.norm(beta - expected.betas[-1]) <= expected.beta_bound[-1]`, and for the losses likewise.",
+        "A correct descent fails your test. In what may two correct descents differ?",
+        "`==` between computed numbers depends on the order of summation. Test for closeness instead.",
+        "`np.linalg.norm(beta - expected.betas[-1]) <= expected.beta_bound[-1]`, and the same for the losses.",
     ),
     "too wide": (
-        "Bold bugs fail, small ones pass. How near must a correct answer be?",
-        "`np.allclose` allows far more than rounding in float64 needs. You are given a bound: use it.",
-        "Compare with `expected.beta_bound[-1]` and `expected.loss_bound` and drop every tolerance of your own.",
+        "Your test finds large bugs but misses small ones. How close must a correct answer be?",
+        "`np.allclose` allows much more than rounding in float64 needs. Use the bound that `reference` returns.",
+        "Compare with `expected.beta_bound[-1]` and `expected.loss_bound`, and remove all tolerances of your own.",
     ),
     "only the loss": (
-        "Descents with right losses pass, whatever β they give back. Which of the two answers do you look at?",
-        "Compare `beta` with the last of `expected.betas`, too.",
+        "Descents with right losses pass, whatever β they return. Which of the two results does your test check?",
+        "Also compare `beta` with the last of `expected.betas`.",
         "`assert np.linalg.norm(beta - expected.betas[-1]) <= expected.beta_bound[-1]`.",
     ),
     "only beta": (
-        "Descents with the right β pass, whatever losses they tell. Which of the two answers do you look at?",
-        "Compare every entry of `losses` with `expected.losses`, and their number with max_iter + 1.",
+        "Descents with the right β pass, whatever losses they return. Which of the two results does your test check?",
+        "Compare every entry of `losses` with `expected.losses`, and the number of losses with max_iter + 1.",
         "`assert (np.abs(losses - expected.losses) <= expected.loss_bound).all()`.",
     ),
     "NaN": (
-        "NaN, “not a number”, passes your test. What does Python say to `float('nan') > 1`? And to `float('nan') < 1`?",
-        "Both are False. So `not error > bound` holds for NaN. Ask for what is right, not for what is wrong.",
+        "NaN, “not a number”, passes your test. What is the value of `float('nan') > 1`? And of `float('nan') < 1`?",
+        "Both are False, so `not error > bound` is true for NaN. State what is right, not what is wrong.",
         "Write `assert error <= bound`, or test `np.isfinite(…).all()` first.",
     ),
     "one problem": (
-        "Some bugs hide where you do not look. Which tables, starts and numbers of updates do you try?",
-        "Try several n, also odd ones; more columns than rows; a start that is not zero; more than one update.",
-        "A loop over sizes such as (1, 3), (6, 9), (13, 1), (37, 4), each with `rng.standard_normal(d)` as start.",
+        "Some bugs appear only in special cases. Which tables, starts and numbers of updates do you try?",
+        "Try several n, including odd ones, more columns than rows, a start that is not zero, and more than one update.",
+        "Loop over sizes such as (1, 3), (6, 9), (13, 1), (37, 4), each with `rng.standard_normal(d)` as the start.",
     ),
     "inputs": (
-        "One of them gives the right answer and still does damage. What was promised of the arrays it is given?",
-        "Keep copies of X, y and the start, and compare after the call.",
-        "`given = start.copy()`, call with it, then `assert np.array_equal(given, start)`.",
+        "A descent that returns the right answer but changes its inputs passes. What does the contract promise about inputs?",
+        "Keep copies of X, y and the start, and compare them after the call.",
+        "`before = start.copy()`, call `fit` with `start`, then `assert np.array_equal(before, start)`.",
     ),
     "nothing": (
-        "Your test fails for no bug at all. What makes a test fail?",
-        "It must raise AssertionError: `assert something` does, when something is False. Giving back False does not.",
+        "Your test does not fail for any bug. What makes a test fail?",
+        "It must raise AssertionError. `assert condition` does this if the condition is False. Returning False does not.",
         "Call `fit`, then `assert` that β and the losses are within their bounds.",
     ),
     "": (
-        "Begin with one correct descent that passes and one wrong one that fails.",
-        "Print what you compare. `expected.betas[-1]` belongs to the β returned, `expected.losses` to all the losses.",
-        "Shapes first, then β within `beta_bound[-1]`, then all losses within `loss_bound`, in a loop over several sizes.",
+        "Start with one correct descent that passes and one wrong descent that fails.",
+        "Print what you compare. `expected.betas[-1]` matches the returned β, and `expected.losses` matches all losses.",
+        "First check the shapes, then β within `beta_bound[-1]`, then all losses within `loss_bound`, in a loop over several sizes.",
     ),
 }  # fmt: skip
 Descent = Callable[..., tuple[np.ndarray, np.ndarray]]
 
 
-def known(begins: str) -> Mistake:
-    """The mistake of bench/check/mistakes.py whose hint begins so."""
-    return next(mistake for mistake in (*ITERATES, *LOSSES) if mistake.hint.startswith(begins))
+def by_hint(hint: str) -> Mistake:
+    """The mistake in bench/check/mistakes.py whose hint starts with this text."""
+    return next(mistake for mistake in (*ITERATES, *LOSSES) if mistake.hint.startswith(hint))
 
 
-def asked(mistake: Mistake) -> Descent:
+def descent(mistake: Mistake) -> Descent:
     return lambda X, y, beta, rate, updates, tol: mistake.answer(Fixture("", X, y, beta, rate, updates, tol))
 
 
-def backend(name: str, way: int = 1) -> Descent:
-    """A backend that is given the rows in their order, or, with way = -1, from the last to the first."""
+def backend(name: str, order: int = 1) -> Descent:
+    """A backend that gets the rows in their order or, with order=-1, from the last to the first."""
     module = load_backend(name)
-    return lambda X, y, *rest: answer(module, Fixture("", X[::way].copy(), y[::way].copy(), *rest))
+    return lambda X, y, *rest: answer(module, Fixture("", X[::order].copy(), y[::order].copy(), *rest))
 
 
-def told_by_reference(
+def reference_descent(
     X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any], rate: float, updates: int, tol: float
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     expected = reference(X, y, beta, rate, updates, "float64")
@@ -93,16 +93,16 @@ def changed(
     beta: Callable[[NDArray[Any]], Any] = lambda b: b, losses: Callable[[NDArray[Any]], Any] = lambda j: j
 ) -> Descent:
     def fit(*arguments: Any) -> Any:
-        b, j = asked(RIGHT)(*arguments)
+        b, j = descent(RIGHT)(*arguments)
         return beta(b), losses(j)
 
     return fit
 
 
 def writes_into_beta(X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any], *rest: Any) -> Any:
-    found, losses = asked(RIGHT)(X, y, beta, *rest)
-    beta[:] = found
-    return found, losses
+    result, losses = descent(RIGHT)(X, y, beta, *rest)
+    beta[:] = result
+    return result, losses
 
 
 def _whole_blocks(
@@ -124,43 +124,45 @@ EXACT_SUMS = replace(
     step=lambda X, y, b, r, s, k, bs: s * np.array([math.fsum(column * r) for column in X.T]),
 )
 HONEST: dict[str, Callable[[], Descent]] = {
-    "plain NumPy": lambda: backend("numpy_vectorized"),
-    "plain loops": lambda: backend("python_loops"),
-    "NumPy, summing from the last row to the first": lambda: backend("numpy_vectorized", -1),
-    "loops, summing from the last row to the first": lambda: backend("python_loops", -1),
-    "sums that are rounded only once": lambda: asked(EXACT_SUMS),
+    "NumPy": lambda: backend("numpy_vectorized"),
+    "loops": lambda: backend("python_loops"),
+    "NumPy, rows summed in reverse": lambda: backend("numpy_vectorized", -1),
+    "loops, rows summed in reverse": lambda: backend("python_loops", -1),
+    "sums with a single rounding": lambda: descent(EXACT_SUMS),
 }
-# By what must be looked at to catch them: the planted bugs, each with its name.
+# The planted bugs by name, grouped by the key of the hint for a test that misses them.
 PLANTED: dict[str, dict[str, Descent]] = {
     "": {
-        "the sign turned": asked(known("beta moves the wrong way")),
-        "the factor 2 missing": asked(known("after one step beta has moved exactly half")),
-        "divided by the number of columns": asked(known("the gradient is divided by n_features, where")),
-        "the last row skipped": asked(known("the last row of X takes no part")),
-        "one update short": asked(known("it makes one update too few")),
+        "the sign reversed": descent(by_hint("beta moves the wrong way")),
+        "the factor 2 missing": descent(by_hint("after one step beta has moved exactly half")),
+        "divided by the number of columns": descent(by_hint("the gradient is divided by n_features, where")),
+        "the last row skipped": descent(by_hint("the last row of X takes no part")),
+        "one update too few": descent(by_hint("it makes one update too few")),
     },
     "only the loss": {
-        "the start given back as β": asked(known("the start is returned")),
-        "β one update behind its losses": asked(known("beta is right but one update behind")),
+        "the start returned as β": descent(by_hint("the start is returned")),
+        "β one update behind the losses": descent(by_hint("beta is right but one update behind")),
     },
     "only beta": {
-        "every loss halved": asked(known("every loss is half")),
-        "each loss told after the update": asked(known("losses[k] is the loss after update k")),
-        "the sum of squares told as loss": asked(known("the loss is the sum of the squares")),
+        "every loss halved": descent(by_hint("every loss is half")),
+        "each loss computed after the update": descent(by_hint("losses[k] is the loss after update k")),
+        "the sum of squares as the loss": descent(by_hint("the loss is the sum of the squares")),
     },
     "NaN": {
         "β full of NaN": changed(beta=lambda b: b * np.nan),
         "losses full of NaN": changed(losses=lambda j: j * np.nan),
     },
     "too wide": {
-        "β kept in float32 on the way": changed(beta=lambda b: b.astype(np.float32).astype(float)),
-        "losses kept in float32": changed(losses=lambda j: j.astype(np.float32).astype(float)),
-        "a learning rate off in the seventh digit": asked(Mistake("", scale=lambda n, d, r: 2 / n * r * (1 + 3e-7))),
+        "β rounded to float32": changed(beta=lambda b: b.astype(np.float32).astype(float)),
+        "losses rounded to float32": changed(losses=lambda j: j.astype(np.float32).astype(float)),
+        "a learning rate wrong in the seventh digit": descent(
+            Mistake("", scale=lambda n, d, r: 2 / n * r * (1 + 3e-7))
+        ),
     },
     "one problem": {
-        "rows lost where their number is no multiple of 4": asked(Mistake("", step=_whole_blocks)),
-        "the start taken as zero": asked(known("the descent starts at zero")),
-        "a step that shrinks from update to update": asked(known("the step shrinks from update to update")),
+        "rows lost if their number is not a multiple of 4": descent(Mistake("", step=_whole_blocks)),
+        "zero instead of the start": descent(by_hint("the descent starts at zero")),
+        "a step that shrinks with every update": descent(by_hint("the step shrinks from update to update")),
     },
     "inputs": {"the start overwritten": writes_into_beta},
 }
@@ -174,11 +176,11 @@ def judge(path: Path) -> Verdict:
     refused = {name: error for name, (error, _) in honest.items() if error is not None}
     if refused:
         name, error = next(iter(refused.items()))
-        said = " ".join(str(error).split())[:160]
-        raised = f"your test raised {type(error).__name__}{f' ({said})' if said else ''}"
-        if len(refused) < len(honest) or outcome(check, told_by_reference)[0] is None:
+        message = " ".join(str(error).split())[:160]
+        raised = f"your test raised {type(error).__name__}{f' ({message})' if message else ''}"
+        if len(refused) < len(honest) or outcome(check, reference_descent)[0] is None:
             return Verdict(
-                "wrong", f"a correct descent ({name}) does not pass, though another does: {raised}", "bit for bit"
+                "wrong", f"a correct descent ({name}) does not pass, although another one does: {raised}", "bit for bit"
             )
         kind: Outcome = "wrong" if isinstance(error, AssertionError) else "failed"
         return Verdict(kind, f"no correct descent passes, not even {name}: {raised}")
@@ -188,8 +190,8 @@ def judge(path: Path) -> Verdict:
         return Verdict("passed", f"all {len(honest)} correct descents pass, and all {len(every)} wrong ones fail")
     why = f"{len(passed)} of {len(every)} wrong descents pass your test: {text.listed(passed[:4])}{' …' * (len(passed) > 4)}"
     if len(passed) == len(every):
-        silent = any(said is not None for _, said in every.values())
-        return Verdict("wrong", f"{why}{'; it gives something back, but raises nothing' * silent}", "nothing")
+        silent = any(value is not None for _, value in every.values())
+        return Verdict("wrong", f"{why}{'; it returns a value but raises no error' * silent}", "nothing")
     for slip in ("only the loss", "only beta"):
         if all(name in passed for name in PLANTED[slip]):
             return Verdict("wrong", why, slip)
@@ -199,7 +201,7 @@ def judge(path: Path) -> Verdict:
 
 
 def outcome(check: Any, fit: Descent) -> tuple[Exception | None, object]:
-    """What the reader's test raises for a descent, and what it gives back."""
+    """The exception that the reader's test raises for a descent, and its return value."""
     try:
         with np.errstate(all="ignore"):
             return None, check(fit)

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 3 · Why are loops slow?
 #
-# Everybody says that loops in Python are slow. Slow by how much, and what is it that takes the time? The loop itself? The
-# numbers? The interpreter? In this chapter one piece of source is run in three ways, and the differences answer.
+# Loops in Python are said to be slow. How slow are they, and what takes the time: the loop, the numbers, or the interpreter? In this
+# chapter you run the same loops in three ways and compare.
 #
-# The heart of gradient descent is one multiply-add, `total += X[i][j] * beta[j]`, made 2·n·d times in every iteration: once for the
-# prediction Xβ, once for the gradient Xᵀ(y − ŷ). So the time of an iteration divided by 2·n·d is the price of one.
+# The core of gradient descent is one multiply-add, `total += X[i][j] * beta[j]`. Every iteration does it 2·n·d times: n·d times for the
+# prediction Xβ and n·d times for the gradient Xᵀ(y − ŷ). So the time of an iteration divided by 2·n·d is the time of one multiply-add.
 
 # %%
 from bench.learn import begin, facts
@@ -16,11 +16,10 @@ lesson = begin(3)
 # %% [markdown]
 # ## Predict
 #
-# How long does one multiply-add take in a plain Python loop over lists of numbers? The
-# processor itself needs a few steps of its clock.
+# How long does one multiply-add take in a plain Python loop over lists of numbers? The processor itself needs only a few clock cycles.
 
 # %%
-guess = lesson.predict("loop", "One multiply-add in a plain Python loop takes how long?", "ns")
+guess = lesson.predict("loop", "How long does one multiply-add take in a plain Python loop?", "ns")
 worse = lesson.choose(
     "indexing",
     "The same loop over a NumPy array, element by element, is ...",
@@ -30,9 +29,9 @@ worse = lesson.choose(
 # %% [markdown]
 # ## Run
 #
-# Three files with the same loops: `python_loops` walks over lists; `array_indexing` walks over NumPy arrays, one element at a time;
-# `indexing_compiled` is the text of `array_indexing` with one line more, `@njit`, which has Numba compile it. All three pass the same
-# checks before they are timed. The picture shows 1000 rows and 10 columns.
+# Three files contain the same loops. `python_loops` loops over lists. `array_indexing` loops over NumPy arrays, one element at a time.
+# `indexing_compiled` has one more line than `array_indexing`: `@njit`, which compiles it with Numba. All three pass the same checks before
+# they are measured. The chart shows 1000 rows and 10 columns.
 
 # %%
 run = lesson.measure(
@@ -47,31 +46,32 @@ lesson.show(picture.prices(run, guess))
 # ## Investigate
 
 # %% jupyter={"source_hidden": true}
-told = picture.told(run, guess)
-lesson.explain("In a plain loop a multiply-add takes **{loop}**. {verdict}", shown_by="loops", **told)
+statements = picture.statements(run, guess)
+lesson.explain("In a plain loop, a multiply-add takes **{loop}**. {verdict}", shown_by="loops", **statements)
 lesson.explain(
-    "**The straw man.** Over a NumPy array the same loop is {indexing_ratio} as slow as over lists. Nothing else was changed, so it"
-    " is the access: the array holds bare numbers, and `X[i, j]` must make a new Python object for each one, because the interpreter"
-    " can only handle objects. Who compares “loops over arrays” with vectorized NumPy compares with this, and not with Python's best."
-    " {chosen}",
+    "**The straw man.** The same loop takes {indexing_ratio} as long over a NumPy array as over lists. Only the container changed, so the"
+    " difference is the access to elements: the array stores raw numbers, and `X[i, j]` must create a new Python object for each of them,"
+    " because the interpreter works only with objects. A comparison of “loops over arrays” with vectorized NumPy uses this slow version"
+    " instead of Python's best loop. {chosen}",
     shown_by="loops",
     chosen=facts.chosen(worse),
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**The same text, compiled,** takes {compiled} for a multiply-add: {compiled_ratio} as fast as the loop over the array. The text is the same, so loops as"
-    " such are not slow. What Numba leaves out is the interpreter: looking up the type of each operand, choosing the operation, and"
-    " making an object for each result. That is what the time went into, because nothing else was changed. (A ratio is taken in each block and then its median, so it need not be the quotient of the two times.)",
+    "**The same source, compiled,** takes {compiled} for a multiply-add. It is {compiled_ratio} as fast as the loop over the array. The source"
+    " is the same, so loops as such are not slow. The compiled code skips the work of the interpreter: looking up the type of each operand,"
+    " selecting the operation, and creating an object for each result. This work took the time, because nothing else changed. (The ratio is"
+    " the median of the ratios in each block, so it can differ from the quotient of the two times.)",
     shown_by="loops",
-    **told,
+    **statements,
 )
 
 # %% [markdown]
-# ## Modify, and make
+# ## Modify and make
 #
-# The interpreter is paid for each step it takes, so take fewer. **Exercise:** make `fit` of your file faster *without* NumPy or any
-# other array library: same contract, same results. Let built-in functions walk over the numbers. It must pass the cross-check, and
-# then it is timed beside `python_loops`, in the same blocks.
+# Every step of the interpreter costs time, so use fewer steps. **Exercise:** make `fit` in your file faster *without* NumPy or any other
+# array library, with the same contract and the same results. Let built-in functions loop over the numbers. Your file must pass the
+# cross-check. Then it is measured together with `python_loops`, in the same blocks.
 
 # %%
 lesson.exercise()

@@ -7,23 +7,30 @@ from bench import text
 from bench.learn import facts
 from bench.learn.judge import Verdict, against, cross_check, imported
 
-ALLOWED = ("math", "operator", "itertools", "functools", "array", "numpy")  # NumPy for to_numpy, which is not timed
-SIZE = "200x10"  # small enough to be timed on a busy machine, too
+ALLOWED = (
+    "math",
+    "operator",
+    "itertools",
+    "functools",
+    "array",
+    "numpy",
+)  # NumPy only for to_numpy, which is not timed
+SIZE = "200x10"  # small enough for a busy machine
 
 HINTS = {
     "array library": (
-        "The exercise is to stay with Python's own numbers. Which of your lines hands the work to a library?",
-        "NumPy may appear in `to_numpy`, which must give an array; in `prepare` and `fit` it may not.",
-        "Let `sum(map(operator.mul, row, beta))` make a whole sum of products: both are built in.",
+        "The exercise uses only Python's own numbers. Which of your lines calls a library?",
+        "You may use NumPy in `to_numpy`, which must return an array, but not in `prepare` or `fit`.",
+        "`sum(map(operator.mul, row, beta))` computes a whole sum of products with built-in functions.",
     ),
     "not faster": (
-        "It is right, and no faster. How many steps does the interpreter take for each number?",
-        "An index costs a step of its own, and so does `+=`. What walks over two lists at once, without indices?",
-        "A row at a time: `sum(map(operator.mul, row, beta))`. For the gradient have the columns: `list(zip(*X))`, once.",
+        "Your file is right but not faster. How many steps does the interpreter take for each number?",
+        "Each index is a separate step, and so is each `+=`. Which function loops over two lists without indices?",
+        "Compute a row at a time: `sum(map(operator.mul, row, beta))`. For the gradient, build the columns once: `list(zip(*X))`.",
     ),
     "": (
-        "Take one step of the four at a time, and check after each change.",
-        "Run `gdbench check` on your file: it says which part of the answer is off.",
+        "Change one of the four steps at a time, and check after each change.",
+        "Run `gdbench check` on your file. It reports which part of the answer is wrong.",
         "Start again from `python_loops`, and replace only the prediction by `[sum(map(mul, row, beta)) for row in X]`.",
     ),
 }
@@ -31,27 +38,25 @@ HINTS = {
 
 def judge(path: Path) -> Verdict:
     if (name := _library(path.read_text("utf-8"))) is not None:
-        return Verdict("wrong", f"your file uses {name} where Python's own numbers should do the work", "array library")
+        return Verdict("wrong", f"your file uses {name}; allowed: Python's own numbers", "array library")
     return cross_check(path)
 
 
 def timed(path: Path, quick: bool) -> Verdict:
     ratio, run = against(path, "python_loops", SIZE, quick)
-    if ratio is None:  # far too slow to be timed, as a rule: the cell says so
+    if ratio is None:  # usually far too slow to measure; the cell has the details
         details = "; ".join(text.clean(c.detail, 200) for c in run.cells if c.detail)
-        return Verdict("failed", f"it was right, but could not be timed beside python_loops: {details}", "not faster")
-    shown = text.ratio_interval(*ratio)
+        return Verdict("failed", f"right, but it could not be measured with python_loops: {details}", "not faster")
+    speed = f"{text.ratio_interval(*ratio)} as fast as python_loops"
     if (faster := facts.is_faster(ratio)) is None:
-        return Verdict(
-            "inconclusive", f"right, and {shown} as fast as python_loops: no difference on this machine", "not faster"
-        )
+        return Verdict("inconclusive", f"right, and {speed}: no difference on this machine", "not faster")
     if not faster:
-        return Verdict("wrong", f"right, but {shown} as fast as python_loops: slower", "not faster")
-    return Verdict("passed", f"right, and {shown} as fast as python_loops")
+        return Verdict("wrong", f"right, but {speed}: slower", "not faster")
+    return Verdict("passed", f"right, and {speed}")
 
 
 def _library(source: str) -> str | None:
-    """What the file imports, or uses of NumPy in prepare and fit, that is not allowed."""
+    """The first forbidden import, or use of NumPy in prepare or fit."""
     tree = ast.parse(source)
     for name in imported(tree):
         if name.split(".")[0] not in ALLOWED:

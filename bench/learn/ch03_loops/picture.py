@@ -1,4 +1,4 @@
-"""Chapter 3: the price of one multiply-add, in a loop over lists, over an array, and compiled."""
+"""Chapter 3: the time of one multiply-add in a loop over lists, in a loop over an array, and in a compiled loop."""
 
 from pathlib import Path
 
@@ -13,15 +13,15 @@ SHOWN = ("python_loops", "array_indexing", "indexing_compiled")
 
 
 def price(run: Run, backend: str) -> Interval | None:
-    """Nanoseconds for one multiply-add, of which a pass makes 2·n·d."""
-    found = facts.cell(run, backend)
-    if found is None:
+    """Nanoseconds for one multiply-add. An iteration does 2·n·d of them."""
+    cell = facts.cell(run, backend)
+    if cell is None:
         return None
-    return facts.scaled(facts.a_pass(found), 1e9 / (2 * found.n_samples * found.n_features))
+    return facts.scaled(facts.a_pass(cell), 1e9 / (2 * cell.n_samples * cell.n_features))
 
 
-def told(run: Run, guess: float | None) -> dict[str, str | None]:
-    """What the text says. guess: ns."""
+def statements(run: Run, guess: float | None) -> dict[str, str | None]:
+    """Facts for the text. guess: ns."""
     loop, compiled = price(run, "python_loops"), price(run, "indexing_compiled")
     cells = {name: facts.cell(run, name) for name in SHOWN}
     return {
@@ -34,5 +34,5 @@ def told(run: Run, guess: float | None) -> dict[str, str | None]:
 
 
 def prices(run: Run, guess: float | None) -> Drawing | None:
-    """Nanoseconds for one multiply-add, beside the prediction."""
+    """Nanoseconds for one multiply-add, with the prediction."""
     return charts.dots("One multiply-add", "ns", {name: price(run, name) for name in SHOWN}, guess)

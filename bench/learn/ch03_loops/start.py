@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-DTYPES = ("float64",)  # a Python float is a double: there is no float32 to compute in
+DTYPES = ("float64",)  # a Python float is a double, so there is no float32
 
 
 def prepare(X, y, beta):
-    # Lists, because fetching single elements of a NumPy array would be a straw man: it boxes each one.
+    # Lists, because fetching single elements of a NumPy array boxes each one, which would be an unfair comparison.
     return X.tolist(), y.tolist(), beta.tolist()
 
 

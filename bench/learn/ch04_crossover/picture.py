@@ -1,4 +1,4 @@
-"""Chapter 4: time against size of loops and of NumPy, the n where they cross, and the straight line behind each."""
+"""Chapter 4: time against size for loops and NumPy, the n where they cross, and the straight line fitted to each."""
 
 from pathlib import Path
 
@@ -18,20 +18,20 @@ from bench.text import MISSING
 FEWER = Path(__file__).parent / "variants" / "fewer_calls.py"
 LOOPS, NUMPY = "python_loops", "numpy_vectorized"
 WIDTHS = (10, 2)  # d
-HIDDEN = (30, 3000)  # n at d = 10: measured for the exercise, and shown nowhere
+HIDDEN = (30, 3000)  # n at d = 10: measured for the exercise and not displayed
 SIZES = (*((n, 10) for n in (1, 3, 10, 100, 1000, 10_000)), *((n, 2) for n in (1, 10, 100, 1000)))
 ALL = [f"{n}x{d}" for n, d in (*SIZES, *((n, 10) for n in HIDDEN))]
 PANEL = 3.0  # inches
 
 
 def cells(run: Run, backend: str, d: int = WIDTHS[0]) -> list[Cell]:
-    """The cells of a backend that are shown and have a time, by n."""
-    found = (facts.cell(run, backend, n, width) for n, width in SIZES if width == d)
-    return [cell for cell in found if cell is not None]
+    """The displayed cells of a backend that have a time, by n."""
+    selection = (facts.cell(run, backend, n, width) for n, width in SIZES if width == d)
+    return [cell for cell in selection if cell is not None]
 
 
 def seconds(cell: Cell) -> Interval:
-    """Seconds an iteration. A call of K iterations computes K + 1 losses and is divided by that."""
+    """Seconds per iteration. A call with K iterations computes K + 1 losses, so its time is divided by K + 1."""
     return median_interval([s for s in costs.seconds_per_pass(cell) if s])
 
 
@@ -39,25 +39,27 @@ def crossover(run: Run, d: int) -> costs.Crossover | None:
     return next(iter(costs.crossovers(cells(run, LOOPS, d), cells(run, NUMPY, d))), None)
 
 
-def told(run: Run, guess: float | None, choice: str | None) -> dict[str, str | None]:
-    """What the text says. guess: n at d = 10. choice: where the crossing lies at d = 2."""
+def statements(run: Run, guess: float | None, choice: str | None) -> dict[str, str | None]:
+    """Facts for the text. guess: n at d = 10. choice: the reader's answer about d = 2."""
     at = {d: crossover(run, d) for d in WIDTHS}
     meets = at[10].n.median if at[10] and at[10].kind == "from" and at[10].n else None
-    one, hundred, most = ({b: facts.cell(run, b, n, 10) for b in (LOOPS, NUMPY, FEWER.stem)} for n in (1, 100, 10_000))
+    first, hundred, large = (
+        {b: facts.cell(run, b, n, 10) for b in (LOOPS, NUMPY, FEWER.stem)} for n in (1, 100, 10_000)
+    )
     fits = {b: costs.fit_cost_model(cells(run, b)) for b in (LOOPS, NUMPY, FEWER.stem)}
     narrow = costs.fit_cost_model(cells(run, NUMPY, 2))
     numpy, loops, fewer = fits[NUMPY], fits[LOOPS], fits[FEWER.stem]
-    saved = facts.ratio(one[NUMPY], one[FEWER.stem])
-    grown = facts.ratio(hundred[NUMPY], one[NUMPY])
+    saved = facts.ratio(first[NUMPY], first[FEWER.stem])
+    grown = facts.ratio(hundred[NUMPY], first[NUMPY])
     return {
         "at": at[10] and crossing(at[10]),
         "narrow": at[2] and crossing(at[2]),
         "chosen": _chosen(at[10], at[2], choice),
-        "verdict": facts.judge_prediction(guess, meets) or "There is no crossing to hold your prediction against.",
-        "first": _time(one[NUMPY]),
+        "verdict": facts.judge_prediction(guess, meets) or "There is no crossing to compare your prediction with.",
+        "first": _time(first[NUMPY]),
         "hundredth": _time(hundred[NUMPY]),
         "grown": facts.times(grown),
-        "loops_grown": facts.times(facts.ratio(hundred[LOOPS], one[LOOPS])),
+        "loops_grown": facts.times(facts.ratio(hundred[LOOPS], first[LOOPS])),
         "flat": grown and _flat(grown.median, numpy),
         "a_numpy": numpy and facts.seconds(numpy.overhead_s),
         "b_numpy": numpy and facts.seconds(numpy.value_s),
@@ -66,7 +68,7 @@ def told(run: Run, guess: float | None, choice: str | None) -> dict[str, str | N
         "meeting": numpy and loops and _meeting(numpy, loops),
         "a_fewer": fewer and facts.seconds(fewer.overhead_s),
         "saved": facts.times(saved),
-        "saved_large": facts.times(facts.ratio(most[NUMPY], most[FEWER.stem])),
+        "saved_large": facts.times(facts.ratio(large[NUMPY], large[FEWER.stem])),
         "calls": saved and _calls(facts.is_faster(saved)),
         "worst": numpy and _worst(numpy),
         "b_narrow": narrow and facts.seconds(narrow.value_s),
@@ -78,74 +80,74 @@ def _time(cell: Cell | None) -> str | None:
 
 
 def _chosen(wide: costs.Crossover | None, narrow: costs.Crossover | None, choice: str | None) -> str:
-    """What the choice was worth, by the intervals of both crossings."""
+    """A sentence about the reader's choice, by the intervals of both crossings."""
     if not (wide and narrow and wide.n and narrow.n and wide.n.low and wide.n.high and narrow.n.low and narrow.n.high):
-        return "Whether that is at more rows or at fewer cannot be told without both intervals."
+        return "A comparison of the two crossings needs both intervals, which these figures do not have."
     if narrow.n.low <= wide.n.high and wide.n.low <= narrow.n.high:
-        return "The two intervals overlap, so which of the two comes first cannot be told from these figures."
-    found = "at more rows" if narrow.n.low > wide.n.high else "at fewer rows"
-    right = "" if choice is None else " That is what you chose." if choice == found else f" You chose: {choice}."
-    return f"So with fewer columns NumPy begins to win {found}.{right}"
+        return "The two intervals overlap, so these figures do not show which crossing comes first."
+    answer = "at more rows" if narrow.n.low > wide.n.high else "at fewer rows"
+    right = "" if choice is None else " This is what you chose." if choice == answer else f" You chose: {choice}."
+    return f"So with fewer columns, NumPy becomes faster {answer}.{right}"
 
 
 def _flat(grown: float, fit: costs.CostModel | None) -> str:
     half = fit.half_at if fit else None
     if grown > 2 or half is None or half < 100:
-        return "On this machine the time grows from the start, so there is hardly a flat part to explain."
+        return "On this machine the time grows from the start, so there is hardly any flat part to explain."
     return (
-        f"By the fit below, half of an iteration does not depend on the size up to n·d ≈ {text.significant(half)}."
-        " Some explain such a flat part by vector registers, which take several numbers at once. But a register holds 8"
-        " of these numbers at most, and the flat part is longer than that, so registers cannot be what makes it flat."
+        f"By the fit below, at least half of an iteration does not depend on the size up to n·d ≈ {text.significant(half)}."
+        " A common explanation of such a flat part is vector registers, which hold several numbers at once. But a register"
+        " holds at most 8 of these numbers, and the flat part is longer, so registers do not explain it."
     )
 
 
 def _meeting(numpy: costs.CostModel, loops: costs.CostModel) -> str:
     a, b = numpy.overhead_s.median - loops.overhead_s.median, loops.value_s.median - numpy.value_s.median
     if a <= 0 or b <= 0:
-        return "One of them is lower in both, so by the fits the two lines do not cross."
+        return "One of the two has a lower a and a lower b, so the fitted lines do not cross."
     return (
-        "NumPy begins higher and rises more slowly, so the two lines must cross: by the two fits alone at"
+        "NumPy starts higher and rises more slowly, so the two lines must cross: according to the fits, at"
         f" n ≈ {text.significant(a / b / WIDTHS[0])}."
     )
 
 
 def _calls(faster: bool | None) -> str:
     if faster:
-        return "With fewer calls the flat part is lower: what is gone from it was the price of the calls left out."
+        return "With fewer calls the flat part is lower, and the difference is the cost of the omitted calls."
     if faster is False:
         return "It was slower here, so on this machine the number of calls does not explain the flat part."
-    return "Whether that is a difference cannot be told from these figures."
+    return "These figures do not show whether this is a difference."
 
 
 def _worst(fit: costs.CostModel) -> str:
-    at = max(fit.held_out, key=lambda size: abs(fit.held_out[size]))
-    return f"{text.percent(abs(fit.held_out[at]))}, at n·d = {text.count(at)}"
+    size = max(fit.held_out, key=lambda size: abs(fit.held_out[size]))
+    return f"{text.percent(abs(fit.held_out[size]))}, at n·d = {text.count(size)}"
 
 
 def figures(run: Run) -> Table:
-    """What the exercise gives the reader's function: numpy_vectorized at d = 10."""
+    """The table that the exercise passes to the reader's function: numpy_vectorized at d = 10."""
     rows = [(text.count(c.n_samples), str(c.n_features), text.scientific(seconds(c).median)) for c in cells(run, NUMPY)]
-    return Table("numpy_vectorized, measured", ("n", "d", "seconds an iteration"), rows)
+    return Table("Measured times of numpy_vectorized", ("n", "d", "seconds per iteration"), rows)
 
 
 def sweep(run: Run, guess: float | None) -> Drawing | None:
-    """A panel for each d: both lines, the interval in which they cross, and the prediction in the first panel."""
-    shown = {d: {b: cells(run, b, d) for b in (LOOPS, NUMPY)} for d in WIDTHS}
-    if not all(line for lines in shown.values() for line in lines.values()):
+    """A panel for each d with both lines and the interval in which they cross. The first panel has the prediction."""
+    panels = {d: {b: cells(run, b, d) for b in (LOOPS, NUMPY)} for d in WIDTHS}
+    if not all(line for lines in panels.values() for line in lines.values()):
         return None
     styles = canvas.series_styles((LOOPS, NUMPY))
     each, rows, words = PANEL + 1.15, [], []
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, each * len(WIDTHS)))
-        for index, (d, lines) in enumerate(shown.items()):
-            canvas.heading(figure, index * each + 0.12, f"Time of an iteration, d = {d}")
+        for index, (d, lines) in enumerate(panels.items()):
+            canvas.heading(figure, index * each + 0.12, f"Time per iteration, d = {d}")
             axes = canvas.add_axes(figure, canvas.LEFT, index * each + 0.45, canvas.label_margin([NUMPY]), PANEL)
-            points = {b: [Point(c.n_samples, *seconds(c)) for c in own] for b, own in lines.items()}
+            points = {b: [Point(c.n_samples, *seconds(c)) for c in line] for b, line in lines.items()}
             for b, line in points.items():
                 canvas.draw_points(axes, line, styles[b], b)
                 rows += [(b, str(d), text.count(p.n), *map(text.scientific, p[1:])) for p in line]
-            at, mine = crossover(run, d), guess if d == WIDTHS[0] and guess and guess > 0 else None
-            ns = [p.n for line in points.values() for p in line] + ([mine] if mine else [])
+            at, predicted = crossover(run, d), guess if d == WIDTHS[0] and guess and guess > 0 else None
+            ns = [p.n for line in points.values() for p in line] + ([predicted] if predicted else [])
             charts.scale(axes, "x", ns, True)
             low, high = canvas.limits([v for line in points.values() for p in line for v in p[1:] if v])
             axes.set(yscale="log", ylim=(low, high))
@@ -154,17 +156,17 @@ def sweep(run: Run, guess: float | None) -> Drawing | None:
                 ends = (at.n.low or at.n.median, at.n.high or at.n.median)
                 axes.axvspan(*ends, color="#dddddd", zorder=0)
                 axes.axvline(at.n.median, color=canvas.INK, linewidth=1, zorder=1)
-                axes.annotate("they cross", (at.n.median, 0.02), (5, 0), xycoords=("data", "axes fraction"),
+                axes.annotate("crossing", (at.n.median, 0.02), (5, 0), xycoords=("data", "axes fraction"),
                               textcoords="offset points")  # fmt: skip
-            if mine:
-                charts.upright(axes, mine, charts.GUESS)
+            if predicted:
+                charts.upright(axes, predicted, charts.GUESS)
             canvas.end_labels(
                 axes, [LineEndLabel(b, line[-1].n, line[-1].value, styles[b]) for b, line in points.items()], PANEL
             )
             axes.set_xlabel("number of samples n")
             words.append(f"at d = {d} numpy_vectorized is faster {crossing(at) if at else MISSING}")
-    told = f" Your prediction for d = 10: n = {text.significant(guess)}." if guess else ""
-    alt = f"Chart of the time of an iteration against n, both logarithmic: {'; '.join(words)}.{told}"
+    prediction = f" Your prediction for d = 10: n = {text.significant(guess)}." if guess else ""
+    alt = f"Chart of the time per iteration against n, both axes logarithmic: {'; '.join(words)}.{prediction}"
     return Drawing(
-        figure, alt, Table("Time of an iteration", ("", "d", "n", "seconds an iteration", "from", "to"), rows)
+        figure, alt, Table("Time per iteration", ("", "d", "n", "seconds per iteration", "from", "to"), rows)
     )

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # 5 · Where do the bytes go?
 #
-# A processor cannot compute with a number before it has it. Numbers lie in *main memory*, which is large and slow, and copies of
-# those used last lie in *caches*, which are small and fast. This chapter looks at one question: when X gets too large for the
-# caches, does gradient descent wait for its numbers? And what helps?
+# A processor must load a number before it can compute with it. Numbers are in *main memory*, which is large and slow. Copies of recently
+# used numbers are in *caches*, which are small and fast. If X is too large for the caches, does gradient descent wait for its numbers? And
+# what helps?
 #
-# A *byte* is the unit of memory. A number in *float64*, the usual kind, takes 8 bytes, one in *float32* takes 4 and has fewer
-# digits. X is n rows by d columns, so in float64 it takes 8·n·d bytes. One step of gradient descent uses X twice: once for the
-# prediction ŷ = Xβ, once for the gradient Xᵀ(y − ŷ). That makes 4·n·d additions and multiplications, and, if X comes from main
-# memory both times, 16·n·d bytes.
+# A *byte* is the unit of memory. A number in *float64*, the usual type, takes 8 bytes. A number in *float32* takes 4 bytes and has fewer
+# digits. X has n rows and d columns, so it takes 8·n·d bytes in float64. One step of gradient descent uses X twice: once for the
+# prediction ŷ = Xβ and once for the gradient Xᵀ(y − ŷ). This makes 4·n·d additions and multiplications. If X comes from main memory both
+# times, it also makes 16·n·d bytes.
 
 # %%
 from bench.learn import begin
@@ -19,25 +19,27 @@ lesson = begin(5)
 # %% [markdown]
 # ## Predict
 #
-# Take d = 100 columns, and n = 5 000 or n = 100 000 rows. The first X fits into the last cache of most machines, the second does
-# not. Of course the larger one takes longer; the question is the time for *each value* of X.
+# Take d = 100 columns and n = 5 000 or n = 100 000 rows. On most machines, the first X fits into the last-level cache and the second does
+# not. The larger X takes longer, of course. The question is the time for *each value* of X.
 
 # %%
-guess = lesson.predict("slower", "For each value of the larger X, a NumPy step takes how many times as long?", "times")
+guess = lesson.predict(
+    "slower", "How many times as long does a NumPy step take for each value of the larger X?", "times"
+)
 choice = lesson.choose("helps", "What helps most with the larger X?", picture.WAYS)
 
 # %% [markdown]
 # ## Run
 #
-# `numpy_vectorized` runs beside four files that each change one thing:
+# The run compares `numpy_vectorized` with four files that each change one thing:
 #
-# * `out_buffers` makes no new arrays in a step: it writes into arrays that it keeps (`out=`).
-# * `fortran_order` stores X column by column. NumPy's usual order is row by row.
-# * `two_passes` is compiled with Numba. Like NumPy it goes through all of X twice.
-# * `one_pass` is its twin. For each row it computes the residual y − ŷ and, while the row is at hand, its part of the gradient.
+# * `out_buffers` allocates no new arrays in a step. It writes into the same arrays again (`out=`).
+# * `fortran_order` stores X column by column. NumPy's default order is row by row.
+# * `two_passes` is compiled with Numba. Like NumPy, it reads all of X twice.
+# * `one_pass` is compiled with Numba, too. For each row it computes the residual y − ŷ and adds the row's part of the gradient at once.
 #
-# Between these runs the suite measures how fast this machine can read just so many bytes, again and again, with nothing else to
-# do. That is the *limit* in the picture. No step that needs all of X can be faster than reading X once.
+# Between these runs, the suite measures how fast this machine reads the same number of bytes again and again, without any other work. This
+# is the *limit* in the chart. No step that needs all of X can be faster than reading X once.
 
 # %%
 run = lesson.measure("sizes", picture.FILES, sizes=picture.SIZES, max_iter=5)
@@ -51,78 +53,78 @@ lesson.table(picture.values(run))
 # ## Investigate
 
 # %% jupyter={"source_hidden": true}
-told = picture.told(run, halves, guess, choice)
+statements = picture.statements(run, halves, guess, choice)
 lesson.explain(
-    "For each value of the larger X, a step of `numpy_vectorized` takes {slow} as long as for each value of the smaller one. {verdict}"
-    " Nothing but n has changed: the arithmetic for a value is the same. The speed of pure reading was {reads}. {left}",
+    "A step of `numpy_vectorized` takes {slow} as long for each value of the larger X as for each value of the smaller one. {verdict}"
+    " Only n changed: the arithmetic for each value is the same. The speed of pure reading was {reads}. {cache}",
     shown_by="sizes",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**Which limit?** At n = 100 000 the 4·n·d operations, and a few more for the loss, are {work}. At the highest rate measured here they"
-    " need {work_s}. To read X and y twice is to read {bytes}, and that needs {read_s}. {more}",
+    "**Which limit?** At n = 100 000, the 4·n·d operations and a few more for the loss are {work} operations. At the highest rate measured"
+    " here they need {work_s}. Reading X and y twice means reading {bytes}, which needs {read_s}. {more}",
     shown_by="sizes",
-    **told,
+    **statements,
 )
 lesson.explain(
     "**One pass instead of two.** `one_pass` is {pass_inside} as fast as `two_passes` at n = 5 000, and {pass_beyond} as fast at n = 100 000."
-    " {pass_so} Of the limit, `two_passes` reaches {two} there and `one_pass` {one}; a step that reads X twice from memory can reach"
-    " half at most.",
+    " {pass_so} At n = 100 000, `two_passes` reaches {two} of the limit and `one_pass` reaches {one}. A step that reads X twice from memory"
+    " can reach at most half.",
     shown_by="sizes",
-    two=told["share_two_passes"],
-    one=told["share_one_pass"],
-    **told,
+    two=statements["share_two_passes"],
+    one=statements["share_one_pass"],
+    **statements,
 )
 lesson.explain(
     "**Columns or rows.** `fortran_order` is {inside} as fast as `numpy_vectorized` at n = 5 000, and {beyond} as fast at n = 100 000."
-    " {so} Of the limit, `numpy_vectorized` reaches {rows} there and `fortran_order` {columns}.",
+    " {so} At n = 100 000, `numpy_vectorized` reaches {rows} of the limit and `fortran_order` reaches {columns}.",
     shown_by="sizes",
-    rows=told["share_numpy_vectorized"],
-    columns=told["share_fortran_order"],
-    inside=told["order_inside"],
-    beyond=told["order_beyond"],
-    so=told["order_so"],
+    rows=statements["share_numpy_vectorized"],
+    columns=statements["share_fortran_order"],
+    inside=statements["order_inside"],
+    beyond=statements["order_beyond"],
+    so=statements["order_so"],
 )
 lesson.explain(
-    "**Half the bytes.** In float32 `one_pass` is {narrow} as fast as in float64, and `numpy_vectorized` {narrow_numpy}, both at"
-    " n = 100 000. {so}",
+    "**Half the bytes.** At n = 100 000, `one_pass` is {narrow} as fast in float32 as in float64, and `numpy_vectorized` is {narrow_numpy} as"
+    " fast. {so}",
     shown_by="float32",
-    so=told["narrow_so"],
-    **told,
+    so=statements["narrow_so"],
+    **statements,
 )
 lesson.explain(
     "**No new arrays.** `out_buffers` is {inside} as fast as `numpy_vectorized` at n = 5 000, and {beyond} as fast at n = 100 000. {so}",
     shown_by="sizes",
-    inside=told["out_inside"],
-    beyond=told["out_beyond"],
-    so=told["out_so"],
+    inside=statements["out_inside"],
+    beyond=statements["out_beyond"],
+    so=statements["out_so"],
 )
 lesson.show(picture.ways(run, halves))
 lesson.explain(
-    "Each way is compared with its own twin. The largest of these four gains: {best}. The first two are against `numpy_vectorized`, the others against `two_passes` and"
-    " against `one_pass` in float64.",
+    "Each change is compared with the file that it changes. The largest of these four gains: {best}. The first two changes are compared with"
+    " `numpy_vectorized`, the others with `two_passes` and with `one_pass` in float64.",
     shown_by="sizes",
-    **told,
+    **statements,
 )
 
 # %% [markdown]
-# ## Modify, and make
+# ## Modify and make
 #
-# Memory has a second side: not how fast it is read, but how much of it is needed. In `numpy_vectorized` every operation makes a new
-# array, a *temporary*: `y_pred`, `residual` and the square `residual * residual` have n numbers each.
+# The speed of memory is one limit, and the amount is another. In `numpy_vectorized`, every operation creates a new array, a *temporary*:
+# `y_pred`, `residual` and the square `residual * residual` have n numbers each.
 
 # %% jupyter={"source_hidden": true}
 lesson.explain(
-    "At n = 100 000 the largest amount of memory taken while `fit` runs, its *peak*, was {peak_numpy}; one array of n numbers takes {vector}."
-    " With `out_buffers` the peak was {peak_out}: it keeps three arrays of n numbers.",
+    "At n = 100 000, the *peak*, which is the largest amount of memory in use while `fit` runs, was {peak_numpy}. One array of n numbers takes"
+    " {vector}. With `out_buffers` the peak was {peak_out}: it keeps three arrays of n numbers.",
     shown_by="sizes",
-    **told,
+    **statements,
 )
 
 # %% [markdown]
 # **Exercise:** your file is `numpy_vectorized`. Change `fit` so that fewer arrays of n numbers exist at the same time. The answer must
-# stay the same, the inputs must not change, and nothing may be kept from one call to the next. Your file must pass the cross-check;
-# then its peak is measured beside that of `numpy_vectorized`, and must be lower by at least one half of such an array.
+# stay the same, the inputs must not change, and no array may survive from one call to the next. Your file must pass the cross-check. Then
+# its peak is measured together with that of `numpy_vectorized`. It must be lower by at least half of such an array.
 
 # %%
 lesson.exercise()

@@ -1,4 +1,4 @@
-"""Chapter 5: fewer temporaries: a lower peak of memory, and the same answer."""
+"""Chapter 5: fewer temporaries, which lower the memory peak without changing the answer."""
 
 import shutil
 import sys
@@ -13,39 +13,39 @@ from bench.analysis.costs import ITEMSIZE
 from bench.learn import facts
 from bench.learn.judge import Verdict, cross_check, load
 
-N, D = 500_000, 2  # few columns, so that the arrays of n numbers are large beside all else
+N, D = 500_000, 2  # few columns, so that arrays of n numbers dominate the peak
 YOURS = "your_file"
 
 HINTS = {
     "peak": (
-        "Which of your lines still makes an array of n numbers? Count those that exist at the same moment.",
-        "`a * b`, `y - a` and `X @ beta` each make a new array. With `out=` the number does not fall if you keep as many.",
-        "One array serves both: np.matmul(X, beta, out=r), then np.subtract(y, r, out=r). The sum of squares is r @ r.",
+        "Which of your lines creates an array of n numbers? Count the arrays that exist at the same time.",
+        "`a * b`, `y - a` and `X @ beta` each create an array. `out=` does not lower the number if you keep as many arrays.",
+        "One array is enough for both: np.matmul(X, beta, out=r), then np.subtract(y, r, out=r). The sum of squares is r @ r.",
     ),
     "input": (
-        "Whose memory do you write into?",
-        "X, y and beta belong to the caller. `y -= ...` and `out=y` write into them; so does `beta -= ...` without a copy.",
-        "Make an array of your own at the start of fit, residual = np.empty_like(y), and write into that one only.",
+        "Which array does your function write into?",
+        "X, y and beta belong to the caller. `y -= ...` and `out=y` write into them, and so does `beta -= ...` without a copy.",
+        "Create an array at the start of fit, residual = np.empty_like(y), and write only into this array.",
     ),
     "kept": (
-        "What is left of your arrays when fit has returned?",
-        "A module-level list or dictionary outlives the call. Then the next call writes into what it finds there.",
-        "Make the array inside fit: residual = np.empty_like(y). It goes away by itself at the end.",
+        "Which of your arrays still exist after fit returns?",
+        "A list or dictionary at module level outlives the call. The next call then writes into the same array.",
+        "Create the array inside fit: residual = np.empty_like(y). It is freed at the end of the call.",
     ),
     "float32": (
-        "The peak may fall, but look at the digits of the answer.",
-        "An array in float32 drops digits. The contract: the dtype of X is the dtype of the arithmetic.",
-        "np.empty_like(y) has the dtype of y. Leave out every np.float32 and every .astype.",
+        "The peak may fall, but check the digits of the answer.",
+        "A float32 array drops digits. The contract requires arithmetic in the dtype of X.",
+        "np.empty_like(y) has the dtype of y. Remove every np.float32 and every .astype.",
     ),
     "float64": (
-        "In float64 all is well. What does your file do when X and y come in float32?",
-        "np.empty(n) and np.zeros(n) are float64 whatever X is; arithmetic with such an array becomes float64, too.",
-        "Take np.empty_like(y), or np.empty(n, X.dtype), and let the losses be X.dtype as they were.",
+        "Your file is right in float64. What does it do when X and y are float32?",
+        "np.empty(n) and np.zeros(n) are float64 for every X, and arithmetic with such an array becomes float64.",
+        "Use np.empty_like(y) or np.empty(n, X.dtype), and keep the losses in X.dtype.",
     ),
     "": (
-        "Change one line at a time, and check after each.",
-        "Run `gdbench check` on your file: it says which part of the answer is off.",
-        "Start again from start.py and replace only `y - y_pred` by np.subtract(y, y_pred, out=y_pred).",
+        "Change one line at a time, and check after each change.",
+        "Run `gdbench check` on your file. It reports which part of the answer is wrong.",
+        "Start again from start.py, and replace only `y - y_pred` by np.subtract(y, y_pred, out=y_pred).",
     ),
 }
 
@@ -58,24 +58,24 @@ def judge(path: Path) -> Verdict:
     X, y = np.arange(12.0).reshape(6, 2), np.arange(6.0)
     module.fit(*module.prepare(X, y, np.zeros(2)), 0.001, 2, 0.0)
     if (name := _kept(module)) is not None:
-        return Verdict("wrong", f"after a call, {name} still holds an array: something is kept between calls", "kept")
+        return Verdict("wrong", f"after a call, the module's {name} still holds an array", "kept")
     return verdict
 
 
 def _slip(why: str) -> str:
-    """The slip behind a failed check, by the check and by what it found."""
-    check, found = why.split(": ", 1) if ": " in why else (why, "")
-    if "read-only" in found or ("leaves_its_inputs_alone" in check and "raised" not in found):
+    """The hint key for a failed check, from the name of the check and its message."""
+    check, message = why.split(": ", 1) if ": " in why else (why, "")
+    if "read-only" in message or ("leaves_its_inputs_alone" in check and "raised" not in message):
         return "input"
-    if "a buffer is reused" in found or "after a call with" in found or "answer of an earlier" in found:
+    if "a buffer is reused" in message or "after a call with" in message or "answer of an earlier" in message:
         return "kept"
-    if "[float32" in check:  # float64 was checked before and came out right
+    if "[float32" in check:  # float64 is checked first, so it is right
         return "float64"
-    return "float32" if "float32" in found else ""
+    return "float32" if "float32" in message else ""
 
 
 def _kept(module: ModuleType) -> str | None:
-    """The name in the module under which an array lies; None where there is none."""
+    """The name of a module variable that holds an array. None if there is none."""
     for name, held in vars(module).items():
         inside = list(held.values()) if isinstance(held, dict) else held if isinstance(held, list | tuple) else [held]
         if not name.startswith("__") and any(isinstance(each, np.ndarray) for each in inside):
@@ -87,20 +87,20 @@ def timed(path: Path, quick: bool) -> Verdict:
     from bench.learn import experiment
 
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
-        copy = Path(folder) / f"{YOURS}.py"  # two files with one stem cannot be in one run
+        copy = Path(folder) / f"{YOURS}.py"  # the files in a run must have different stems
         shutil.copyfile(path, copy)
         backends = experiment.known([copy])
         run = experiment.measured(Path(folder) / "run", backends, [f"{N}x{D}"], max_iter=5, quick=quick)
-    theirs, ours = facts.cell(run, "numpy_vectorized"), facts.cell(run, YOURS)
-    if theirs is None or ours is None:
-        return Verdict("failed", "it was right, but could not be measured beside numpy_vectorized")
-    if theirs.peak_bytes is None or ours.peak_bytes is None:
-        return Verdict("inconclusive", f"right, but this system ({sys.platform}) does not tell the peak of a process")
+    baseline, yours = facts.cell(run, "numpy_vectorized"), facts.cell(run, YOURS)
+    if baseline is None or yours is None:
+        return Verdict("failed", "right, but it could not be measured with numpy_vectorized")
+    if baseline.peak_bytes is None or yours.peak_bytes is None:
+        return Verdict("inconclusive", f"right, but this system ({sys.platform}) does not report the peak of a process")
     vector = N * ITEMSIZE["float64"]
-    shown = (
-        f"a peak of {text.memory(ours.peak_bytes)}, against {text.memory(theirs.peak_bytes)} of numpy_vectorized"
-        f" (an array of n numbers: {text.memory(vector)})"
+    peaks = (
+        f"a peak of {text.memory(yours.peak_bytes)}, compared with {text.memory(baseline.peak_bytes)} for"
+        f" numpy_vectorized (an array of n numbers: {text.memory(vector)})"
     )
-    if theirs.peak_bytes - ours.peak_bytes < vector / 2:
-        return Verdict("wrong", f"right, but not smaller: {shown}", "peak")
-    return Verdict("passed", f"right, with {shown}")
+    if baseline.peak_bytes - yours.peak_bytes < vector / 2:
+        return Verdict("wrong", f"right, but not smaller: {peaks}", "peak")
+    return Verdict("passed", f"right, with {peaks}")

@@ -1,4 +1,4 @@
-"""Chapter 5: bytes read a second under the measured limit, and what each way of saving bytes brings."""
+"""Chapter 5: bytes read per second compared with the measured limit, and the gain of each change that saves bytes."""
 
 import re
 from pathlib import Path
@@ -26,19 +26,19 @@ def roof(run: Run, n: int) -> ProblemRoofline | None:
 
 
 def value(run: Run, backend: str, n: int, dtype: str = "float64") -> Interval | None:
-    """Nanoseconds that a pass takes for each value of X."""
+    """Nanoseconds of a pass for each value of X."""
     return facts.scaled(facts.a_pass(facts.cell(run, backend, n, D, dtype)), 1e9 / (n * D))
 
 
 def gain(run: Run, before: str, after: str, n: int = LARGE) -> Interval | None:
-    """How many times as fast `after` is."""
+    """The ratio of the times of `before` and `after`."""
     return facts.ratio(facts.cell(run, before, n, D), facts.cell(run, after, n, D))
 
 
 def slower(run: Run) -> Interval | None:
-    """How many times as long numpy_vectorized takes for each value of X, beyond the cache."""
-    found = facts.ratio(facts.cell(run, NUMPY, LARGE, D), facts.cell(run, NUMPY, MIDDLE, D))
-    return facts.scaled(found, MIDDLE / LARGE)
+    """The ratio of numpy_vectorized's times for each value of X, at the large and the middle size."""
+    ratio = facts.ratio(facts.cell(run, NUMPY, LARGE, D), facts.cell(run, NUMPY, MIDDLE, D))
+    return facts.scaled(ratio, MIDDLE / LARGE)
 
 
 def narrower(run: Run, backend: str) -> Interval | None:
@@ -47,18 +47,18 @@ def narrower(run: Run, backend: str) -> Interval | None:
 
 
 def gains(run: Run, halves: Run) -> dict[str, Interval | None]:
-    """By the name of the way, at the largest size."""
-    found = (gain(run, NUMPY, OUT), gain(run, NUMPY, FORTRAN), gain(run, TWO, ONE), narrower(halves, ONE))
-    return dict(zip(WAYS, found, strict=True))
+    """The gain of each of WAYS at the largest size."""
+    ratios = (gain(run, NUMPY, OUT), gain(run, NUMPY, FORTRAN), gain(run, TWO, ONE), narrower(halves, ONE))
+    return dict(zip(WAYS, ratios, strict=True))
 
 
-def told(run: Run, halves: Run, guess: float | None, choice: str | None) -> dict[str, str | None]:
-    """What the text says. guess: how many times as long. choice: one of WAYS."""
+def statements(run: Run, halves: Run, guess: float | None, choice: str | None) -> dict[str, str | None]:
+    """Facts for the text. guess: the predicted ratio of times. choice: one of WAYS."""
     slow, large, middle = slower(run), roof(run, LARGE), roof(run, MIDDLE)
     work, size = flops_per_pass(LARGE, D), bytes_per_pass(LARGE, D, "float64")
     peak, rate = large and large.peak_gflop_per_s, large and large.read_gb_per_s
     shares = {reached.backend: reached.share for reached in large.backends} if large else {}
-    found = {
+    result = {
         "bytes": text.memory(2 * size),
         "work": text.count(work),
         "work_s": text.duration(work / peak / 1e9) if peak else None,
@@ -67,7 +67,7 @@ def told(run: Run, halves: Run, guess: float | None, choice: str | None) -> dict
         "slow": facts.times(slow),
         "verdict": facts.judge_prediction(guess, slow and slow.median),
         "reads": _reads(middle, large) if middle and large else None,
-        "left": _left(middle, large) if middle and large else None,
+        "cache": _cache(middle, large) if middle and large else None,
         "peak_numpy": _peak(run, NUMPY),
         "peak_out": _peak(run, OUT),
         "vector": text.memory(LARGE * ITEMSIZE["float64"]),
@@ -76,21 +76,23 @@ def told(run: Run, halves: Run, guess: float | None, choice: str | None) -> dict
         "narrow": facts.times(narrower(halves, ONE)),
         "narrow_so": _halved(narrower(halves, ONE)),
     }
-    found |= {f"share_{b}": text.percent(shares[b] or 0) if shares.get(b) else None for b in (NUMPY, FORTRAN, TWO, ONE)}
+    result |= {
+        f"share_{b}": text.percent(shares[b] or 0) if shares.get(b) else None for b in (NUMPY, FORTRAN, TWO, ONE)
+    }
     for name, before, after, same in (
-        ("out", NUMPY, OUT, "The arithmetic is the same, so the difference is the price of making the arrays anew."),
+        ("out", NUMPY, OUT, "The arithmetic is the same, so the difference is the cost of new arrays."),
         ("order", NUMPY, FORTRAN, "The bytes and the products are the same; only the order in memory differs."),
-        ("pass", TWO, ONE, "The arithmetic is the same, so what it saves there is the second reading of X."),
+        ("pass", TWO, ONE, "The arithmetic is the same, so the gain comes from reading X once instead of twice."),
     ):
         inside, beyond = gain(run, before, after, MIDDLE), gain(run, before, after)
-        found |= {f"{name}_inside": facts.times(inside), f"{name}_beyond": facts.times(beyond)}
-        found[f"{name}_so"] = _so(inside, beyond, same)
-    return found
+        result |= {f"{name}_inside": facts.times(inside), f"{name}_beyond": facts.times(beyond)}
+        result[f"{name}_so"] = _so(inside, beyond, same)
+    return result
 
 
 def _more(read: float, work: float) -> str:
     if read > work:
-        return "Reading takes longer than computing, so at this size it is bytes that set the limit."
+        return "Reading takes longer than computing, so at this size bytes set the limit."
     return "Computing takes longer than reading, so on this machine bytes do not set the limit."
 
 
@@ -98,46 +100,46 @@ def _reads(middle: ProblemRoofline, large: ProblemRoofline) -> str:
     return " and ".join(f"{text.significant(r.read_gb_per_s)} GB/s at {text.memory(r.bytes)}" for r in (middle, large))
 
 
-def _left(middle: ProblemRoofline, large: ProblemRoofline) -> str:
+def _cache(middle: ProblemRoofline, large: ProblemRoofline) -> str:
     if large.read_gb_per_s < LEFT_CACHE * middle.read_gb_per_s:
-        return "The larger X has left the cache: it must come from main memory in every step, and that is slower."
-    return "On this machine the larger X is read about as fast, so here it has not left the cache."
+        return "The larger X does not fit into the cache: every step reads it from main memory, which is slower."
+    return "On this machine the larger X is read about as fast, so it still fits into the cache."
 
 
 def _so(inside: Interval | None, beyond: Interval | None, same: str) -> str:
-    """What both ratios show. same: what to conclude where only the larger size gains."""
+    """The conclusion from both ratios. same: the conclusion if only the larger size gains."""
     if inside is None or beyond is None or None in (*inside, *beyond):
-        return "These figures have no intervals, so they allow no verdict; a run without `--quick` has them."
+        return "These figures have no intervals, so they allow no verdict. A run without `--quick` has intervals."
     if facts.is_faster(beyond) is None:
-        return "At the large size that is no difference beyond noise."
+        return "At the large size, the difference is within the noise."
     if facts.is_faster(beyond) is False:
-        return "At the large size that is slower."
+        return "At the large size, this is slower."
     if (beyond.low or 0) > (inside.high or 0):
-        return f"It gains at the large size, and surely more than at the small one. {same}"
-    return "It gains at the large size, but not surely more than at the small one, so this does not show that it spares memory."
+        return f"The gain at the large size is clearly larger than at the small one. {same}"
+    return "There is a gain at the large size, but it is not clearly larger than at the small one, so this does not show a saving of memory traffic."
 
 
-def _halved(found: Interval | None) -> str:
-    if facts.is_faster(found):
+def _halved(ratio: Interval | None) -> str:
+    if facts.is_faster(ratio):
         return (
-            "With half the bytes it is faster. But in float32 a processor also computes with more numbers at once, so this"
-            " run alone does not tell which of the two it was."
+            "With half the bytes, it is faster. But a processor also computes with more float32 numbers at once, so this"
+            " run alone does not separate the two effects."
         )
-    return "Whether that is a gain cannot be told from these figures."
+    return "These figures do not show whether this is a gain."
 
 
-def _best(found: dict[str, Interval | None], choice: str | None) -> str | None:
-    known = {name: ratio.median for name, ratio in found.items() if ratio is not None}
-    if not known:
+def _best(gains: dict[str, Interval | None], choice: str | None) -> str | None:
+    medians = {name: ratio.median for name, ratio in gains.items() if ratio is not None}
+    if not medians:
         return None
-    best = max(known, key=lambda name: known[name])
-    yours = "" if choice is None else " as you chose" if choice == best else f"; you chose: {choice}"
-    low = next(ratio.low for name, ratio in found.items() if name == best and ratio is not None)
+    best = max(medians, key=lambda name: medians[name])
+    yours = "" if choice is None else ", as you chose" if choice == best else f"; you chose: {choice}"
+    low = next(ratio.low for name, ratio in gains.items() if name == best and ratio is not None)
     near = [
-        name for name, r in found.items() if r and name != best and (low is None or r.high is None or r.high >= low)
+        name for name, r in gains.items() if r and name != best and (low is None or r.high is None or r.high >= low)
     ]
-    unsure = f"; not surely more than {text.listed(near)}" if near else ""
-    return f"{best} ({text.significant(known[best])}×){yours}{unsure}"
+    unsure = f"; not clearly larger than {text.listed(near)}" if near else ""
+    return f"{best} ({text.significant(medians[best])}×){yours}{unsure}"
 
 
 def _peak(run: Run, backend: str) -> str | None:
@@ -149,15 +151,15 @@ def values(run: Run) -> Table:
     """Nanoseconds for each value of X, a row for each backend."""
     rows = []
     for backend in (NUMPY, OUT, FORTRAN, TWO, ONE):
-        shown = [value(run, backend, n) for n in (SMALL, MIDDLE, LARGE)]
-        rows.append((backend, *(MISSING if each is None else text.significant(each.median) for each in shown)))
+        times = [value(run, backend, n) for n in (SMALL, MIDDLE, LARGE)]
+        rows.append((backend, *(MISSING if each is None else text.significant(each.median) for each in times)))
     heads = [f"n = {text.count(n)}" for n in (SMALL, MIDDLE, LARGE)]
     return Table("Nanoseconds of a step for each value of X (d = 100)", ("", *heads), rows)
 
 
 def limits(run: Run, guess: float | None) -> Drawing | None:
-    """GB/s against the size, under the measured limit; the prediction is where numpy_vectorized would then end."""
-    roofs = [found for n in (SMALL, MIDDLE, LARGE) if (found := roof(run, n)) is not None]
+    """GB/s against size with the measured limit. The prediction is the resulting speed of numpy_vectorized."""
+    roofs = [roofline for n in (SMALL, MIDDLE, LARGE) if (roofline := roof(run, n)) is not None]
     series = {LIMIT: [Point(r.bytes // 1000, r.read_gb_per_s, r.read_ci_low, r.read_ci_high) for r in roofs]}
     for backend in (ONE, TWO, FORTRAN, NUMPY):
         reached = [(r.bytes // 1000, each) for r in roofs for each in r.backends if each.backend == backend]
@@ -170,17 +172,17 @@ def limits(run: Run, guess: float | None) -> Drawing | None:
         ]
     cache = _last_cache(run)
     return charts.lines(
-        "Bytes of X in a second, counted once a step", "size of X and y in kB", "GB/s", series,
-        mark=(cache, "the last cache ends") if cache else None,
+        "Bytes of X read per second, counted once per step", "size of X and y in kB", "GB/s", series,
+        mark=(cache, "end of the last-level cache") if cache else None,
     )  # fmt: skip
 
 
 def _last_cache(run: Run) -> float | None:
-    """kB; None where the machine does not tell."""
+    """kB. None if the machine does not report it."""
     cpu = run.machine.get("cpu")
     sizes = [str(c.get("size")) for c in (cpu.get("caches") or [] if isinstance(cpu, dict) else [])]
-    known = [int(size[:-1]) * 1024 / 1000 for size in sizes if re.fullmatch(r"\d{1,9}K", size)]
-    return max(known, default=None)
+    capacities = [int(size[:-1]) * 1024 / 1000 for size in sizes if re.fullmatch(r"\d{1,9}K", size)]
+    return max(capacities, default=None)
 
 
 def ways(run: Run, halves: Run) -> Drawing | None:

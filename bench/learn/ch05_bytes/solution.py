@@ -1,4 +1,4 @@
-"""Chapter 5, solved: one array of n numbers holds first the prediction, then the residual; the loss needs none."""
+"""Chapter 5, solved: one array of n numbers holds the prediction, then the residual. The loss needs no other array."""
 
 import math
 
@@ -12,7 +12,7 @@ def prepare(X, y, beta):
 def fit(X, y, beta, learning_rate, max_iter, tol):
     n = len(X)
     beta = beta.copy()
-    residual = np.empty_like(y)  # the one array of n numbers, made anew in every call
+    residual = np.empty_like(y)  # the only array of n numbers, new in every call
     losses = []
     with np.errstate(over="ignore", invalid="ignore"):  # a diverging fit is an answer, not a warning
         for k in range(max_iter + 1):

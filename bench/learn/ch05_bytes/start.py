@@ -1,7 +1,7 @@
-"""Chapter 5: need less memory. Change `fit` so that fewer arrays of n numbers exist at once. This is numpy_vectorized.
+"""Chapter 5: use less memory. Change `fit` so that fewer arrays of n numbers exist at once. This is numpy_vectorized.
 
-Arrays of n numbers are y_pred, residual, and the product residual * residual. Useful: np.matmul(X, beta, out=...),
-np.subtract(y, ..., out=...), np.empty_like(y).
+The arrays of n numbers are y_pred, residual, and the product residual * residual. Useful functions:
+np.matmul(X, beta, out=...), np.subtract(y, ..., out=...), np.empty_like(y).
 """
 
 import math

@@ -2,7 +2,7 @@
 
 from helpers.slips import Slip
 
-EMPTY = "residual = np.empty_like(y)  # the one array of n numbers, made anew in every call"
+EMPTY = "residual = np.empty_like(y)  # the only array of n numbers, new in every call"
 SLIPS = (
     Slip("the square is still an array", "peak", (
         (EMPTY, "residual, y_pred = np.empty_like(y), np.empty_like(y)"),

@@ -1,6 +1,6 @@
 """Loops over NumPy arrays, one element at a time.
 
-Since python_loops: `prepare` leaves the arrays as they are, so that every element fetched becomes a Python object anew.
+Difference from python_loops: `prepare` keeps the NumPy arrays, so every access to an element creates a Python object.
 """
 
 import math

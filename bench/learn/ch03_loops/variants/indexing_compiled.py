@@ -1,6 +1,6 @@
-"""The loops over NumPy arrays, compiled: the text of array_indexing with one line more, `@njit`.
+"""The loops over NumPy arrays, compiled: the source of array_indexing with one more line, `@njit`.
 
-Since array_indexing: Numba translates `descend` to machine code for the types it is called with.
+Difference from array_indexing: Numba compiles `descend` to machine code for the types of its arguments.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""NumPy with fewer calls an iteration.
+"""NumPy with fewer calls in an iteration.
 
-Since numpy_vectorized: the loss is one product, `residual @ residual`, instead of a product and `np.mean`, which itself makes
-several calls. All else is the same.
+Difference from numpy_vectorized: the loss is one product, `residual @ residual`, instead of a product and `np.mean`, which
+makes several calls.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""NumPy on X stored column after column.
+"""NumPy with X stored column by column.
 
-Since numpy_vectorized: `prepare` asks for Fortran order, in which the numbers of a column lie side by side, not those of a row.
+Difference from numpy_vectorized: `prepare` uses Fortran order, in which the numbers of a column are adjacent, not those of a row.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""Numba: one pass over X. Each row gives its residual and, at once, its part of the gradient.
+"""Numba with one pass over X. Each row gives its residual and, immediately, its part of the gradient.
 
-Since two_passes: two loops over the rows have become one. The arithmetic is the same, number for number.
+Difference from two_passes: one loop over the rows instead of two. The arithmetic is the same for every number.
 """
 
 import math
@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numba import njit
 
-REORDERED = {"reassoc", "contract", "nsz"}  # a sum in any order, a product joined with a sum; NaN and infinity stay
+REORDERED = {"reassoc", "contract", "nsz"}  # sums in any order, fused multiply-add; NaN and infinity are kept
 
 
 def prepare(X, y, beta):

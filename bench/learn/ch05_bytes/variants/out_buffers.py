@@ -1,6 +1,6 @@
-"""NumPy that writes into arrays it has already.
+"""NumPy that writes into existing arrays.
 
-Since numpy_vectorized: the three arrays of n numbers are made once a call and written again in every iteration, with `out=`.
+Difference from numpy_vectorized: each call creates the three arrays of n numbers once, and every iteration reuses them (`out=`).
 """
 
 import math

@@ -1,6 +1,6 @@
-"""Numba: all of X for the residual, then all of X again for the gradient.
+"""Numba with two passes over X: one for the residual, one for the gradient.
 
-Since numba_jit: the compiler may sum in any order, so that it computes several numbers at once. The twin of one_pass.
+Difference from numba_jit: the compiler may sum in any order, so that it can compute several numbers at once.
 """
 
 import math
@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numba import njit
 
-REORDERED = {"reassoc", "contract", "nsz"}  # a sum in any order, a product joined with a sum; NaN and infinity stay
+REORDERED = {"reassoc", "contract", "nsz"}  # sums in any order, fused multiply-add; NaN and infinity are kept
 
 
 def prepare(X, y, beta):
