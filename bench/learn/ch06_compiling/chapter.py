@@ -1,40 +1,40 @@
 # %% [markdown]
 # # 6 · What does compiling buy?
 #
-# A *compiler* turns source into instructions of the processor. Numba and JAX do that while your program runs, at the first call: it
-# is called *just-in-time* compiling, *jit* for short. The first call is long, the later ones are short. So there is a price, paid
-# once, and a gain, got with every call. Does it pay, and from which call on?
+# A *compiler* translates source code into instructions for the processor. Numba and JAX compile while your program runs, at the first
+# call. This is called *just-in-time* compiling, or *jit*. The first call is slow, and the later calls are fast. So there is a cost that you
+# pay once, and a gain in every call. Is it worth it, and after how many calls?
 #
-# In this chapter a *call* is one call of `fit` with 200 iterations, on a small problem: n = 100 rows, d = 10 features. What a backend
-# has to do once comes before it: import its library, prepare the data. A call that finds everything ready is a *warm* call. The
-# call at which the total time of a backend is no longer above that of `numpy_vectorized` is the *break-even*: all is repaid.
+# In this chapter, a *call* is one call of `fit` with 200 iterations on a small problem: n = 100 rows, d = 10 features. Before the first
+# call, a backend imports its library and prepares the data. A call after that is a *warm* call. The *break-even* is the call at which the
+# total time of a backend is no longer above the total time of `numpy_vectorized`.
 
 # %%
 from bench.learn import begin
-from bench.learn.ch06_compiling import picture, seen
+from bench.learn.ch06_compiling import demonstrations, picture
 
 lesson = begin(6)
 
 # %% [markdown]
 # ## Predict
 #
-# `numba_jit` starts late: it imports its library and compiles, while `numpy_vectorized` is already at work. Then it
-# catches up. After how many calls is it ahead, everything from the start of the process on counted?
+# `numba_jit` starts slowly: it imports its library and compiles while `numpy_vectorized` already computes. Then it catches up. Count
+# everything from the start of the process. After how many calls is it ahead?
 
 # %%
-guess = lesson.predict("break_even", "numba_jit is repaid against numpy_vectorized after how many calls?", "calls")
+guess = lesson.predict("break_even", "After how many calls does numba_jit break even with numpy_vectorized?", "calls")
 shape = lesson.choose(
     "shape",
-    "jax_jit has compiled for 100 rows. Now it is called with 200 rows. What happens?",
+    "jax_jit is compiled for 100 rows. You call it with 200 rows. What happens?",
     ["it compiles again", "it uses the same program"],
 )
 
 # %% [markdown]
 # ## Run
 #
-# Four files that compute the same: `numpy_vectorized`, which compiles nothing; `numba_jit` and `jax_jit`, where the
-# whole loop over the iterations is compiled; and `jax_step`, where one iteration is compiled and the loop stays in
-# Python. Each process measures apart what comes once, and then the warm calls.
+# Four files compute the same result. `numpy_vectorized` compiles nothing. `numba_jit` and `jax_jit` compile the whole loop over the
+# iterations. `jax_step` compiles one iteration and keeps the loop in Python. Each process measures the one-time costs separately from the
+# warm calls.
 
 # %%
 run = lesson.measure(
@@ -44,67 +44,66 @@ lesson.show(picture.totals(run, guess))
 lesson.table(picture.cold_costs(run))
 
 # %% [markdown]
-# When is something compiled? No clock is needed to see it: the programs can be counted. Here `descend`, the function that
-# is compiled in `jax_jit` and in `numba_jit`, is compiled afresh, called six times, and after each call the programs are
-# counted.
+# When does a compiler run? You can answer this without a clock: count the programs. The next experiment compiles `descend`, the compiled
+# function of `jax_jit` and `numba_jit`, from scratch, calls it six times, and counts the programs after each call.
 
 # %%
-counted = lesson.compute("counting", seen.count_programs)
-lesson.table(seen.programs(counted))
+counted = lesson.compute("counting", demonstrations.count_programs)
+lesson.table(demonstrations.programs(counted))
 
 # %% [markdown]
-# One more thing is peculiar to JAX. A call that returns has not always finished. A small script makes the same call again and
-# again and looks at its clock at two moments: when the call has returned, and when the answer is there. It is a
-# demonstration, made just now on the machine that this text is given on, with less care than the suite takes.
+# JAX has one more special feature: a call may return before it is finished. A small script repeats the same call and reads the clock
+# twice: when the call returns, and when the result is ready. This is a demonstration on the machine that displays this text. It is less
+# careful than the measurements of the suite.
 
 # %%
-waited = lesson.compute("waiting", seen.wait)
+waited = lesson.compute("waiting", demonstrations.wait)
 
 # %% [markdown]
 # ## Investigate
 
 # %% jupyter={"source_hidden": true}
-told = picture.told(run, guess) | seen.told(counted, waited, shape)
+statements = picture.statements(run, guess) | demonstrations.statements(counted, waited, shape)
 lesson.explain(
-    "**The break-even of Numba.** By the end of its first call `numba_jit` has taken {extra} than `numpy_vectorized`. Against that,"
-    " each warm call takes {numba_call}, and {numpy_call} with NumPy. {numba_repaid} {verdict}",
+    "**The break-even of Numba.** At the end of its first call, `numba_jit` has taken {extra} than `numpy_vectorized`. Each warm call"
+    " takes {numba_call}, compared with {numpy_call} for NumPy. {numba_repaid} {verdict}",
     shown_by="compiling",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**What the first call is made of.** The first call of `numba_jit` takes {numba_first}. Of that, {numba_compile} went into"
-    " compiling, as Numba itself reports. A warm call makes the same 200 iterations on the same data in {numba_call}. So it is not the"
-    " work that makes the first call long, but what happens once before it.",
+    "**What makes the first call slow?** The first call of `numba_jit` takes {numba_first}. Numba reports that {numba_compile} of this is"
+    " compiling. A warm call does the same 200 iterations on the same data in {numba_call}. So the iterations do not make the first call"
+    " slow; the one-time work before them does.",
     shown_by="compiling",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**Tracing, and a program for each shape.** JAX runs your function once with stand-ins that have a shape and a dtype (which kind"
-    " of number), but no values, and writes down each operation. That is *tracing*; the record is then compiled. In the six calls the"
-    " function of `jax_jit` was traced {jax_programs} times, and that of `numba_jit` compiled {numba_programs} times. Other values"
-    " needed nothing new. {shape_told} {choice_told}",
+    "**Tracing, and a program for each shape.** JAX runs your function once with placeholders, which have a shape and a dtype (the type"
+    " of the numbers) but no values, and records each operation. This is called *tracing*. JAX then compiles the record. In the six calls,"
+    " the function of `jax_jit` was traced {jax_programs} times, and the function of `numba_jit` was compiled {numba_programs} times."
+    " Different values did not need a new program. {shape_statement} {choice_statement}",
     shown_by="counting",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**Dispatch.** An iteration takes {step} in `jax_step` and {loop} in `jax_jit`, so the ratio is {step_ratio}. Both make the same"
-    " arithmetic, and have compiled it; only the loop is in another place. {step_told}",
+    "**Dispatch.** An iteration takes {step} in `jax_step` and {loop} in `jax_jit`, a ratio of {step_ratio}. Both compile the same"
+    " arithmetic; only the position of the loop differs. {step_statement}",
     shown_by="compiling",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**A result that is only promised.** Of {waits} calls, {ready} had their answer ready when they returned. The middle one of the"
-    " {waits}, in order of time, returned after {returned}, and had its answer after {answered}. {waiting_told}",
+    "**Asynchronous results.** Of {waits} calls, {ready} had their result ready when they returned. The median time until the return was"
+    " {returned}, and the median time until the result was {answered}. {waiting_statement}",
     shown_by="waiting",
-    **told,
+    **statements,
 )
 
 # %% [markdown]
-# ## Modify, and make
+# ## Modify and make
 #
-# The picture shows where two lines cross. You can compute it. **Exercise:** write `break_even_calls(ours, baseline)`,
-# which returns after how many calls everything is repaid, or `None` if it never is. Add up the time of one call, of two calls,
-# of three, for both sides, on paper first. Your function is tested on many made-up costs, and on those that were measured here.
+# The chart shows where two lines cross. You can compute this point. **Exercise:** write `break_even_calls(backend, baseline)`. It returns
+# the number of calls after which the backend breaks even, or `None` if it never does. First add up the time of one call, two calls and
+# three calls on paper, for both sides. The check tries your function on many random costs and on the costs measured here.
 
 # %%
 lesson.exercise()

@@ -1,4 +1,4 @@
-"""Chapter 6: what is paid once, what each call takes, and where the lines cross."""
+"""Chapter 6: one-time costs, the time of each call, and the break-even."""
 
 import math
 from pathlib import Path
@@ -20,29 +20,29 @@ VARIANTS = Path(__file__).parent / "variants"
 BASELINE = "numpy_vectorized"
 SHOWN = (BASELINE, "numba_jit", "jax_jit", "jax_step")
 PANEL, ROW, TOP = 3.4, 0.25, 0.46  # inches
-MOST = 1e6  # calls on the axis
+MAX_CALLS = 1e6  # on the axis
 
 
-def known(run: Run) -> dict[str, Cell]:
-    """The cells that have a time and were cold once, by backend."""
-    found = {name: facts.cell(run, name) for name in SHOWN}
-    return {name: cell for name, cell in found.items() if cell is not None and cell.cold_costs.first_call_s is not None}
+def cold_cells(run: Run) -> dict[str, Cell]:
+    """The cells that have a time and cold costs, by backend."""
+    cells = {name: facts.cell(run, name) for name in SHOWN}
+    return {name: cell for name, cell in cells.items() if cell is not None and cell.cold_costs.first_call_s is not None}
 
 
 def repaid(cell: Cell) -> str:
     calls = cell.cold_costs.break_even_calls
     if calls == "never":
-        return "never repaid, its warm calls are not faster"
+        return "no break-even, its warm calls are not faster"
     if calls is None:
-        return "break-even not known, its warm calls may be as fast as the baseline's"
-    return f"repaid after {text.number_of(calls, 'call')}"
+        return "break-even unknown, its warm calls may be as fast as the baseline's"
+    return f"break-even after {text.number_of(calls, 'call')}"
 
 
-def told(run: Run, guess: float | None) -> dict[str, str | None]:
-    """What the text says. guess: calls."""
-    cells = known(run)
+def statements(run: Run, guess: float | None) -> dict[str, str | None]:
+    """Facts for the text. guess: calls."""
+    cells = cold_cells(run)
     numpy, numba, jax, step = map(cells.get, SHOWN)
-    said: dict[str, str | None] = dict.fromkeys(
+    result: dict[str, str | None] = dict.fromkeys(
         ("extra", "numba_call", "numpy_call", "numba_first", "numba_compile", "numba_repaid", "verdict")
     )
     if numpy is not None and numba is not None:
@@ -51,21 +51,23 @@ def told(run: Run, guess: float | None) -> dict[str, str | None]:
             seconds_at(numba, numba.n_iter) - seconds_at(numpy, numpy.n_iter),
         )
         number = isinstance(calls, int)
-        said = {
+        result = {
             "extra": f"{text.duration(abs(extra))} {'more' if extra > 0 else 'less'}",
             "numba_call": text.duration(numba.median_s or 0),
             "numpy_call": text.duration(numpy.median_s or 0),
             "numba_first": text.duration(numba.cold_costs.first_call_s or 0),
             "numba_compile": text.duration(numba.cold_costs.compile_s or 0),
-            "numba_repaid": f"So it is {repaid(numba)}." if number else f"Here there is no crossing: {repaid(numba)}.",
+            "numba_repaid": f"So it reaches {repaid(numba)}."
+            if number
+            else f"The lines do not cross: {repaid(numba)}.",
             "verdict": facts.judge_prediction(guess, float(calls)) if isinstance(calls, int) else "",
         }
     ratio = facts.ratio(step, jax)
-    return said | {
+    return result | {
         "step": facts.seconds(facts.iteration(step)),
         "loop": facts.seconds(facts.iteration(jax)),
         "step_ratio": facts.times(ratio),
-        "step_told": _about_step(ratio),
+        "step_statement": _about_step(ratio),
     }
 
 
@@ -73,40 +75,41 @@ def _about_step(ratio: Interval | None) -> str | None:
     if ratio is None:
         return None
     if ratio.low is None:
-        return "An interval would tell whether that is more than chance: run it without `--quick`."
+        return "These figures have no interval, so they do not show whether this is more than chance: run it without `--quick`."
     if facts.is_faster(ratio):
         return (
-            "What `jax_step` adds is therefore the way from Python into the compiled program and back: the arguments are checked and"
-            " handed over, and Python waits for the loss. Handing work over is called *dispatch*. Here it is paid with each"
-            " iteration, in `jax_jit` once a call. So compile the loop, too."
+            "So `jax_step` adds the way from Python into the compiled program and back: JAX checks and passes the arguments, and"
+            " Python waits for the loss. Passing work to the compiled program is called *dispatch*. `jax_step` pays for it in each"
+            " iteration, and `jax_jit` once per call. So compile the loop, too."
         )
-    return "On this machine that is no loss: handing over costs no more than what the compiled loop adds."
+    return "On this machine this is no loss: dispatch costs no more than the overhead of the compiled loop."
 
 
 def cold_costs(run: Run) -> Table:
-    """What is paid once, and a warm call."""
+    """The one-time costs and the time of a warm call."""
     rows = []
-    for name, cell in known(run).items():
-        paid = cell.cold_costs
-        parts = (paid.import_s, paid.prepare_s, paid.first_call_s, paid.compile_s, cell.median_s)
+    for name, cell in cold_cells(run).items():
+        costs = cell.cold_costs
+        parts = (costs.import_s, costs.prepare_s, costs.first_call_s, costs.compile_s, cell.median_s)
         rows.append((name, *(MISSING if s is None else text.duration(s) for s in parts)))
     columns = ("", "import", "prepare", "first call", "of which compiling", "warm call")
-    return Table("What is paid once, and what each later call takes", columns, rows)
+    return Table("One-time costs and the time of each later call", columns, rows)
+
+
+def total(cell: Cell, calls: float) -> float:
+    """Seconds from the start of the process to the end of this number of calls."""
+    return seconds_at(cell, calls * cell.n_iter)
 
 
 def totals(run: Run, guess: float | None) -> Drawing | None:
-    """Seconds since the start of the process over the calls made, with the break-evens and the prediction."""
-    cells = known(run)
+    """Seconds since the start of the process against the number of calls, with the break-evens and the prediction."""
+    cells = cold_cells(run)
     if BASELINE not in cells or len(cells) < 2:
         return None
-
-    def total(cell: Cell, calls: float) -> float:
-        return seconds_at(cell, calls * cell.n_iter)
-
     others = {name: cell for name, cell in cells.items() if name != BASELINE}
-    paid = {name: cell.cold_costs.break_even_calls for name, cell in others.items()}
-    rings = {name: calls for name, calls in paid.items() if isinstance(calls, int) and 1 < calls <= MOST}
-    drawn = guess if guess and 1 <= guess <= MOST else None
+    break_evens = {name: cell.cold_costs.break_even_calls for name, cell in others.items()}
+    rings = {name: calls for name, calls in break_evens.items() if isinstance(calls, int) and 1 < calls <= MAX_CALLS}
+    drawn = guess if guess and 1 <= guess <= MAX_CALLS else None
     last = max(300.0, 8.0 * max([*rings.values(), drawn or 1]))
     ns = np.geomspace(1, last, 121)
     styles = canvas.series_styles(list(cells))
@@ -137,15 +140,17 @@ def totals(run: Run, guess: float | None) -> Drawing | None:
                 "your prediction", (drawn, 0.03), (4 if side == "left" else -4, 0), ha=side, color=canvas.FAINT,
                 xycoords=("data", "axes fraction"), textcoords="offset points",
             )  # fmt: skip
-        axes.set_xlabel("calls made")
+        axes.set_xlabel("number of calls")
         canvas.end_labels(
             axes, [LineEndLabel(name, last, total(cell, last), styles[name]) for name, cell in cells.items()], PANEL
         )
-    said = "; ".join(
-        f"{name} {text.duration(total(cell, 1))} by the end of its first call, then {text.duration(cell.median_s or 0)} a call"
+    totals_text = "; ".join(
+        f"{name} {text.duration(total(cell, 1))} at the end of its first call, then {text.duration(cell.median_s or 0)} per call"
         for name, cell in cells.items()
     )
-    alt = f"Chart, {title}, over the calls made, both logarithmic: {said}. Against {BASELINE}: "
+    alt = (
+        f"Chart, {title}, against the number of calls, both axes logarithmic: {totals_text}. Compared with {BASELINE}: "
+    )
     alt += "; ".join(f"{name} {repaid(cell)}" for name, cell in others.items()) + "."
     alt += f" A dashed line at your prediction of {text.significant(drawn)} calls." if drawn else ""
     rows = [

@@ -1,13 +1,13 @@
-"""Chapter 6, solved: what was paid more until the end of the first call, over what each call after it gains."""
+"""Chapter 6, solved: the additional time at the end of the first call, divided by the gain of each later call."""
 
 import math
 
 
-def break_even_calls(ours, baseline):
-    gain = baseline.warm_call_s - ours.warm_call_s
+def break_even_calls(backend, baseline):
+    gain = baseline.warm_call_s - backend.warm_call_s
     if gain <= 0:
         return None
-    ours_cold = ours.import_s + ours.prepare_s + ours.first_call_s
+    backend_cold = backend.import_s + backend.prepare_s + backend.first_call_s
     base_cold = baseline.import_s + baseline.prepare_s + baseline.first_call_s
-    calls = 1 + math.ceil((ours_cold - base_cold) / gain)
+    calls = 1 + math.ceil((backend_cold - base_cold) / gain)
     return max(1, calls)

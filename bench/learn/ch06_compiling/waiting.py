@@ -1,6 +1,7 @@
-"""python -m bench.learn.ch06_compiling.waiting: when a call of jax_jit returns, and when its answer is there.
+"""python -m bench.learn.ch06_compiling.waiting: when a call of jax_jit returns, and when its result is ready.
 
-A demonstration, run as a child of the chapter: it sends a list of (seconds to return, seconds to answer, ready at return).
+A demonstration that the chapter runs as a child process. It sends a list of (seconds until the return, seconds until the
+result, ready at the return).
 """
 
 import time
@@ -25,7 +26,7 @@ def main() -> None:
     data = problems.synthetic(ROWS, FEATURES, seed=0)
     native = backend.prepare(data.X, data.y, np.zeros(FEATURES))
     rest = (0.1, ITERATIONS, 0.0)
-    jax.block_until_ready(backend.descend(*native, *rest))  # compiled now
+    jax.block_until_ready(backend.descend(*native, *rest))  # compiles
     seen = []
     for _ in range(CALLS):
         start = time.perf_counter()

@@ -1,12 +1,11 @@
 # %% [markdown]
 # # 7 · Do threads help?
 #
-# Most machines have several *processors* that can work at the same time (often called cores). A program uses more than one of
-# them with *threads*: parts of one program that run side by side and share its memory. So two threads should need half the
-# time. Do they?
+# Most machines have several *processors* (often called cores) that work at the same time. A program uses more than one of them with
+# *threads*: parts of a program that run in parallel and share its memory. So two threads should need half the time. Do they?
 #
-# Two figures tell. The *speed-up* is the time with one thread over the time with all. *CPU/wall* is the processor time that was
-# used up, over the time on the clock at the wall: 1 means that one processor was busy all the time, 2 that two were.
+# Two numbers help to answer this. The *speed-up* is the time with one thread divided by the time with all threads. *CPU/wall* is the
+# processor time divided by the elapsed time: 1 means that one processor was busy all the time, and 2 means that two were.
 
 # %%
 from bench.learn import begin
@@ -17,11 +16,13 @@ lesson = begin(7)
 # %% [markdown]
 # ## Predict
 #
-# `numba_parallel` cuts the rows of X into blocks and gives each thread one of them. Take a problem so large that X does
-# not fit into the cache, the small and fast memory inside the processor.
+# `numba_parallel` divides the rows of X into blocks and gives each thread one block. Take a problem so large that X does not fit into the
+# cache, the small and fast memory inside the processor.
 
 # %%
-guess = lesson.predict("speedup", "With all processors of this machine, numba_parallel gains what speed-up?", "times")
+guess = lesson.predict(
+    "speedup", "What is the speed-up of numba_parallel with all processors of this machine?", "times"
+)
 numpy = lesson.choose(
     "numpy",
     "NumPy computes `a * b`, element by element, for two long arrays. It uses ...",
@@ -31,9 +32,9 @@ numpy = lesson.choose(
 # %% [markdown]
 # ## Run
 #
-# `numpy_vectorized`; `numba_jit`, whose loops are written for one thread and which is here as the control: it must gain
-# nothing; and `numba_parallel`. Each is measured with one thread and with all, at a size that fits into a cache (20 000 rows) and
-# at one that does not (1 000 000 rows). A process with one thread is held on one processor by the system.
+# The run compares `numpy_vectorized`, `numba_jit` and `numba_parallel`. The loops of `numba_jit` use one thread. It serves as the control:
+# its speed-up must be 1. Each file is measured with one thread and with all threads, at a size that fits into a cache (20 000 rows) and at a
+# size that does not (1 000 000 rows). The operating system keeps a process with one thread on one processor.
 
 # %%
 run = lesson.measure(
@@ -47,8 +48,8 @@ lesson.show(picture.speedups(run, guess))
 lesson.show(picture.processors(run))
 
 # %% [markdown]
-# NumPy hands the products Xβ and Xᵀ(y − ŷ) to a *BLAS*, a library for such products that has threads of its own. What is left
-# are element-wise operations. `numpy_elementwise` computes the same without any matrix product. All threads are allowed here.
+# NumPy computes the products Xβ and Xᵀ(y − ŷ) with a *BLAS*, a library for matrix products that has its own threads. All other operations
+# are element-wise. `numpy_elementwise` computes the same result without a matrix product. This run allows all threads.
 
 # %%
 products = lesson.measure(
@@ -60,8 +61,8 @@ products = lesson.measure(
 )
 
 # %% [markdown]
-# Threads share memory, and that is a danger, too. In the next experiment all threads count rows. First each of them adds to
-# one number, the same for all. Then each has a number of its own, and these are added up at the end.
+# Shared memory is also a risk. In the next experiment, all threads count rows. First, all threads add to one shared number. Then each thread
+# adds to its own number, and the program adds up these numbers at the end.
 
 # %%
 counted = lesson.compute("race", race.count_rows)
@@ -71,55 +72,55 @@ lesson.table(race.counts(counted))
 # ## Investigate
 
 # %% jupyter={"source_hidden": true}
-told = picture.told(run, products, guess, numpy) | race.told(counted)
+statements = picture.statements(run, products, guess, numpy) | race.statements(counted)
 lesson.explain(
-    "**What the threads gained.** With {threads} threads `numba_parallel` gained {small_gain} at 20 000 rows: {small_told}. At 1 000 000"
-    " rows it gained {large_gain}: {large_told}. {verdict}",
+    "**The gain from threads.** With {threads} threads, `numba_parallel` has a speed-up of {small_gain} at 20 000 rows: {small_statement}. At"
+    " 1 000 000 rows the speed-up is {large_gain}: {large_statement}. {verdict}",
     shown_by="threads",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**The control.** `numba_jit` gained {control_gain} at 20 000 rows, at a CPU/wall of {control_cpu}. {control_told}",
+    "**The control.** `numba_jit` has a speed-up of {control_gain} at 20 000 rows, with a CPU/wall of {control_cpu}. {control_statement}",
     shown_by="threads",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**What memory delivers.** At 1 000 000 rows X has to come from memory in every pass. The suite also measures how fast this machine"
-    " can read so many bytes and do nothing else: {reads_one} with one thread, {reads_all} with {threads}, which is {reads_gain}."
-    " `numba_parallel` took its X in at {share_one} of that with one thread and {share_all} with all. {memory_told}",
+    "**Memory bandwidth.** At 1 000 000 rows, every pass reads X from memory. The suite also measures how fast this machine reads the same"
+    " number of bytes without any other work: {reads_one} with one thread and {reads_all} with {threads}, which is {reads_gain}."
+    " `numba_parallel` reads X at {share_one} of this speed with one thread and at {share_all} with all threads. {memory_statement}",
     shown_by="threads",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**“NumPy uses all processors.”** With all threads allowed, `numpy_vectorized` had a CPU/wall of {blas_cpu}, and"
-    " `numpy_elementwise` one of {plain_cpu}. {numpy_told} {choice_told}",
+    "**“NumPy uses all processors.”** With all threads allowed, `numpy_vectorized` has a CPU/wall of {blas_cpu}, and `numpy_elementwise`"
+    " has {plain_cpu}. {numpy_statement} {choice_statement}",
     shown_by="products",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**Busy is not faster.** At 1 000 000 rows `numpy_vectorized` had a CPU/wall of {busy_cpu} with all threads, and gained"
-    " {busy_gain}. {busy_told}",
+    "**Busy is not the same as faster.** At 1 000 000 rows, `numpy_vectorized` has a CPU/wall of {busy_cpu} with all threads, and its"
+    " speed-up is {busy_gain}. {busy_statement}",
     shown_by="threads",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**A race.** With one number for all, {race_wrong} of {race_calls} calls were wrong; the least of them counted {race_least} of"
-    " {race_rows} rows. {race_told}",
+    "**A race.** With one shared number, {race_wrong} of {race_calls} calls were wrong. The smallest answer was {race_smallest} of"
+    " {race_rows} rows. {race_statement}",
     shown_by="race",
-    **told,
+    **statements,
 )
 lesson.explain(
-    "**Mended.** With a number for each thread, {mended_right} of {race_calls} calls were right. {mended_told}",
+    "**Without the race.** With one number per thread, {fixed_right} of {race_calls} calls were right. {fixed_statement}",
     shown_by="race",
-    **told,
+    **statements,
 )
 
 # %% [markdown]
-# ## Modify, and make
+# ## Modify and make
 #
-# **Exercise:** your file has a race in `sum_up`: all threads add into the same `sums`. Mend it, and leave the threads at
-# work. Your file must pass the cross-check, give the right sums in every one of many calls with all threads, and more than one
-# thread must do the work. On a machine with one processor nobody can see whether the race is gone, and you are told so.
+# **Exercise:** the function `sum_up` in your file has a race: all threads add to the same `sums`. Remove the race and keep the threads. Your
+# file must pass the cross-check. It must compute the right sums in each of many calls with all threads, and more than one thread must do the
+# work. On a machine with one processor, the check cannot detect the race. In this case it reports so.
 
 # %%
 lesson.exercise()

@@ -1,4 +1,4 @@
-"""Chapter 7: mend a racy reduction. Right, repeatable, and still the work of several threads."""
+"""Chapter 7: remove the race from a parallel sum. It must be right, repeatable, and use several threads."""
 
 import sys
 import tempfile
@@ -12,98 +12,98 @@ from bench import text
 from bench.learn.judge import Verdict, cross_check
 from bench.runtime import process
 
-ROWS = 2_000_003  # a prime, so that no number of threads divides it; so many that threads meet, whoever else runs
+ROWS = 2_000_003  # a prime, so no number of threads divides it; large enough that threads collide on a busy machine
 CALLS = 25
-SHARE = 0.12  # of the busiest thread's time that the others must have worked: with two threads a third is fair
-# A thread that waits for its next work must sleep, not spin: only then is its time work.
+SHARE = 0.12  # minimum work of the other threads relative to the busiest one
+# Threads that wait for work must sleep instead of spinning, so that their CPU time is work.
 SLEEP = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
-ALONE = (
-    "this machine has one processor only, on which no two threads meet: whether the race is gone cannot be judged here"
-)
+ALONE = "this machine has only one processor, so the check cannot tell whether the race is gone"
 
 HINTS = {
     "still racy": (
-        "Call it twice with the same numbers: the answers differ. Into which entries do two threads write?",
-        "`partial` needs a row for each thread, and a thread may write into its own row only.",
-        "Inside `prange(threads)` write to `partial[t, j]` for every j, with t the variable of the prange.",
+        "Call your function twice with the same numbers: the answers differ. Which entries do two threads write to?",
+        "`partial` needs a row for each thread, and a thread may write only to its own row.",
+        "Inside `prange(threads)`, write to `partial[t, j]` for every j, where t is the variable of the prange.",
     ),
     "no threads": (
-        "It is right, but who does the work? One thread adds all of it up.",
-        "`range` does not share its rounds out, and a `prange` of one round has nothing to share.",
+        "The answer is right, but one thread does all the work.",
+        "`range` does not distribute its iterations, and a `prange` with one iteration has nothing to distribute.",
         "`threads = get_num_threads()`, and the outer loop is `for t in prange(threads)`.",
     ),
     "rows lost": (
-        "Each call gives the same wrong answer. Does somebody add up every row?",
-        "n need not be divisible by the number of threads. Where do the last rows go? Are all blocks added at the end?",
-        "Thread t takes the rows from n * t // threads up to, not with, n * (t + 1) // threads. Add all rows of `partial`.",
+        "Each call returns the same wrong answer. Does your function add up every row?",
+        "n need not be divisible by the number of threads. Where do the last rows go? Do you add all blocks at the end?",
+        "Thread t takes the rows from n * t // threads up to but not including n * (t + 1) // threads. Add all rows of `partial`.",
     ),
     "short numbers": (
-        "It is nearly right. How many digits do your partial sums keep?",
-        "A float32 keeps about seven digits. Which array did you make with that dtype?",
-        "np.zeros((threads, d)) is float64, as X is.",
+        "The answer is nearly right. How many digits do your partial sums have?",
+        "A float32 has about seven digits. Which array has this dtype?",
+        "np.zeros((threads, d)) is float64, like X.",
     ),
     "": (
-        "Change `sum_up` only, and check after each change.",
-        "`gdbench check` on your file says which part of the answer is off.",
-        "Begin again with start.py: cut the rows in blocks, one for each thread, and give each thread a row of `partial`.",
+        "Change only `sum_up`, and check after each change.",
+        "Run `gdbench check` on your file. It reports which part of the answer is wrong.",
+        "Start again from start.py: divide the rows into blocks, one for each thread, and give each thread a row of `partial`.",
     ),
 }
 
 
 def problem() -> tuple[np.ndarray, np.ndarray]:
-    """X and y of whole numbers, so that Xᵀy is exact in any order. The first column counts the rows."""
-    rng = np.random.default_rng()  # other numbers each time
+    """X and y of integers, so that Xᵀy is exact in any order. The first column counts the rows."""
+    rng = np.random.default_rng()  # unseeded, so the numbers differ in every run
     X = rng.integers(1000, 5000, (ROWS, 4)).astype(np.float64)
     X[:, 0] = 1.0
     return X, np.ones(ROWS)
 
 
 def ask(path: Path, X: np.ndarray, y: np.ndarray, calls: int) -> list[np.ndarray]:
-    """Xᵀy as the file has it, call after call: with β₀ = 0, η = n/2 and one update it is the new β itself."""
+    """Xᵀy from the file in several calls: with β₀ = 0, η = n/2 and one update, it is the new β."""
     from backends import load
 
     backend = load(path)
     native = backend.prepare(X, y, np.zeros(X.shape[1]))
-    found = []
+    betas = []
     for _ in range(calls):
         beta, _ = backend.fit(*native, len(y) / 2, 1, 0.0)
-        found.append(np.array(backend.to_numpy(beta), dtype=float))
-    return found
+        betas.append(np.array(backend.to_numpy(beta), dtype=float))
+    return betas
 
 
 def judge(path: Path) -> Verdict:
     X, y = problem()
     expected = X.T @ y
-    found = ask(path, X, y, CALLS)
-    if any(each.shape != expected.shape for each in found):
-        return Verdict("wrong", f"β has shape {found[0].shape}; allowed: {expected.shape}")
-    off = [float(np.max(np.abs(each / expected - 1))) for each in found]
-    wrong = [each for each, far in zip(found, off, strict=True) if not far <= 1e-12]
-    differ = len({tuple(np.round(each / expected, 12)) for each in found})
-    if wrong and differ > 1:
+    answers = ask(path, X, y, CALLS)
+    if any(each.shape != expected.shape for each in answers):
+        return Verdict("wrong", f"β has shape {answers[0].shape}; allowed: {expected.shape}")
+    errors = [float(np.max(np.abs(each / expected - 1))) for each in answers]
+    wrong = [each for each, error in zip(answers, errors, strict=True) if not error <= 1e-12]
+    n_answers = len({tuple(np.round(each / expected, 12)) for each in answers})
+    if wrong and n_answers > 1:
         columns = [j for j in range(4) if any(abs(each[j] / expected[j] - 1) > 1e-12 for each in wrong)]
-        why = f"{len(wrong)} of {CALLS} calls with the same {text.count(ROWS)} rows were wrong, and there were {differ} answers"
+        why = f"{len(wrong)} of {CALLS} calls with the same {text.count(ROWS)} rows were wrong, with {n_answers} different answers"
         return Verdict("wrong", f"{why}; additions are lost in the sums of {len(columns)} of 4 columns", "still racy")
     rows = wrong[0][0] if wrong else ROWS
     if wrong and abs(rows - round(rows)) < 1e-3 and 0 < round(rows) < ROWS and _near(wrong[0], X[: round(rows)]):
         missing = text.count(ROWS - round(rows))
-        return Verdict("wrong", f"each call forgets rows: {missing} of {text.count(ROWS)} are in no sum", "rows lost")
-    if wrong and 1e-12 < off[0] < 1e-2:
-        why = f"each call is off by a share of {off[0]:.1e}: far more than float64 rounds, and like float32"
+        return Verdict("wrong", f"each call omits {missing} of {text.count(ROWS)} rows", "rows lost")
+    if wrong and 1e-12 < errors[0] < 1e-2:
+        why = (
+            f"each call has a relative error of {errors[0]:.1e}, which is too large for float64 and typical of float32"
+        )
         return Verdict("wrong", why, "short numbers")
     checked = cross_check(path)
     if not checked.passed:
         return checked
-    return checked if process.available_threads() > 1 else Verdict("inconclusive", f"right in every check; but {ALONE}")
+    return checked if process.available_threads() > 1 else Verdict("inconclusive", f"right in every check, but {ALONE}")
 
 
-def _near(found: np.ndarray, X: np.ndarray) -> bool:
-    """Whether every column lacks about as much as the rows do: the sums of so many rows, whichever they are."""
-    return bool(np.allclose(found, X.sum(axis=0), rtol=0.02))
+def _near(sums: np.ndarray, X: np.ndarray) -> bool:
+    """Whether the sums are about those of this many rows, in every column."""
+    return bool(np.allclose(sums, X.sum(axis=0), rtol=0.02))
 
 
 def timed(path: Path, quick: bool) -> Verdict:
-    """Not by a clock: by how much each thread of a child process has worked, which no neighbour can change."""
+    """A verdict from the CPU time of each thread in a child process, which other processes do not affect."""
     seen: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
         outcome = process.run(
@@ -111,14 +111,14 @@ def timed(path: Path, quick: bool) -> Verdict:
             deadline_s=60.0, folder=Path(folder), on_message=seen.append, environment=SLEEP,
         )  # fmt: skip
     if not seen:
-        return Verdict("failed", f"it was right, but then your file {outcome.describe()}")
+        return Verdict("failed", f"the answers were right, but then your file {outcome.describe()}")
     first, others = seen[-1]["first"], seen[-1]["others"]
     if not first:
-        return Verdict("inconclusive", "right; but the work was too short to see which threads did it")
-    told = f"beside the busiest thread the others worked {text.percent(others / first)} of its time"
+        return Verdict("inconclusive", "right, but the work was too short to see which threads did it")
+    work = f"the other threads worked {text.percent(others / first)} of the time of the busiest one"
     if others < SHARE * first:
-        return Verdict("wrong", f"right in {CALLS} calls, but one thread does all of it: {told}", "no threads")
-    return Verdict("passed", f"right in every check and the same in {CALLS} calls, and {told}")
+        return Verdict("wrong", f"right in {CALLS} calls, but one thread does all the work: {work}", "no threads")
+    return Verdict("passed", f"right in every check and the same in {CALLS} calls; {work}")
 
 
 def main() -> None:

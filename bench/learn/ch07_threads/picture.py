@@ -1,4 +1,4 @@
-"""Chapter 7: what threads gain, which processors were busy, and how fast memory delivers."""
+"""Chapter 7: the speed-up from threads, the busy processors, and the memory bandwidth."""
 
 from pathlib import Path
 from statistics import median
@@ -15,22 +15,22 @@ VARIANTS = Path(__file__).parent / "variants"
 THREADS = (1, process.available_threads())
 SHOWN = ("numpy_vectorized", "numba_jit", "numba_parallel")
 SMALL, LARGE, MIDDLE = 20_000, 1_000_000, 50_000  # rows
-BUSY = 1.2  # CPU/wall from which on more than one processor was at work
-IDLE = 0.9  # CPU/wall under which even a single thread had to wait
-WAITED = "But there was waiting for a processor that something else used, so this says nothing: repeat it on a quiet machine."
-WIDE = 1.1  # a control whose interval reaches beyond this shows little
-NEAR = 0.7  # of the measured bandwidth: so near, reading is most of the work
+BUSY = 1.2  # CPU/wall above which more than one processor was busy
+IDLE = 0.9  # CPU/wall below which even a single thread had to wait
+WAITED = "But the process waited for a processor that something else used, so this shows nothing. Repeat it on a quiet machine."
+WIDE = 1.1  # upper end of the control's interval above which the control shows little
+NEAR = 0.7  # share of the measured bandwidth above which reading is most of the work
 
 
-def most(run: Run) -> int:
+def max_threads(run: Run) -> int:
     return max(cell.threads for cell in run.cells)
 
 
 def pair(run: Run, backend: str, n: int) -> tuple[Cell | None, Cell | None]:
-    """A backend's cells with one thread and with all; None where only one thread was measured."""
-    if most(run) < 2:
+    """A backend's cells with one thread and with all threads. None if only one thread was measured."""
+    if max_threads(run) < 2:
         return None, None
-    return facts.cell(run, backend, n=n), facts.cell(run, backend, n=n, threads=most(run))
+    return facts.cell(run, backend, n=n), facts.cell(run, backend, n=n, threads=max_threads(run))
 
 
 def gain(run: Run, backend: str, n: int) -> Interval | None:
@@ -48,53 +48,57 @@ def _rows(run: Run, look: Any) -> dict[str, Interval | None]:
 
 
 def speedups(run: Run, guess: float | None) -> Drawing | None:
-    """The time with one thread over the time with all."""
-    return charts.dots(f"Speed-up with {text.number_of(most(run), 'thread')}", "times", _rows(run, gain), guess, False)
+    """The time with one thread divided by the time with all threads."""
+    return charts.dots(
+        f"Speed-up with {text.number_of(max_threads(run), 'thread')}", "times", _rows(run, gain), guess, False
+    )
 
 
 def processors(run: Run) -> Drawing | None:
     """CPU/wall of the same cells."""
 
     def look(run: Run, name: str, n: int) -> Interval | None:
-        found = cpu(run, name, n)
-        return None if found is None else Interval(found, None, None)
+        busy = cpu(run, name, n)
+        return None if busy is None else Interval(busy, None, None)
 
-    title = f"CPU/wall with {text.number_of(most(run), 'thread')}"
-    return charts.dots(title, "processors busy on average", _rows(run, look), None, False)
+    title = f"CPU/wall with {text.number_of(max_threads(run), 'thread')}"
+    return charts.dots(title, "average number of busy processors", _rows(run, look), None, False)
 
 
-def told(run: Run, products: Run, guess: float | None, choice: str | None) -> dict[str, str | None]:
-    """What the text says. guess: a speed-up. choice: what the reader thinks of NumPy."""
+def statements(run: Run, products: Run, guess: float | None, choice: str | None) -> dict[str, str | None]:
+    """Facts for the text. guess: a speed-up. choice: the reader's answer about NumPy."""
     small, large = gain(run, "numba_parallel", SMALL), gain(run, "numba_parallel", LARGE)
     control, busy = gain(run, "numba_jit", SMALL), cpu(run, "numba_jit", SMALL)
     return {
-        "threads": text.count(most(run)) if most(run) > 1 else None,
+        "threads": text.count(max_threads(run)) if max_threads(run) > 1 else None,
         "small_gain": facts.times(small),
-        "small_told": _sure(small),
-        "large_told": _sure(large),
+        "small_statement": _sure(small),
+        "large_statement": _sure(large),
         "large_gain": facts.times(large),
         "verdict": facts.judge_prediction(guess, large and large.median),
         "control_gain": facts.times(control),
         "control_cpu": _number(busy),
-        "control_told": _about_control(control, busy),
+        "control_statement": _about_control(control, busy),
         "busy_cpu": _number(cpu(run, "numpy_vectorized", LARGE)),
         "busy_gain": facts.times(gain(run, "numpy_vectorized", LARGE)),
-        "busy_told": _about_busy(cpu(run, "numpy_vectorized", LARGE), gain(run, "numpy_vectorized", LARGE)),
+        "busy_statement": _about_busy(cpu(run, "numpy_vectorized", LARGE), gain(run, "numpy_vectorized", LARGE)),
         **_memory(run),
         **_numpy(products, choice),
     }
 
 
-def _number(found: float | None) -> str | None:
-    return None if found is None else text.significant(found)
+def _number(value: float | None) -> str | None:
+    return None if value is None else text.significant(value)
 
 
 def _sure(ratio: Interval | None) -> str | None:
     if ratio is None:
         return None
     if ratio.low is None:
-        return "without an interval (that of `--quick`) it cannot be told whether that is a gain"
-    return {True: "a gain", False: "a loss", None: "the interval holds 1, so it may be none"}[facts.is_faster(ratio)]
+        return "without an interval (as with `--quick`), the figures do not show whether this is a gain"
+    return {True: "a gain", False: "a loss", None: "the interval contains 1, so there may be no gain"}[
+        facts.is_faster(ratio)
+    ]
 
 
 def _about_control(ratio: Interval | None, busy: float | None) -> str | None:
@@ -103,15 +107,15 @@ def _about_control(ratio: Interval | None, busy: float | None) -> str | None:
     if busy < IDLE:
         return WAITED
     if busy >= BUSY:
-        return "More than one processor was busy, so it is no control here."
-    words = "One processor was at work and no second one, because its loops are written for one thread and nobody shares them out."
+        return "More than one processor was busy, so it cannot serve as a control here."
+    words = "Only one processor was busy, because its loops use one thread."
     if facts.is_faster(ratio):
-        return (
-            f"{words} Yet it gained, so something else differed between the two: see the other gains with that doubt."
-        )
+        return f"{words} But it has a speed-up, so something else differed between the two runs. The other gains are therefore doubtful."
     if ratio.high is None or ratio.high > WIDE:
-        return f"{words} But what it gained is not known well enough to judge the other gains by: repeat it on a quiet machine."
-    return f"{words} And so it gained nothing."
+        return (
+            f"{words} But its speed-up is not known well enough to judge the other gains. Repeat it on a quiet machine."
+        )
+    return f"{words} So it gains nothing, as expected."
 
 
 def _roof(run: Run, threads: int) -> ProblemRoofline | None:
@@ -119,36 +123,40 @@ def _roof(run: Run, threads: int) -> ProblemRoofline | None:
 
 
 def _memory(run: Run) -> dict[str, str | None]:
-    """Of plain reading with one thread and with all, and how near the parallel file comes to it."""
-    names = ("reads_one", "reads_all", "reads_gain", "share_one", "share_all", "memory_told")
-    one, every = _roof(run, 1), _roof(run, most(run))
-    if one is None or every is None or most(run) < 2:
+    """The bandwidth with one thread and with all threads, and the share that the parallel file reaches."""
+    names = ("reads_one", "reads_all", "reads_gain", "share_one", "share_all", "memory_statement")
+    single, every = _roof(run, 1), _roof(run, max_threads(run))
+    if single is None or every is None or max_threads(run) < 2:
         return dict.fromkeys(names)
     shares = []
-    for roof in (one, every):
+    for roof in (single, every):
         passes = [reached.gb_per_s for reached in roof.backends if reached.backend == "numba_parallel"]
         shares.append(median(passes) / roof.read_gb_per_s if passes else None)
-    grown = every.read_gb_per_s / one.read_gb_per_s
-    gigabytes = [f"{text.significant(roof.read_gb_per_s)} GB a second" for roof in (one, every)]
-    found = [None if share is None else text.percent(share) for share in shares]
-    words = None if shares[1] is None else _about_memory(shares[1], grown, most(run), cpu(run, "numba_parallel", LARGE))
-    return dict(zip(names, (*gigabytes, f"{text.significant(grown)}×", *found, words), strict=True))
+    grown = every.read_gb_per_s / single.read_gb_per_s
+    gigabytes = [f"{text.significant(roof.read_gb_per_s)} GB/s" for roof in (single, every)]
+    percents = [None if share is None else text.percent(share) for share in shares]
+    words = (
+        None
+        if shares[1] is None
+        else _about_memory(shares[1], grown, max_threads(run), cpu(run, "numba_parallel", LARGE))
+    )
+    return dict(zip(names, (*gigabytes, f"{text.significant(grown)}×", *percents, words), strict=True))
 
 
 def _about_memory(share: float, grown: float, threads: int, busy: float | None) -> str:
-    words = "So plain reading grew nearly with the threads: the *bandwidth*, bytes per second, is not *saturated* yet."
+    words = "Pure reading scales almost with the number of threads: the *bandwidth*, bytes per second, is not *saturated* yet."
     if grown < 0.8 * threads:
         words = (
-            "So plain reading did not grow as the threads did: they share one memory, and its *bandwidth*, the bytes that it delivers per"
-            " second, *saturates*."
+            "Pure reading does not scale with the number of threads: the threads share one memory, and its *bandwidth*, the number"
+            " of bytes per second, *saturates*."
         )
     if share >= NEAR:
-        return f"{words} The file takes in nearly all that is delivered, so more threads could not help it much."
+        return f"{words} The file reaches nearly all of the bandwidth, so more threads cannot help it much."
     if busy is None or busy < 0.8 * threads:
         return f"{words} But the threads of the file did not keep their processors busy, so this does not show what limits it."
     return (
-        f"{words} The file takes in less than is delivered, so the bandwidth alone is not its limit; whether it holds the file back in"
-        " part, these figures do not tell."
+        f"{words} The file does not reach the bandwidth, so the bandwidth alone does not limit it. These figures do not show"
+        " whether it is part of the limit."
     )
 
 
@@ -156,16 +164,14 @@ def _about_busy(busy: float | None, ratio: Interval | None) -> str | None:
     if busy is None or ratio is None:
         return None
     if busy < BUSY:
-        return "So no second processor was busy, and none could help."
+        return "No second processor was busy, so none could help."
     if facts.is_faster(ratio):
-        return "Here the processors that were busy did pay."
-    return (
-        "More than one processor was busy, and no gain is sure: CPU/wall counts what is occupied, not what it achieves."
-    )
+        return "Here the busy processors made it faster."
+    return "More than one processor was busy, but a gain is not certain: CPU/wall measures how busy the processors are, not what they achieve."
 
 
 def _numpy(run: Run, choice: str | None) -> dict[str, str | None]:
-    """NumPy with its matrix products and without."""
+    """CPU/wall of NumPy with and without its matrix products."""
     blas, plain = cpu(run, "numpy_vectorized", MIDDLE), cpu(run, "numpy_elementwise", MIDDLE)
     words = right = None
     if blas is not None and plain is not None:
@@ -174,8 +180,8 @@ def _numpy(run: Run, choice: str | None) -> dict[str, str | None]:
     return {
         "blas_cpu": _number(blas),
         "plain_cpu": _number(plain),
-        "numpy_told": words,
-        "choice_told": "" if right is None else f"You chose “{choice}”: {'so it is.' if right else 'it is not so.'}",
+        "numpy_statement": words,
+        "choice_statement": "" if right is None else f"You chose “{choice}”, which is {'right' if right else 'wrong'}.",
     }
 
 
@@ -183,10 +189,10 @@ def _about_numpy(blas: float, plain: float) -> str:
     if min(blas, plain) < IDLE:
         return WAITED
     if plain >= BUSY:
-        return "Here even the element-wise code kept more than one processor busy, so look for what else ran."
+        return "Here even the element-wise code kept more than one processor busy, so check what else was running."
     if blas < BUSY:
-        return "Neither kept a second processor busy: this BLAS stays with one thread at this size, and element-wise code does anyway."
+        return "Neither kept a second processor busy: this BLAS uses one thread at this size, and element-wise code always does."
     return (
-        "The products are all that the second file lacks, so it is they that keep more than one processor busy: a BLAS has threads,"
-        " NumPy's element-wise operations have none."
+        "The second file differs only in the products, so the products keep more than one processor busy: a BLAS uses threads,"
+        " and NumPy's element-wise operations do not."
     )

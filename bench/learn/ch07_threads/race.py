@@ -1,4 +1,4 @@
-"""Chapter 7: a race, shown wrong and then mended. All threads count rows, into one number or each into its own."""
+"""Chapter 7: a race and its repair. All threads count rows, first in one shared number and then in one number each."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ ROWS, CALLS, COLUMNS = 3_000_000, 20, 4
 
 
 def count_rows() -> dict[str, list[int]]:
-    """What each function says of ROWS rows, in CALLS calls; nothing where only one thread runs, or Numba is missing."""
+    """The counts of ROWS rows in CALLS calls, by function. Empty if only one thread runs or Numba is missing."""
     try:
         import numba
     except ImportError:
@@ -29,7 +29,7 @@ def count_rows() -> dict[str, list[int]]:
                 totals[0, j] += ones[i]
 
     @numba.njit(parallel=True)
-    def own(ones: NDArray[Any], totals: NDArray[Any]) -> None:
+    def separate(ones: NDArray[Any], totals: NDArray[Any]) -> None:
         threads = len(totals)
         for t in numba.prange(threads):
             for i in range(len(ones) * t // threads, len(ones) * (t + 1) // threads):
@@ -37,52 +37,60 @@ def count_rows() -> dict[str, list[int]]:
                     totals[t, j] += ones[i]
 
     ones, threads = np.ones(ROWS, np.int64), numba.get_num_threads()
-    found: dict[str, list[int]] = {"one number for all": [], "one number each": []}
+    results: dict[str, list[int]] = {"one shared number": [], "one number per thread": []}
     for _ in range(CALLS):
-        for name, count in (("one number for all", shared), ("one number each", own)):
+        for name, count in zip(results, (shared, separate), strict=True):
             totals = np.zeros((threads, COLUMNS), np.int64)
             count(ones, totals)
-            found[name].append(int(totals.sum(axis=0).min()))
-    return found
+            results[name].append(int(totals.sum(axis=0).min()))
+    return results
 
 
-def counts(found: dict[str, list[int]]) -> Table:
-    """How often each was right, and between which ends its answers lie."""
+def counts(results: dict[str, list[int]]) -> Table:
+    """The number of right answers, and the range of the answers."""
     rows = [
-        (name, f"{sum(c == ROWS for c in given)} of {len(given)}", text.count(min(given)), text.count(max(given)))
-        for name, given in found.items()
+        (name, f"{sum(c == ROWS for c in values)} of {len(values)}", text.count(min(values)), text.count(max(values)))
+        for name, values in results.items()
     ] or [(ALONE, MISSING, MISSING, MISSING)]
-    columns = ("", "right answers", "least answer", "largest answer")
+    columns = ("", "right answers", "smallest answer", "largest answer")
     return Table(f"All threads count {text.count(ROWS)} rows together", columns, rows)
 
 
-def told(found: dict[str, list[int]]) -> dict[str, str | None]:
-    """What the text says; None where there was only one thread."""
-    if not found:
+def statements(results: dict[str, list[int]]) -> dict[str, str | None]:
+    """Facts for the text. All None if there was only one thread."""
+    if not results:
         return dict.fromkeys(
-            ("race_wrong", "race_calls", "race_least", "race_rows", "race_told", "mended_right", "mended_told")
+            (
+                "race_wrong",
+                "race_calls",
+                "race_smallest",
+                "race_rows",
+                "race_statement",
+                "fixed_right",
+                "fixed_statement",
+            )
         )
-    racy, mended = found.values()
-    wrong, right = sum(c != ROWS for c in racy), sum(c == ROWS for c in mended)
+    racy, fixed = results.values()
+    wrong, right = sum(c != ROWS for c in racy), sum(c == ROWS for c in fixed)
     return {
         "race_wrong": str(wrong),
         "race_calls": str(len(racy)),
-        "race_least": text.count(min(racy)),
+        "race_smallest": text.count(min(racy)),
         "race_rows": text.count(ROWS),
-        "race_told": WRONG
+        "race_statement": WRONG
         if wrong
-        else "This time no addition was lost, which is luck: what may go wrong need not do so each time.",
-        "mended_right": str(right),
-        "mended_told": MENDED if right == len(mended) and wrong else "",
+        else "This time no addition was lost. This is luck: a race does not go wrong every time.",
+        "fixed_right": str(right),
+        "fixed_statement": FIXED if right == len(fixed) and wrong else "",
     }
 
 
-ALONE = "not counted: only one thread runs here, or Numba is missing, and a race needs two threads"
+ALONE = "not counted: only one thread runs here or Numba is missing, and a race needs two threads"
 WRONG = (
-    "To add to a number is three steps: read it, add, write it back. If two threads read the same old value, both write the same new"
-    " one, and an addition is lost, because neither knows of the other. That is a *race*: the answer hangs on who comes first."
+    "Adding to a number takes three steps: read it, add, and write it back. If two threads read the same old value, both write the"
+    " same new value, and one addition is lost. This is called a *race*: the answer depends on which thread comes first."
 )
-MENDED = (
-    "Nothing else was changed, so it was the shared number that made the answers wrong. With partial sums, one for each thread and"
-    " added up at the end, no thread writes where another one does."
+FIXED = (
+    "Nothing else changed, so the shared number made the answers wrong. With one partial sum per thread, added up at the end, no"
+    " thread writes where another thread writes."
 )

@@ -1,4 +1,4 @@
-"""Chapter 7, solved: each thread adds up its own block of rows into a row of `partial`, and the rows are added at the end."""
+"""Chapter 7, solved: each thread sums its own block of rows into a row of `partial`, and the rows are added at the end."""
 
 import math
 

@@ -1,7 +1,8 @@
-"""Chapter 7: mend the race in `sum_up`. All else is right; leave the threads at work.
+"""Chapter 7: remove the race in `sum_up` and keep the threads. Everything else is right.
 
-Each thread adds into the same `sums`, so additions are lost when there are many rows. Let each thread have sums of its
-own, and add them up at the end. The answer must be right with any number of threads and rows, call after call. `get_num_threads()`, also of numba, says how many threads share a `prange`.
+All threads add to the same `sums`, so additions are lost if there are many rows. Give each thread its own sums, and add
+them up at the end. The answer must be right for every number of threads and rows, in every call. `get_num_threads()` of
+numba returns the number of threads that share a `prange`.
 """
 
 import math
@@ -23,7 +24,7 @@ def fit(X, y, beta, learning_rate, max_iter, tol):
 
 @njit(parallel=True)
 def sum_up(X, residual):
-    # sums[j] is the sum of X[i, j] * residual[i] over all rows i. Mend this function.
+    # sums[j] is the sum of X[i, j] * residual[i] over all rows i. Correct this function.
     n, d = X.shape
     sums = np.zeros(d)
     for i in prange(n):

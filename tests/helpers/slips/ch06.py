@@ -8,7 +8,7 @@ SLIPS = (
         "the first call left out",
         "first call",
         (
-            ("ours.prepare_s + ours.first_call_s", "ours.prepare_s + ours.compile_s"),
+            ("backend.prepare_s + backend.first_call_s", "backend.prepare_s + backend.compile_s"),
             ("baseline.prepare_s + baseline.first_call_s", "baseline.prepare_s + baseline.compile_s"),
             ("1 + math.ceil(", "math.ceil("),
         ),
@@ -17,23 +17,23 @@ SLIPS = (
         "compiling added to the first call",
         "compile twice",
         (
-            ("ours.prepare_s + ours.first_call_s", "ours.prepare_s + ours.compile_s + ours.first_call_s"),
+            ("backend.prepare_s + backend.first_call_s", "backend.prepare_s + backend.compile_s + backend.first_call_s"),
             ("+ baseline.first_call_s", "+ baseline.compile_s + baseline.first_call_s"),
         ),
     ),
     Slip(
         "compiling added on one side",
         "compile twice",
-        (("ours.prepare_s + ours.first_call_s", "ours.prepare_s + ours.compile_s + ours.first_call_s"),),
+        (("backend.prepare_s + backend.first_call_s", "backend.prepare_s + backend.compile_s + backend.first_call_s"),),
     ),
-    Slip("the baseline starts for nothing", "baseline's start", (("(ours_cold - base_cold)", "ours_cold"),)),
+    Slip("the baseline starts for nothing", "baseline's start", (("(backend_cold - base_cold)", "backend_cold"),)),
     Slip("divided by a call", "not a difference", (("base_cold) / gain", "base_cold) / baseline.warm_call_s"),)),
     Slip("rounded down", "rounding", (("math.ceil(", "math.floor("),)),
     Slip("rounded to the nearest", "rounding", (("math.ceil(", "round("),)),
     Slip(
         "the gain turned round",
         "sign",
-        (("baseline.warm_call_s - ours.warm_call_s", "ours.warm_call_s - baseline.warm_call_s"),),
+        (("baseline.warm_call_s - backend.warm_call_s", "backend.warm_call_s - baseline.warm_call_s"),),
     ),
     Slip("never is not seen", "never", (("if gain <= 0:", "if gain == 0:"),)),
     Slip("divided by nothing", "never", (("    if gain <= 0:\n        return None\n", ""),)),
@@ -41,6 +41,6 @@ SLIPS = (
     Slip(
         "a part of a call",
         "whole number",
-        (("math.ceil((ours_cold - base_cold) / gain)", "(ours_cold - base_cold) / gain"),),
+        (("math.ceil((backend_cold - base_cold) / gain)", "(backend_cold - base_cold) / gain"),),
     ),
 )

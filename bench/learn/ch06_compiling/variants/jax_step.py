@@ -1,7 +1,7 @@
-"""JAX with the loop in Python: one iteration is compiled, and called again and again.
+"""JAX with the loop in Python: one iteration is compiled and called repeatedly.
 
-Since jax_jit: the loop over the iterations stays in Python, so each iteration hands a compiled function over to JAX, and
-waits for the loss, which the stop rule needs.
+Difference from jax_jit: the loop over the iterations stays in Python. Each iteration calls a compiled function and waits for
+the loss, which the stop rule needs.
 """
 
 import math
@@ -22,7 +22,7 @@ def fit(X, y, beta, learning_rate, max_iter, tol):
     for k in range(max_iter + 1):
         # predict and loss, and the beta of the next iteration
         loss, following = step(X, y, beta, learning_rate)
-        losses.append(X.dtype.type(loss))  # waits for the answer
+        losses.append(X.dtype.type(loss))  # waits for the result
 
         # stop?
         if not math.isfinite(losses[k]):

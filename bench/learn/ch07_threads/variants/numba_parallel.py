@@ -1,7 +1,7 @@
-"""Numba with the rows shared out among threads: each thread sums its own part of the gradient, and the parts are added.
+"""Numba with the rows divided among threads: each thread sums its part of the gradient, and the parts are added.
 
-Since numba_jit: the rows are cut into as many blocks as there are threads, and `prange` hands the blocks out. What a thread
-writes lies apart from what the others write.
+Difference from numba_jit: there is one block of rows for each thread, and `prange` distributes the blocks. No two threads write
+to the same memory.
 """
 
 import math
@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import get_num_threads, njit, prange
 
-LINE = 16  # numbers between what two threads write, so that the processors need not pass it to and fro
+LINE = 16  # padding between the numbers of two threads, so that they do not share a cache line
 
 
 def prepare(X, y, beta):

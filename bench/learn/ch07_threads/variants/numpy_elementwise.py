@@ -1,6 +1,6 @@
-"""NumPy without its matrix products: column after column, element by element.
+"""NumPy without matrix products: column by column, element by element.
 
-Since numpy_vectorized: `X @ beta` and `X.T @ residual`, which NumPy hands to a BLAS, are sums of element-wise products here.
+Difference from numpy_vectorized: `X @ beta` and `X.T @ residual`, which NumPy passes to a BLAS, are sums of element-wise products.
 """
 
 import math
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def prepare(X, y, beta):
-    return np.array(X, order="F"), np.array(y), np.array(beta)  # by columns, which lie in one piece each
+    return np.array(X, order="F"), np.array(y), np.array(beta)  # column by column, so that each column is contiguous
 
 
 def fit(X, y, beta, learning_rate, max_iter, tol):
