@@ -17,7 +17,10 @@ SLIPS = (
         "compiling added to the first call",
         "compile twice",
         (
-            ("backend.prepare_s + backend.first_call_s", "backend.prepare_s + backend.compile_s + backend.first_call_s"),
+            (
+                "backend.prepare_s + backend.first_call_s",
+                "backend.prepare_s + backend.compile_s + backend.first_call_s",
+            ),
             ("+ baseline.first_call_s", "+ baseline.compile_s + baseline.first_call_s"),
         ),
     ),
