@@ -20,6 +20,13 @@ def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write the golden files of the reports anew")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """With pytest-xdist, keep the tests of a file in one process: they share what is costly to make."""
+    if getattr(config.option, "dist", None) == "load":
+        config.option.dist = "loadfile"
+
+
 def pytest_collection_modifyitems(items):
     """Mark as slow the float32 tests of backends that compile for seconds; `gdbench check` in CI runs them as well."""
     compiling = ("numba_tuned", "jax_tuned", "jax_jit")
