@@ -15,7 +15,8 @@ from bench.measure import cell as measuring
 from bench.measure.stage import stage
 from bench.plan import BASELINE, Backend, Case, CellPlan, Plan, worker_cell
 from bench.records import CellSample
-from bench.report import tables
+from bench.report import terminal
+from bench.report.document import report_of
 
 CASE = Case("synthetic", "synthetic", 60, 3, 10, 0)
 NUMPY = Backend(BASELINE, BASELINE, BASELINE, None, ("float64",), None)
@@ -162,7 +163,7 @@ def test_the_words_of_a_run_under_a_fake_clock(clock, staged, benchmark):
             )
     run = aggregate(plan, samples, [], sample_run.start({CASE.key: "d"}), interrupted=False)
     out = io.StringIO()
-    tables.print_run(run, Console(file=out, width=100))
+    terminal.write(report_of(run), Console(file=out, width=100))
     assert [line.rstrip() for line in out.getvalue().replace("\u00a0", " ").splitlines()] == [
         "On this machine, at n = 60, d = 3 (float64, 1 thread), numpy_vectorized is the only backend with a",
         "time: 200 µs [190, 210] per iteration.",

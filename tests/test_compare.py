@@ -17,7 +17,7 @@ from test_report import Page
 from bench import cli, records, stats
 from bench.analysis.compare import compare
 from bench.records import ProblemId, Speedup, load_run, save_run
-from bench.report import comparison_view
+from bench.report import comparison_view, terminal
 
 BACKENDS = {"numpy_vectorized": 1.0, "numba_jit": 0.6, "jax_jit": 0.8}
 SIZES = (100, 1_000)
@@ -67,7 +67,7 @@ def names_in(folder):
 
 def shown(found, width=80):
     out = Console(file=io.StringIO(), width=width)
-    comparison_view.print_comparison(found, out)
+    terminal.write(comparison_view.report_of(found), out)
     return out.file.getvalue()
 
 

@@ -9,6 +9,7 @@ from helpers import sample_run
 
 from bench.analysis.speed import CORE
 from bench.report import dialects, html
+from bench.report.document import report_of
 from bench.report.tables import Table
 
 SOURCE = '''"""Says
@@ -58,7 +59,7 @@ def rows_of(table: Table) -> dict[str, tuple[str, ...]]:
 
 def section(run) -> str:
     """The section in the page of a run, without pictures."""
-    source = html.html(run, {})
+    source = html.write(report_of(run))
     return source.split('<section aria-labelledby="dialects">')[1].split("</section>")[0]
 
 

@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from bench import report
-from bench.analysis import sentences
 from bench.records import Run, load_run
-from bench.report import tables
+from bench.report import terminal
+from bench.report.document import report_of
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "reference"
@@ -49,7 +49,7 @@ def compare(name: str, text: str, request) -> None:
 def test_terminal_output_is_unchanged(run, request):
     """The terminal shows the reference run as before."""
     out = Console(file=io.StringIO(), width=80)
-    tables.print_run(run, out, sentences.summary_sentences)
+    terminal.write(report_of(run), out)
     compare("terminal.txt", out.file.getvalue(), request)  # type: ignore[attr-defined]
 
 

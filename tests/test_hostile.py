@@ -23,9 +23,9 @@ from test_report import Page
 from bench import cli, records
 from bench.analysis import costs
 from bench.analysis.compare import compare
-from bench.analysis.speed import group_cells
 from bench.records import Run, save_run
-from bench.report import comparison_view, html, tables
+from bench.report import comparison_view, html, markdown, terminal
+from bench.report.document import report_of
 from bench.report.plots import canvas, figures
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # all but the line end
@@ -116,17 +116,18 @@ def fields(*kinds):
 def show(run, pictures=0):
     """[terminal, Markdown, pages] of all verbs; pictures: 0 without them, 1 drawn in memory, 2 made into files, too."""
     out = io.StringIO()
-    tables.print_run(run, Console(file=out, width=80))
-    drawn = {stem: d for g in group_cells(run) for stem, d in figures.draw_all(g).items()} if pictures else {}
+    terminal.write(report_of(run), Console(file=out, width=80))
+    drawn = figures.draw_run(run) if pictures else {}
     for drawing in drawn.values() if pictures > 1 else ():
         canvas.render(drawing.figure)
-    pages = [html.html(run, {stem: (drawing, b"") for stem, drawing in drawn.items()})]
+    report = report_of(run, {stem: (drawing, b"") for stem, drawing in drawn.items()})
+    pages = [html.write(report)]
     for pair in (GOOD, run), (run, GOOD):
         found = compare(*pair, frozenset({"versions", "cpu"}))
-        comparison_view.print_comparison(found, Console(file=out, width=80))
+        terminal.write(comparison_view.report_of(found), Console(file=out, width=80))
         pages.append(comparison_view.html(found))
         json.dumps(msgspec.to_builtins(found), allow_nan=False)
-    return [out.getvalue(), tables.markdown(run, []), *pages]
+    return [out.getvalue(), markdown.write(report), *pages]
 
 
 def failures(cases):

@@ -14,6 +14,7 @@ from bench import cli, records, report
 from bench.records import UnreadableRun, load_run
 from bench.report import html as pages
 from bench.report import template
+from bench.report.document import report_of
 from bench.report.plots import canvas
 
 
@@ -102,5 +103,5 @@ def test_a_page_is_rendered_twice(monkeypatch):
     """Once to know how much room is left for its pictures, and once with them."""
     rendered = []
     monkeypatch.setattr(jinja2.Template, "render", lambda self, **values: rendered.append(self.name) or "")
-    pages.html(sample_run.full(), {})
+    pages.write(report_of(sample_run.full()))
     assert rendered == ["page.html.j2"] * 2

@@ -17,7 +17,8 @@ from bench import report, text
 from bench.analysis.sentences import headline_sentence
 from bench.analysis.speed import Group, group_cells, predicted_time, problem_label, time_per_iteration
 from bench.records import FLAGS, Cell, ProblemId, Run, load_run, save_run
-from bench.report import html, readme, tables
+from bench.report import html, markdown, readme, tables, terminal
+from bench.report.document import report_of
 from bench.report.plots import canvas, errors, figures
 
 RUNS = ["full", "quick", "broken", "hostile", "groups", "empty"]
@@ -37,7 +38,7 @@ def written(tmp_path_factory) -> dict[str, Path]:
 
 def printed(run: Run, width: int = 80) -> str:
     out = Console(file=io.StringIO(), width=width)
-    tables.print_run(run, out)
+    terminal.write(report_of(run), out)
     return out.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -125,7 +126,7 @@ def test_interval_is_in_the_unit_of_its_median():
 
 def test_too_few_processes_are_said():
     """A time without an interval says so, and why, instead of showing a made-up one."""
-    for shown in (printed(sample_run.quick()), tables.markdown(sample_run.quick(), [])):
+    for shown in (printed(sample_run.quick()), markdown.write(report_of(sample_run.quick()))):
         assert "has no interval: too few processes" in shown
         assert "too few processes to judge its stability" in shown.replace("\n", " ")
         assert "[" not in shown.replace("\\[", "[").split("Cold cost")[0].split("backend", 1)[1]
@@ -143,7 +144,7 @@ def test_groups_are_never_mixed():
     for group in found:
         assert {(c.dtype, c.threads) for c in group.cells} == {(group.dtype, group.threads)}
     assert sum(len(g.cells) for g in found) == len(run.cells)
-    assert tables.markdown(run, []).count("### Time per iteration") == 4
+    assert markdown.write(report_of(run)).count("### Time per iteration") == 4
 
 
 def test_table_shows_each_time_beside_its_speedups():
@@ -206,8 +207,8 @@ def test_another_algorithm_is_not_ranked():
     assert "qr_reduced" not in headline_sentence(group)
     told = [stem for stem, drawing in figures.draw_all(group).items() if "qr_reduced" in drawing.alt]
     assert told == [figures.stem("error", group)]
-    shown = tables.markdown(run, [])
-    assert "not ranked" in shown
+    shown = markdown.write(report_of(run))
+    assert "never ranked" in shown
     assert shown.index("Another algorithm") < shown.index("| qr_reduced")
 
 
@@ -232,7 +233,7 @@ def test_cold_costs_say_when_they_pay_back():
 
 def test_flags_are_told_with_their_text():
     """Each flag of a cell is printed with the cell that it belongs to."""
-    for shown in (printed(sample_run.broken()), tables.markdown(sample_run.broken(), [])):
+    for shown in (printed(sample_run.broken()), markdown.write(report_of(sample_run.broken()))):
         assert f"no steady state ({FLAGS['no steady state']})" in shown.replace("\n", " ")
         assert "jax_jit at n = 100, d = 10 (4 of 6 processes drift)" in shown.replace("\n", " ")
 
@@ -620,10 +621,10 @@ def test_old_runs_have_no_picture_of_errors():
     for cell in run.cells:
         cell.error_curve = None
     drawn = {stem: (d, canvas.render(d.figure)[0]) for stem, d in figures.draw_all(first(run)).items()}
-    source = html.html(run, drawn)
-    assert Page(source).tags.count("img") == len(drawn) == len(html.LEADS) - 1
+    source = html.write(report_of(run, drawn))
+    assert Page(source).tags.count("img") == len(drawn) == len(figures.TITLES) - 1
     assert "<figure>" not in source.split("<h3>Error against its bound</h3>")[1]
-    assert "The picture" not in source
+    assert "The figure follows the loss" not in source
 
 
 @pytest.mark.parametrize("name", ["full", "broken", "hostile"])
@@ -659,7 +660,7 @@ def test_page_is_one_offline_file(name, written):
     assert not re.search(r"url\(|@import", path.read_text("utf-8"))
     assert path.stat().st_size < 3_000_000
     files = len(list((written[name] / "figures").glob("*.svg")))
-    assert found.tags.count("img") + path.read_text("utf-8").count("it is in the file figures/") == files
+    assert found.tags.count("img") + path.read_text("utf-8").count("It is in figures/") == files
     assert found.tags.count("img") >= min(files, 16) == min(len(found.alts), 16)
     assert all(found.alts)
 
@@ -696,11 +697,11 @@ def test_page_stays_small_with_many_pictures(monkeypatch):
     """Where the pictures would make the page too large, it names their files instead and keeps their words."""
     run = sample_run.full()
     drawn = {stem: (d, canvas.render(d.figure)[0]) for stem, d in figures.draw_all(first(run)).items()}
-    monkeypatch.setattr(html, "LARGEST", 0)
-    words_alone = len(html.html(run, drawn).encode())
-    monkeypatch.setattr(html, "LARGEST", words_alone + 150_000)
-    assert words_alone < len(html.html(run, drawn).encode()) < html.LARGEST
-    found = Page(html.html(run, drawn))
+    monkeypatch.setattr(html, "MAX_BYTES", 0)
+    words_alone = len(html.write(report_of(run, drawn)).encode())
+    monkeypatch.setattr(html, "MAX_BYTES", words_alone + 150_000)
+    assert words_alone < len(html.write(report_of(run, drawn)).encode()) < html.MAX_BYTES
+    found = Page(html.write(report_of(run, drawn)))
     assert found.tags.count("img") == 1
     assert "figures/speedup-float64-1.svg" in found.words
 
@@ -728,7 +729,7 @@ def test_files_keep_to_the_folder(written):
 def test_report_survives_the_disk(tmp_path):
     """A run that was saved and loaded gives the same report as the one in memory."""
     save_run(tmp_path, sample_run.broken())
-    assert tables.markdown(load_run(tmp_path), []) == tables.markdown(sample_run.broken(), [])
+    assert markdown.write(report_of(load_run(tmp_path))) == markdown.write(report_of(sample_run.broken()))
 
 
 def test_report_of_cells_without_iterations():
@@ -801,7 +802,7 @@ def test_an_interrupted_run_shows_what_it_has():
                 [*cell.samples_s[:1], None],
             )
     run.stable, run.reasons = False, ["interrupted: not every block was run"]
-    shown = tables.markdown(run, [])
+    shown = markdown.write(report_of(run))
     row = next(line for line in shown.splitlines() if "numba_jit" in line and "n = 1 000, d" in line)
     assert "| numba_jit | 7.1" in row
     assert "interrupted: 1 of 6 blocks were run" in row

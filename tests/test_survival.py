@@ -11,7 +11,8 @@ from helpers import sample_run
 from helpers.command import gdbench, unprobed
 
 from bench.records import load_run, save_run
-from bench.report.tables import markdown
+from bench.report import markdown
+from bench.report.document import report_of
 from bench.runtime.process import available_threads
 
 pytestmark = pytest.mark.slow
@@ -141,7 +142,7 @@ def test_the_others_never_noticed(crowd):
     assert code == 1
     lines = [json.loads(line) for line in (folder / "run" / "journal.jsonl").read_text().splitlines()]
     assert len({(line["cell"], line["block"]) for line in lines}) == len(lines)
-    report = markdown(record, [])
+    report = markdown.write(report_of(record))
     assert all(name in report for name in [*FAULTS, *AT_IMPORT, *RUDE])
     assert (folder / "run" / "report.html").stat().st_size > 10_000
     # The whole of what it printed before it died, and where it was, stands in a file of its own.

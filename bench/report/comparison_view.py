@@ -15,21 +15,22 @@ from bench.analysis.compare import (
     log_to_share,
 )
 from bench.analysis.speed import BASELINE
-from bench.report.tables import Table, rich_table, say_on, seconds_text
-from bench.report.template import render
+from bench.report.document import HTML, TERMINAL, Block, Entries, Items, Report, Section, Text, Topic
+from bench.report.tables import Table, seconds_text
 from bench.stats import CHANGE_P
 from bench.text import MISSING
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
+LOUD = ("slower", "faster", "wrong", "failed", "missing")  # verdicts in bold on a page
 COLOURS = {
     "slower": "bold red", "wrong": "bold red", "failed": "red", "missing": "red", "not comparable": "red",
     "faster": "green", "undecided": "yellow", "withheld": "yellow",
 }  # fmt: skip
 
 
-def groups(found: Comparison) -> dict[str, list[Change]]:
+def by_group(found: Comparison) -> dict[str, list[Change]]:
     """The cells by dtype and number of threads, in the order of the report."""
     parts: dict[str, list[Change]] = {}
     for cell in found.cells:
@@ -87,42 +88,72 @@ def hidden(found: Comparison) -> str | None:
     return f"Unchanged means that no change was shown; one of {widest} could hide in the widest interval."
 
 
-def print_comparison(found: Comparison, console: "Console") -> None:
-    """Print the answer, the differences and every cell; nothing is wider than 80 columns unless the console is."""
-    say_on(console, found.verdict, "bold")
-    say_on(console, _names(found), "dim")
-    for row in differences(found).rows:
-        say_on(console, f"Difference: {row[0]} {row[1]} -> {row[2]} ({row[3]})")
-    for sentence in machines(found):
-        say_on(console, sentence, "yellow")
-    for title, cells in groups(found).items():
-        say_on(console, "")
-        say_on(console, title, "dim")
-        console.print(rich_table(_terminal_table(cells), COLOURS))
-        for words, where in _reasons(cells):
-            say_on(console, f"{words}: {where}")
-    if note := hidden(found):
-        say_on(console, "")
-        say_on(console, note, "dim")
-
-
-def html(found: Comparison) -> str:
-    """The page."""
-    return render(
-        "compare.html.j2",
-        answer=found.verdict,
-        names=_names(found),
-        quiet=found.exit_code == 0,
-        differences=differences(found),
-        machines=machines(found),
-        groups=[(table(cells, title), _reasons(cells)) for title, cells in groups(found).items()],
-        hidden=hidden(found),
-        loud=("slower", "faster", "wrong", "failed", "missing"),
-        baseline=BASELINE,
-        processes=MIN_PROCESSES,
-        p=text.significant(CHANGE_P),
-        tolerance=text.percent(log_to_share(TOLERANCE)),
+def report_of(comparison: Comparison) -> Report:
+    """The report of a comparison."""
+    shared = differences(comparison)
+    blocks: list[Block] = [Text(sentence, "strong") for sentence in machines(comparison)]
+    items = [(f"{what} {base} -> {new} ({so})", "") for what, base, new, so in shared.rows]
+    blocks += [Items(items, "Difference", TERMINAL)]
+    table_ = [Topic("What the runs do not share", [Entries(shared)])] if shared.rows else []
+    sections = [Section("Runs", "runs", blocks, table_)] if shared.rows or len(blocks) > 1 else []
+    for number, (title, cells) in enumerate(by_group(comparison).items(), 1):
+        contents: list[Block] = [
+            Text(title, "note", TERMINAL),
+            Entries(table(cells, title), marks={word: COLOURS[word] for word in LOUD}),
+            Entries(_terminal_table(cells), marks=COLOURS, media=TERMINAL),
+        ]
+        reasons = _reasons(cells)
+        sections.append(Section(title, f"group-{number}", [*contents, *([Items(reasons, "")] if reasons else [])]))
+    if note := hidden(comparison):
+        sections.append(Section("Unchanged cells", "unchanged", [Text(note, "note")]))
+    return Report(
+        title="gdbench comparison",
+        headline=comparison.verdict,
+        facts=(),
+        status=_names(comparison),
+        doubtful=comparison.exit_code != 0,
+        sections=[*sections, _method()],
     )
+
+
+def html(comparison: Comparison) -> str:
+    """The page."""
+    from bench.report import html as writer
+
+    return writer.write(report_of(comparison))
+
+
+def _method() -> Section:
+    tolerance, p = text.percent(log_to_share(TOLERANCE)), text.significant(CHANGE_P)
+    items = (
+        (
+            "What is compared.",
+            "The medians of the processes of each run, as logarithms. NEW / BASE above 1× means that NEW is slower."
+            " The ratio is the Hodges–Lehmann estimate. Its brackets contain the true ratio with 95 % confidence.",
+        ),
+        (
+            "When a cell is slower or faster.",
+            f"Its Mann–Whitney p, adjusted after Holm over all judged cells, is below {p}, and its whole interval"
+            f" lies beyond the limit. Both runs need {MIN_PROCESSES} processes and must be stable.",
+        ),
+        (
+            "The limit.",
+            f"{tolerance}, or the half-width of the A/A control's interval in either run if that is larger: a"
+            " difference that a run cannot detect in the baseline itself, it cannot detect elsewhere.",
+        ),
+        (
+            "What is not comparable.",
+            "Another processor, thread count, dtype, size, number of iterations, library version or other data. A"
+            " cell that one run lacks is missing, which is an error and not a verdict.",
+        ),
+        (
+            "When the machine changed.",
+            "Each block also times two sentinel kernels that do not depend on any backend. If they differ by more"
+            f" than the limit, absolute times are withheld and the speed-ups over {BASELINE} in the same block are"
+            " compared instead.",
+        ),
+    )
+    return Section("Method", "method", [Items(items, "", HTML)])
 
 
 def _names(found: Comparison) -> str:

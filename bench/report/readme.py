@@ -7,7 +7,7 @@ from bench import text
 from bench.analysis.sentences import headline_sentence
 from bench.analysis.speed import get_nested, group_cells
 from bench.records import Run, UnreadableRun, load_run
-from bench.report import tables
+from bench.report import markdown, tables
 from bench.runtime.files import save
 
 BEGIN, END = "<!-- reference:begin -->", "<!-- reference:end -->"
@@ -32,7 +32,7 @@ def block(run: Run) -> str:
     parts = [
         f"![{text.markdown(draw_time_per_iteration(first).alt)}]({picture})",
         f"**{text.markdown(headline_sentence(first).replace('On this machine', 'On the machine named below', 1))}**",
-        tables.markdown_table(tables.matrix(first.ranked, "Time per iteration")),
+        markdown.table(tables.matrix(first.ranked, "Time per iteration")),
         text.markdown(_origin(run, first.title)),
     ]
     gallery = {"roofline": roofline.roofline(first), "speedup": speedups(first)}

@@ -1,22 +1,17 @@
-"""The tables of a run: rows as plain text made once, shown in a terminal or in Markdown."""
+"""The tables of a run: rows of plain text, for every writer."""
 
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import text
-from bench.analysis.sentences import headline_sentence
 from bench.analysis.speed import (
     BASELINE,
     LOOPS,
     Group,
     ProblemKey,
     backends,
-    cold_problem,
     gap_kind,
-    group_cells,
     predicted_time,
     problem_key,
     problem_label,
@@ -29,8 +24,7 @@ from bench.stats import holds_one, outliers
 from bench.text import MISSING
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table as RichTable
+    pass
 
 NO_INTERVAL_NOTE = "A figure without brackets has no interval: too few processes (fewer than 6 define none)."
 COLD = {"import_s": "import", "prepare_s": "prepare", "compile_s": "compile", "first_call_s": "first call"}
@@ -215,121 +209,8 @@ def gaps(group: Group) -> list[tuple[str, str, list[Cell]]]:
     ]
 
 
-def markdown(
-    run: Run,
-    pictures: list[tuple[str, str]],
-    more: Callable[[Group], list[Table]] = lambda group: [],
-    last: Table | None = None,
-    facts: Callable[[Group], list[str]] = lambda group: [],
-) -> str:
-    """report.md. pictures: (alternative text, path relative to the report). more: further tables of a group; last: one
-    of the whole run. facts: sentences about a group."""
-    parts = ["# gdbench report"]
-    found = group_cells(run)
-    parts += [
-        text.markdown(headline_sentence(found[0])) if found else "The run holds no cell.",
-        text.markdown(trust(run)),
-    ]
-    for group in found:
-        parts += filter(None, ["\n".join(f"- {text.markdown(fact)}" for fact in facts(group))])
-        parts += _markdown_group(run, group, more(group), first=group is found[0])
-    parts += [f"## {last.title}", markdown_table(last)] if last and last.rows else []
-    parts += ["## Figures"] if pictures else []
-    parts += [f"![{text.markdown(alt)}]({path})" for alt, path in pictures]
-    parts += [f"Made by {text.markdown_code(run.command)} on {text.markdown(run.created)}."]
-    return "\n\n".join(parts) + "\n"
-
-
-def _markdown_group(run: Run, group: Group, more: list[Table], first: bool) -> list[str]:
-    parts = [f"## {text.markdown(group.title)}"]
-    parts += [] if first else [text.markdown(headline_sentence(group))]
-    parts += [text.markdown(plan_line(run, group))]
-    tables = [
-        times(group.ranked, "Time per iteration"),
-        times(group.others, "Another algorithm: same iterates, other arithmetic, not ranked"),
-        cold_costs(group.ranked + group.others, "Cold cost"),
-        errors(group.cells, "Error against its bound"),
-        *more,
-    ]
-    for table in tables:
-        if table.rows:
-            parts += [f"### {table.title}", markdown_table(table)]
-        if table is tables[0]:
-            parts += [NO_INTERVAL_NOTE] if lacks_intervals(group.cells) else []
-            parts += [text.markdown(control_line(group) or "A/A control: none in this run")]
-    lines = [f"- {text.markdown(flag)}: {text.markdown(where)}" for flag, where in flags(group)]
-    parts += ["### Flags", "\n".join(lines)] if lines else []
-    lines = [
-        f"- {text.markdown(where)}: {kind}"
-        + (f": {text.markdown(cells[0].detail)}" if cells[0].detail else "")
-        + f". Again: {text.markdown_code(cells[0].rerun)}"
-        for where, kind, cells in gaps(group)
-    ]
-    return parts + (["### Gaps and why", "\n".join(lines)] if lines else [])
-
-
-def markdown_table(table: Table) -> str:
-    """A GitHub table; its texts are escaped here."""
-    lines = [table.columns, ("---",) * len(table.columns)]
-    escaped = [tuple(map(text.markdown, row)) for row in table.rows]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [*lines, *escaped])
-
-
-def print_run(run: Run, console: "Console", facts: Callable[[Group], list[str]] = lambda group: []) -> None:
-    """Print the answer, the facts and every table; nothing is wider than 80 columns unless the console is."""
-    say = partial(say_on, console)
-    found = group_cells(run)
-    say(headline_sentence(found[0]) if found else "The run holds no cell.", "bold")
-    for fact in facts(found[0]) if found else []:
-        say(f"- {fact}")
-    say(trust(run), "" if run.stable else "bold yellow")
-    for group in found:
-        say("")
-        say(plan_line(run, group), "dim")
-        if group is not found[0]:
-            say(headline_sentence(group))
-        _print_group(group, console, say)
-
-
-def say_on(console: "Console", words: str, style: str = "") -> None:
-    """Print a sentence, broken at the width of the console."""
-    from rich.text import Text
-
-    # Rich would break a line inside 1 000 000: to it a no-break space is a space.
-    console.print(Text(textwrap.fill(words, console.width), style=style), soft_wrap=True)
-
-
-def _print_group(group: Group, console: "Console", say: Callable[..., None]) -> None:
-    if group.ranked:
-        console.print(rich_table(_terminal_times(group.ranked)))
-    if lacks_intervals(group.cells):
-        say(NO_INTERVAL_NOTE, "dim")
-    control = control_line(group)
-    if control:
-        say(control, "dim")
-    if group.others:
-        say("")
-        say("Another algorithm: same iterates, other arithmetic, not ranked")
-        console.print(rich_table(_terminal_times(group.others)))
-    problem = cold_problem(group.ranked + group.others)
-    if problem is not None:
-        say("")
-        say(f"Cold cost at {problem_label(problem)}")
-        for part in _terminal_cold(group, problem):
-            console.print(rich_table(part))
-    worst = _terminal_errors(group)
-    if worst.rows:
-        say("")
-        say("Error against its bound, the worst of each backend")
-        console.print(rich_table(worst))
-    for flag, where in flags(group):
-        say(f"Flag: {flag}: {where}")
-    for where, kind, cells in gaps(group):
-        say(f"Gap: {where}: {kind}" + (f": {text.clean(cells[0].detail, 300)}" if cells[0].detail else ""))
-
-
-def _terminal_times(cells: list[Cell]) -> Table:
-    """The problem heads its backends instead of taking a column; a gap takes the place of the time."""
+def short_times(cells: list[Cell]) -> Table:
+    """The times for a narrow output: a row per problem, then its backends. A gap takes the place of a time."""
     rows: list[tuple[str, ...]] = []
     for problem in sorted({problem_key(c) for c in cells}):
         rows.append((problem_label(problem), "", ""))
@@ -344,8 +225,8 @@ def _terminal_times(cells: list[Cell]) -> Table:
     return Table("", ("backend", "time per iteration", "over numpy"), rows)
 
 
-def _terminal_cold(group: Group, problem: ProblemKey) -> tuple[Table, Table]:
-    """What comes before the steady state, and what that is like: one table of both would be too wide."""
+def short_cold_costs(group: Group, problem: ProblemKey) -> tuple[Table, Table]:
+    """The cold costs of one problem as two narrow tables: before the steady state, and in it."""
     full = cold_costs([c for c in group.ranked + group.others if problem_key(c) == problem], "")
     names = [text.clean(row[1], 20) for row in full.rows]
     parts = (slice(2, 2 + len(COLD)), slice(2 + len(COLD), None))
@@ -356,7 +237,9 @@ def _terminal_cold(group: Group, problem: ProblemKey) -> tuple[Table, Table]:
     return before, after
 
 
-def _terminal_errors(group: Group) -> Table:
+def worst_errors(group: Group) -> Table:
+    """The largest share of its bound of each backend, and where."""
+
     def share(c: Cell) -> float:
         assert c.error is not None
         return c.error.value / c.error.bound if c.error.bound > 0 else float("inf") if c.error.value else 0.0
@@ -367,17 +250,15 @@ def _terminal_errors(group: Group) -> Table:
     return Table("", ("backend", "error / bound", "at"), rows)
 
 
-def rich_table(table: Table, colours: Mapping[str, str] | None = None) -> "RichTable":
-    """A row whose other columns are empty is a heading. colours: of the words that may stand in the last column."""
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
+def files(run: Run) -> Table:
+    """The summary and the libraries of each backend of a run, as far as this installation has the file."""
+    from backends import describe, names
 
-    shown = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
-    for column in table.columns:
-        shown.add_column(column, justify="right" if column in (*COLD.values(), *STEADY) else "left", overflow="fold")
-    for row in table.rows:
-        heading = len(row) > 1 and not any(row[1:])
-        last = Text(row[-1], style=(colours or {}).get(row[-1], ""))
-        shown.add_row(*map(Text, row[:-1]), last, style="bold" if heading else "")
-    return shown
+    installed = set(names())
+    rows = []
+    for backend in backends(cell for cell in run.cells if not cell.control):
+        description = describe(backend) if backend in installed else None
+        requires = text.listed(list(description.requires)) if description else ""
+        summary = description.summary if description else "a file of the user's"
+        rows.append((text.clean(backend, 40), requires or MISSING, summary))
+    return Table("The backends", ("backend", "library", "what it is"), rows)

@@ -7,9 +7,11 @@ import os
 import sys
 import textwrap
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
     from bench.analysis.compare import Comparison
     from bench.measure.runner import Progress as RunState
     from bench.records import Run
+    from bench.report.document import Block, Report
+    from bench.report.tables import Table as Entry
 
+# Columns of figures, which are aligned at the right.
+NUMBERS = ("import", "prepare", "compile", "first call", "later call", "peak memory", "CPU / wall")
 COLOURS = {"ok": "green", "wrong": "bold red", "failed": "red", "unavailable": "yellow"}
 
 
@@ -171,25 +177,84 @@ def print_warnings(warnings: list[str]) -> None:
 
 
 def print_run(record: "Run", folder: Path) -> None:
-    """The table, the one-sentence answer, and where the files are."""
-    from bench.analysis import sentences
-    from bench.report import tables
+    """Print the report of a run, and the paths of its files."""
+    from bench.report.document import report_of
 
     out = console()
-    tables.print_run(record, out, sentences.summary_sentences)
+    write(report_of(record), out)
     out.print(Text(f"\nrun: {text.clean(str(folder))}"))
-    if (page := folder / "report.html").exists():
+    _print_page(folder / "report.html", out)
+
+
+def print_comparison(comparison: "Comparison", page: Path | None) -> None:
+    """Print a comparison, and the path of its page."""
+    from bench.report.comparison_view import report_of
+
+    out = console()
+    write(report_of(comparison), out)
+    if page is not None:
+        out.print()
+        _print_page(page, out)
+
+
+def _print_page(page: Path, out: Console) -> None:
+    if page.exists():
         out.print(Text(f"report: {text.clean(str(page))}"))
 
 
-def print_comparison(found: "Comparison", page: Path | None) -> None:
-    """The sentence, every cell with what its verdict rests on, and where the page is."""
-    from bench.report import comparison_view
+STYLES = {"": "", "note": "dim", "strong": "yellow", "heading": ""}
 
-    out = console()
-    comparison_view.print_comparison(found, out)
-    if page is not None:
-        out.print(Text(f"\nreport: {text.clean(str(page))}"))
+
+def write(report: "Report", out: Console) -> None:
+    """Print a report. Nothing is wider than 80 columns unless the console is."""
+    say(out, report.headline, "bold")
+    for fact in report.facts:
+        say(out, f"- {fact}")
+    say(out, report.status, "bold yellow" if report.doubtful else "")
+    for section in report.sections:
+        blocks = [*section.blocks, *(block for topic in section.topics for block in topic.blocks)]
+        if blocks := [block for block in blocks if "terminal" in block.media]:
+            out.print()
+            for block in blocks:
+                _print_block(block, out)
+
+
+def _print_block(block: "Block", out: Console) -> None:
+    from bench.report.document import Entries, Gaps, Items
+    from bench.report.document import Text as Paragraph
+
+    match block:
+        case Paragraph():
+            if block.style == "heading":
+                out.print()
+            say(out, block.words, STYLES[block.style])
+        case Entries():
+            out.print(rich_table(block.table, block.marks))
+        case Items():
+            for item in block.items:
+                say(out, ": ".join(filter(None, (block.label, *item))))
+        case Gaps():
+            for gap in block.gaps:
+                detail = f": {text.clean(gap.detail, 300)}" if gap.detail else ""
+                say(out, f"Gap: {gap.where}: {gap.kind}{detail}")
+
+
+def say(out: Console, words: str, style: str = "") -> None:
+    """Print a sentence, wrapped at the width of the console."""
+    # Rich breaks a line at the no-break spaces of 1 000 000, so the wrapping is done here.
+    out.print(Text(textwrap.fill(words, out.width), style=style), soft_wrap=True)
+
+
+def rich_table(table: "Entry", marks: Mapping[str, str] | None = None) -> Table:
+    """A table for a terminal. A row with an empty rest is a heading. marks: styles of words in the last column."""
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    for column in table.columns:
+        shown.add_column(column, justify="right" if column in NUMBERS else "left", overflow="fold")
+    for row in table.rows:
+        heading = len(row) > 1 and not any(row[1:])
+        last = Text(row[-1], style=(marks or {}).get(row[-1], ""))
+        shown.add_row(*map(Text, row[:-1]), last, style="bold" if heading else "")
+    return shown
 
 
 class CheckProgress:

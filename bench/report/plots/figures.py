@@ -21,13 +21,14 @@ from bench.analysis.speed import (
     backends,
     cold_problem,
     gap_kind,
+    group_cells,
     predicted_time,
     problem_key,
     problem_label,
     speedup,
     time_per_iteration,
 )
-from bench.records import Block, Cell
+from bench.records import Block, Cell, Run
 from bench.report.plots import canvas, cold_costs, cumulative, errors, noise, roofline, winners
 from bench.report.plots.canvas import Drawing, LineEndLabel, Point, SeriesStyle
 from bench.report.tables import Table, name
@@ -35,6 +36,18 @@ from bench.report.tables import Table, name
 PANEL = 3.7  # inches: the height of a panel of lines
 ROW = 0.4  # inches: the height of a backend's row of gaps
 LINE = 0.23  # inches: the height of a row of dots
+SCALING = "scaling"  # the figure of a run with several numbers of threads
+TITLES = {
+    "time_per_iteration": "Time per iteration",
+    "speedup": "Speed-up",
+    "roofline": "How far from the limit",
+    "winners": "The fastest, by size",
+    "cold_cost": "Cold cost",
+    "ledger": "Cost ledger",
+    "cumulative": "Time since the start, and when compiling pays back",
+    "noise": "Where the run was noisy",
+    "error": "Error over the iterations",
+}
 Value = Callable[[Cell], tuple[float, float | None, float | None] | None]
 
 
@@ -70,6 +83,14 @@ def draw_all(group: Group, blocks: Sequence[Block] = ()) -> dict[str, Drawing]:
         "error": errors.over_iterations(group),
     }
     return {stem(figure, group): drawing for figure, drawing in made.items() if drawing is not None}
+
+
+def draw_run(run: Run) -> dict[str, Drawing]:
+    """File stem -> drawing, for all figures of a run."""
+    drawings = {stem: drawing for group in group_cells(run) for stem, drawing in draw_all(group, run.blocks).items()}
+    if (scaling := roofline.scaling(run)) is not None:
+        drawings[SCALING] = scaling
+    return drawings
 
 
 def stem(figure: str, group: Group) -> str:
