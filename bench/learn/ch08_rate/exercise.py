@@ -1,4 +1,4 @@
-"""Chapter 8: a learning rate for problems that the reader does not know."""
+"""Chapter 8: a learning rate for unknown problems."""
 
 import numbers
 from collections.abc import Callable
@@ -11,42 +11,42 @@ from bench import text
 from bench.data import problems
 from bench.learn.judge import Verdict, load
 
-NEAR = 1e-6  # the share of the way down that may be left
-ROOM = 1.25  # N, in updates that 1/L needs
+NEAR = 1e-6  # the remaining gap to reach
+ROOM = 1.25  # N, as a multiple of the updates with 1/L
 
 HINTS = {
     "one number": (
-        "Your η is the same for every problem. What in the chapter decided where the border lies?",
-        "The border is 2/L, and L is a property of X. Your function gets X: use it.",
-        "Make H = (2 / n) * X.T @ X, take L = np.linalg.eigvalsh(H)[-1], and stay below 2 / L.",
+        "Your η is the same for every problem. What determines the limit in the chapter?",
+        "The limit is 2/L, and L is a property of X. Use the X that your function gets.",
+        "Compute H = (2 / n) * X.T @ X and L = np.linalg.eigvalsh(H)[-1], and stay below 2 / L.",
     ),
     "depends on y": (
-        "The same X with other values in y has the same border. Does your η know that?",
-        "H = (2/n)XᵀX has no y in it. Which of your lines uses y, other than for counting rows?",
-        "Make η from X alone: 1 / np.linalg.eigvalsh((2 / n) * X.T @ X)[-1].",
+        "The limit is the same for the same X with different values in y. Does your η depend on y?",
+        "H = (2/n)XᵀX does not contain y. Which of your lines uses y for anything except the number of rows?",
+        "Compute η only from X: 1 / np.linalg.eigvalsh((2 / n) * X.T @ X)[-1].",
     ),
     "too large": (
-        "It runs away. On which side of the border 2/L is your η?",
-        "L is the largest curvature. A column with large numbers makes it large; print η and 2/L for such an X.",
-        "1 / L is half of the border and never diverges: 1 / np.linalg.eigvalsh((2 / n) * X.T @ X)[-1].",
+        "The descent diverges. On which side of the limit 2/L is your η?",
+        "L is the largest curvature. A column with large numbers makes it large. Print η and 2/L for such an X.",
+        "1 / L is half of the limit and never diverges: 1 / np.linalg.eigvalsh((2 / n) * X.T @ X)[-1].",
     ),
     "smallest curvature": (
-        "One direction runs away. Which of the curvatures must the border be made of?",
-        "np.linalg.eigvalsh sorts from the smallest to the largest. You took the wrong end.",
-        "Take the last one: np.linalg.eigvalsh(H)[-1].",
+        "One direction diverges. Which curvature determines the limit?",
+        "np.linalg.eigvalsh sorts from the smallest to the largest. You use the wrong end.",
+        "Use the last one: np.linalg.eigvalsh(H)[-1].",
     ),
     "factor of H": (
-        "You are near: η is off by a fixed factor. Compare your H with the chapter's, sign by sign.",
-        "H = (2/n)XᵀX has a 2 and an n. One of them is missing, or stands on the wrong side.",
+        "Your η is wrong by a fixed factor. Compare your H with the H of the chapter, symbol by symbol.",
+        "H = (2/n)XᵀX contains a 2 and an n. One of them is missing or in the wrong place.",
         "Write H = (2 / n) * X.T @ X, and then 1 / np.linalg.eigvalsh(H)[-1].",
     ),
     "too small": (
-        "It is safe, and too slow. How far below the border are you?",
-        "Updates are limited. 1/L is in the middle between 0 and 2/L; a small fraction of that creeps.",
-        "Return 1 / L, without a factor for more safety: below 2/L nothing diverges.",
+        "Your η is safe but too slow. How far below the limit is it?",
+        "The number of updates is limited. 1/L is in the middle between 0 and 2/L; a small fraction of it is too slow.",
+        "Return 1 / L without an additional safety factor: nothing diverges below 2/L.",
     ),
     "": (
-        "Return one number above 0, for every X.",
+        "Return one number above 0 for every X.",
         "Try your function: learning_rate(X, y) with X = np.array([[1.0, 2.0], [1.0, 3.0]]), y = np.ones(2).",
         "1 / np.linalg.eigvalsh((2 / n) * X.T @ X)[-1] is a float above 0.",
     ),
@@ -62,13 +62,13 @@ class Task(NamedTuple):
     def curvatures(self) -> np.ndarray:
         return np.linalg.eigvalsh(2 / len(self.y) * self.X.T @ self.X)
 
-    def needed(self, rate: float, most: int) -> int | None:
-        """Updates from zeros until NEAR of the way is left; None where it is not reached within `most`."""
+    def needed(self, rate: float, max_iter: int) -> int | None:
+        """Updates from zeros to a remaining gap of NEAR. None if `max_iter` updates are not enough."""
         H, best = 2 / len(self.y) * self.X.T @ self.X, np.linalg.lstsq(self.X, self.y)[0]
         error = -best
         goal = NEAR * (error @ H @ error)
         with np.errstate(over="ignore", invalid="ignore"):
-            for k in range(most + 1):
+            for k in range(max_iter + 1):
                 if error @ H @ error <= goal:
                     return k
                 error = error - rate * (H @ error)
@@ -76,16 +76,16 @@ class Task(NamedTuple):
 
 
 def tasks() -> list[Task]:
-    """Real and random problems, some scaled badly, the last one a copy of another with other values in y."""
+    """Real and random problems, some scaled badly. The last one is a copy of another one with different values in y."""
     real = problems.penguins()
-    found = [Task("the penguins, standardized", real.X, real.y)]
-    rng = np.random.default_rng()  # other numbers each time: no answer can be learned by heart
+    result = [Task("the penguins, standardized", real.X, real.y)]
+    rng = np.random.default_rng()  # unseeded, so that hard-coded answers fail
     scales = ([1.0, 1.0, 1.0], [1.0, 12.0], [1e3, 5e3], [1e-3, 1e-3, 8e-3], [1.0, 3.0, 9.0, 27.0])
     for number, columns in enumerate(scales, 1):
         X = rng.standard_normal((int(rng.integers(30, 90)), len(columns))) * columns
         y = X @ (rng.uniform(0.5, 2, len(columns)) / columns) + 0.1 * rng.standard_normal(len(X))
-        found.append(Task(f"random problem {number}, columns of sizes {', '.join(f'{c:g}' for c in columns)}", X, y))
-    return [*found, Task("random problem 2 with other values in y", found[2].X, 1000 * found[2].y + 5)]
+        result.append(Task(f"random problem {number}, columns of sizes {', '.join(f'{c:g}' for c in columns)}", X, y))
+    return [*result, Task("random problem 2 with different values in y", result[2].X, 1000 * result[2].y + 5)]
 
 
 def judge(path: Path) -> Verdict:
@@ -94,58 +94,57 @@ def judge(path: Path) -> Verdict:
         return Verdict("wrong", "your file has no function learning_rate(X, y)")
     todo, rates = tasks(), []
     for task in todo:
-        rate = _asked(function, task)
+        rate = _rate(function, task)
         if isinstance(rate, Verdict):
             return rate
         rates.append(rate)
     for task, rate in zip(todo, rates, strict=True):
         usual = task.needed(1 / task.curvatures[-1], 10**6)
         assert usual is not None
-        most = int(ROOM * usual) + 2
-        if task.needed(rate, most) is None:
-            return _wrong(task, rate, most, rates)
+        max_iter = int(ROOM * usual) + 2
+        if task.needed(rate, max_iter) is None:
+            return _wrong(task, rate, max_iter, rates)
     return Verdict(
-        "passed", f"your η reaches the goal on {text.number_of(len(todo), 'problem')}, each within its updates"
+        "passed", f"your η reaches the goal on {text.number_of(len(todo), 'problem')} within the allowed updates"
     )
 
 
-def _asked(function: Callable[..., Any], task: Task) -> float | Verdict:
+def _rate(function: Callable[..., Any], task: Task) -> float | Verdict:
     rate = function(task.X.copy(), task.y.copy())
     if isinstance(rate, np.ndarray) and rate.ndim == 0:
         rate = rate[()]
     if isinstance(rate, bool) or not isinstance(rate, numbers.Real):
-        return Verdict("wrong", f"on {task.name} your function returned {type(rate).__name__}, not a number")
+        return Verdict("wrong", f"on {task.name} your function returned a {type(rate).__name__}; allowed: a number")
     if not (np.isfinite(float(rate)) and float(rate) > 0):
-        return Verdict("wrong", f"on {task.name} your η is {float(rate):g}; it must be a finite number above 0")
+        return Verdict("wrong", f"on {task.name} your η is {float(rate):g}; allowed: a finite number above 0")
     return float(rate)
 
 
-def _wrong(task: Task, rate: float, most: int, rates: list[float]) -> Verdict:
-    """What is behind an η that did not get there: told by comparing it with what each slip gives."""
+def _wrong(task: Task, rate: float, max_iter: int, rates: list[float]) -> Verdict:
+    """The mistake behind an η that misses the goal, by comparison with the η of each mistake."""
     flattest, steepest, n = task.curvatures[0], task.curvatures[-1], len(task.y)
 
     def like(*others: float) -> bool:
         return any(abs(rate - other) <= 1e-6 * other for other in others)
 
     share = text.significant(rate * steepest / 2)
-    found = f"on {task.name} your η is {text.significant(rate)}, which is {share} of 2/L"
+    result = f"on {task.name} your η is {text.significant(rate)}, which is {share} of 2/L"
     if len(set(rates)) == 1:
         return Verdict(
-            "wrong", f"{found}; it is the same number on all problems, and their borders differ", "one number"
+            "wrong", f"{result}; it is the same number on all problems, but their limits differ", "one number"
         )
     if abs(rates[2] - rates[-1]) > 1e-6 * rates[2]:
-        why = "with the same X and other values in y your η is another, and the border 2/L is the same"
-        return Verdict("wrong", f"{found}; {why}", "depends on y")
+        why = "for the same X and different values in y your η differs, but the limit 2/L is the same"
+        return Verdict("wrong", f"{result}; {why}", "depends on y")
     if like(1 / flattest, 2 / flattest):
-        return Verdict("wrong", f"{found}: it is made of the smallest curvature, and diverges", "smallest curvature")
+        return Verdict("wrong", f"{result}: it uses the smallest curvature and diverges", "smallest curvature")
     if like(2 / steepest):
-        why = "exactly the border, as if the 2 of H = (2/n)XᵀX were missing: it jumps to and fro for ever"
-        return Verdict("wrong", f"{found}: {why}", "factor of H")
+        why = "exactly the limit, as if the 2 in H = (2/n)XᵀX were missing: the descent jumps back and forth forever"
+        return Verdict("wrong", f"{result}: {why}", "factor of H")
     if like(1 / (n * steepest), 2 / (n * steepest)):
-        return Verdict(
-            "wrong", f"{found}: it is too small by n or n/2, as if H were XᵀX without its 2/n", "factor of H"
-        )
+        why = "it is too small by a factor of n or n/2, as if H were XᵀX without the 2/n"
+        return Verdict("wrong", f"{result}: {why}", "factor of H")
     if rate > 2 / steepest:
-        return Verdict("wrong", f"{found}: above the border, so it diverges", "too large")
+        return Verdict("wrong", f"{result}: it is above the limit, so the descent diverges", "too large")
     slip = "too small" if rate * steepest < 1 else "too large"
-    return Verdict("wrong", f"{found}: it does not reach the goal within {text.number_of(most, 'update')}", slip)
+    return Verdict("wrong", f"{result}: it does not reach the goal within {text.number_of(max_iter, 'update')}", slip)

@@ -1,4 +1,4 @@
-"""Chapter 8, solved: 1/L, in the middle between standing still and the border 2/L."""
+"""Chapter 8, solved: 1/L, in the middle between no movement and the limit 2/L."""
 
 import numpy as np
 

@@ -1,9 +1,9 @@
-"""Chapter 8: write `learning_rate`, which looks at a problem and returns the η for it.
+"""Chapter 8: write `learning_rate`, which returns an η for a problem.
 
-X has n rows and d columns, y has n numbers. Both are NumPy arrays. Return one number above 0. The descent starts at zeros and
-must come within a millionth of the way down in a limited number of updates; it must not diverge.
+X has n rows and d columns, y has n numbers. Both are NumPy arrays. Return one number above 0. The descent starts at zeros.
+It must reach a millionth of the initial gap in a limited number of updates, and it must not diverge.
 
-Here is one number for all problems. Make it from X instead (you will want `import numpy as np`).
+This version returns one number for all problems. Compute it from X instead (with `import numpy as np`).
 """
 
 

@@ -10,9 +10,9 @@ from bench import text
 from bench.data import problems
 from bench.report.plots.canvas import Point
 
-UPDATES = 30  # after which the sweep looks
-NEAR = 1e-6  # the share of the way down that may be left
-FLOOR = 1e-9  # what is less is drawn here
+UPDATES = 30  # of each descent in the sweep
+NEAR = 1e-6  # the relative distance to reach
+FLOOR = 1e-9  # smaller values are drawn here
 STARTS = 20
 STRETCHES = (1, 2, 4, 8, 16, 32)
 MULTIPLES = (0.05, 0.25, 0.5, 0.9, 1.0, 1.05)  # of 2/L
@@ -20,14 +20,14 @@ NEW_MM = 190.0  # the flipper of a penguin that is not in the data
 
 
 class Valley(NamedTuple):
-    """The loss over β of one problem. steepest, flattest: its curvatures, the extreme eigenvalues of H."""
+    """The loss of one problem over β. steepest, flattest: its largest and smallest curvature. minimum: the smallest loss."""
 
     X: np.ndarray
     y: np.ndarray
     steepest: float
     flattest: float
     best: np.ndarray
-    least: float
+    minimum: float
 
     @classmethod
     def of(cls, X: np.ndarray, y: np.ndarray) -> "Valley":
@@ -42,51 +42,51 @@ class Valley(NamedTuple):
     def descend(self, rate: float, updates: int, start: NDArray[Any] | None = None) -> Fit:
         return solve(self.X, self.y, "numpy_vectorized", rate, updates, 0.0, start)
 
-    def left(self, losses: np.ndarray) -> np.ndarray:
-        """The share of the way down to the least loss that is left after each update."""
-        return np.asarray((losses - self.least) / (losses[0] - self.least))
+    def remaining_gap(self, losses: np.ndarray) -> np.ndarray:
+        """The gap to the minimum loss after each update, relative to the first gap."""
+        return np.asarray((losses - self.minimum) / (losses[0] - self.minimum))
 
 
 def flippers() -> dict[str, Valley]:
-    """Flipper length to body mass with the length written in three ways."""
+    """Flipper length to body mass, with the length in three forms."""
     data = problems.penguins_flipper()
     assert data.mean is not None and data.scale is not None
     mm = data.X[:, 1] * data.scale + data.mean
-    columns = {"standardized": data.X[:, 1], "cm from 190 mm": (mm - 190) / 10, "millimetres": mm}
+    columns = {"standardized": data.X[:, 1], "cm from 190 mm": (mm - 190) / 10, "millimeters": mm}
     return {name: Valley.of(np.column_stack([np.ones(len(mm)), column]), data.y) for name, column in columns.items()}
 
 
 def limits(valleys: dict[str, Valley]) -> dict[str, float]:
-    """The largest stable η of each, found by trying: halve the span between one that falls and one that rises."""
-    found = {}
+    """The largest stable η of each valley by bisection between an η at which the loss falls and one at which it rises."""
+    result = {}
     for name, valley in valleys.items():
         low, high = 1e-9, 10.0
         while high / low > 1.0001:
             middle = (low * high) ** 0.5
             last, end = valley.descend(middle, 300).losses[-2:]
-            rises = not np.isfinite(end) or end > last * (1 + 1e-9)  # a rounding is no rise
+            rises = not np.isfinite(end) or end > last * (1 + 1e-9)  # a rounding error is not a rise
             low, high = (low, middle) if rises else (middle, high)
-        found[name] = low
-    return found
+        result[name] = low
+    return result
 
 
 def sweep(valleys: dict[str, Valley]) -> dict[str, list[Point]]:
-    """The share of the way that is left after UPDATES, at each η."""
+    """The remaining gap after UPDATES, at each η."""
     multiples = [*np.geomspace(0.03, 0.95, 11), 1.0, 1.05, 1.1]
-    found = {}
+    result = {}
     for name, valley in valleys.items():
         rates: Any = [float(multiple) * valley.limit for multiple in multiples]
-        left = [float(valley.left(valley.descend(rate, UPDATES).losses)[-1]) for rate in rates]
-        found[name] = [Point(rate, max(share, FLOOR), None, None) for rate, share in zip(rates, left, strict=True)]
-    return found
+        gaps = [float(valley.remaining_gap(valley.descend(rate, UPDATES).losses)[-1]) for rate in rates]
+        result[name] = [Point(rate, max(gap, FLOOR), None, None) for rate, gap in zip(rates, gaps, strict=True)]
+    return result
 
 
 def starts(valley: Valley) -> dict[str, str]:
-    """Many starts below and above 2/L, from tiny to huge; and the one start that stays at any η."""
+    """Many starts below and above 2/L, from tiny to huge, and the one start that stays at every η."""
     rng = np.random.default_rng(8)
     chosen = [valley.best + size * rng.standard_normal(2) for size in np.geomspace(1e-3, 1e9, STARTS)]
     ran = {m: [valley.descend(m * valley.limit, 2500, beta).stop_reason for beta in chosen] for m in (0.9, 1.1)}
-    X, exact = np.array([[1.0, -1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([1.0, 2.0])  # y = Xβ: no rounding at all
+    X, exact = np.array([[1.0, -1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([1.0, 2.0])  # y = Xβ without rounding
     line = Valley.of(X, X @ exact)
     at = line.descend(1.1 * line.limit, 2500, exact)
     beside = line.descend(1.1 * line.limit, 2500, exact + 1e-12)
@@ -100,16 +100,16 @@ def starts(valley: Valley) -> dict[str, str]:
 
 
 def longer(valley: Valley) -> dict[str, str]:
-    """One η above 2/L, for more and more updates: the loss, and by what each update multiplies the error."""
+    """One η above 2/L with more and more updates: the gap, and the factor of the error in one update."""
     fit = valley.descend(1.05 * valley.limit, 1000)
-    left = valley.left(fit.losses)
-    shares = {f"after_{k}": text.significant(float(left[k])) for k in (10, 100, 1000)}
-    rates = {f"factor_{k}": text.significant(float((left[k] / left[k - 1]) ** 0.5)) for k in (10, 1000)}
+    gap = valley.remaining_gap(fit.losses)
+    shares = {f"after_{k}": text.significant(float(gap[k])) for k in (10, 100, 1000)}
+    rates = {f"factor_{k}": text.significant(float((gap[k] / gap[k - 1]) ** 0.5)) for k in (10, 1000)}
     return shares | rates
 
 
 class Need(NamedTuple):
-    """Updates until NEAR of the way is left, at a condition number: with 1/L, and with 2/(L + flattest curvature)."""
+    """Updates until the distance is NEAR of the first one: with η = 1/L and with η = 2/(L + flattest curvature)."""
 
     condition: float
     usual: int
@@ -117,22 +117,22 @@ class Need(NamedTuple):
 
 
 def conditions() -> list[Need]:
-    """Two columns, one of them stretched further and further: nothing else changes."""
+    """Two columns, one of them stretched in steps. Nothing else changes."""
     base = problems.synthetic(200, 2, seed=8)
-    q = np.linalg.qr(base.X)[0] * len(base.y) ** 0.5  # columns of equal length at a right angle
-    found = []
+    q = np.linalg.qr(base.X)[0] * len(base.y) ** 0.5  # orthogonal columns of equal length
+    result = []
     for stretch in STRETCHES:
         valley = Valley.of(q * [1, stretch], q @ [1.0, 1.0])
         needs = []
         for rate in (1 / valley.steepest, 2 / (valley.steepest + valley.flattest)):
             far = np.linalg.norm(valley.descend(rate, 0).beta - valley.best)
             needs.append(_updates(valley, rate, NEAR * float(far)))
-        found.append(Need(valley.steepest / valley.flattest, *needs))
-    return found
+        result.append(Need(valley.steepest / valley.flattest, *needs))
+    return result
 
 
 def _updates(valley: Valley, rate: float, near: float) -> int:
-    """Until ‖β − best‖ is at most `near`."""
+    """The number of updates until ‖β − best‖ is at most `near`."""
     beta, hessian, k = np.zeros(valley.X.shape[1]), 2 / len(valley.y) * valley.X.T @ valley.X, 0
     while np.linalg.norm(beta - valley.best) > near:
         beta, k = beta - rate * hessian @ (beta - valley.best), k + 1
@@ -140,11 +140,11 @@ def _updates(valley: Valley, rate: float, near: float) -> int:
 
 
 def new_row() -> dict[str, str]:
-    """The body mass of a new penguin: with the mean and scale that were kept, without scaling, and from raw millimetres."""
+    """The predicted body mass of a new penguin: with the stored mean and scale, without scaling, from millimeters, and others."""
     data = problems.penguins_flipper()
     beta = solve(data.X, data.y, "numpy_vectorized", tol=1e-15).beta
-    raw = flippers()["millimetres"].best
+    raw = flippers()["millimeters"].best
     rows = {"kept": data.features([[NEW_MM]]) @ beta, "bare": np.array([[1, NEW_MM]]) @ beta}
     rows["raw"] = np.array([[1, NEW_MM]]) @ raw
-    rows["own"] = np.array([[1, 0.0]]) @ beta  # a single row, scaled by its own mean, becomes 0
+    rows["row_mean"] = np.array([[1, 0.0]]) @ beta  # a single row minus its own mean is 0
     return {name: f"{text.significant(float(mass[0]) / 1000)} kg" for name, mass in rows.items()}

@@ -1,4 +1,4 @@
-"""Chapter 9: the experiments. Where descents stop, how near the best β that is, and when a loss wiggles."""
+"""Chapter 9: the experiments. Where descents stop, how close to the best β this is, and when a loss wiggles."""
 
 import contextlib
 import io
@@ -17,11 +17,11 @@ CONDITIONS = (2, 10, 100, 1_000, 10_000, 100_000)
 UPDATES = 300
 BATCH = 32
 ACCURACIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
-ROUNDING = 1e-12  # of the loss: a smaller rise, in float64, is none
+ROUNDING = 1e-12  # relative to the loss: a smaller rise in float64 is rounding
 
 
 def penguins() -> Problem:
-    """Three measures of a penguin, standardized, to its body mass: d = 4."""
+    """Three measurements of a penguin, standardized, to its body mass: d = 4."""
     return problems.penguins()
 
 
@@ -34,7 +34,7 @@ def best(X: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def reasons(data: Problem) -> dict[str, Fit]:
-    """The same descent, stopped by each part of the rule."""
+    """The same descent, stopped by each condition of the rule."""
     return {
         f"tol = {TOL:g}": solve(data.X, data.y, "numpy_vectorized", tol=TOL),
         "a fixed count: tol = 0, max_iter = 20": solve(data.X, data.y, "numpy_vectorized", tol=0.0, max_iter=20),
@@ -43,35 +43,35 @@ def reasons(data: Problem) -> dict[str, Fit]:
 
 
 def logged(data: Problem) -> list[str]:
-    """What solve prints while it trains, line by line."""
+    """The lines that solve prints during the descent."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         solve(data.X, data.y, "numpy_vectorized", tol=TOL, log_every=10)
     return out.getvalue().splitlines()
 
 
 class Stop(NamedTuple):
-    """updates: until the rule stopped. far: ‖β − best‖ there, as a share of ‖best‖. first: J_0."""
+    """updates: the number of updates. far: ‖β − best‖ / ‖best‖ at the end. first: J_0."""
 
     updates: int
     far: float
     first: float
 
 
-def _stop(X: NDArray[Any], y: NDArray[Any], tol: float, start: NDArray[Any] | None = None, most: int = 400_000) -> Stop:
-    fit, goal = solve(X, y, "numpy_vectorized", None, most, tol, start), best(X, y)
+def _stop(X: NDArray[Any], y: NDArray[Any], tol: float, start: NDArray[Any] | None = None) -> Stop:
+    fit, goal = solve(X, y, "numpy_vectorized", None, 400_000, tol, start), best(X, y)
     assert fit.stop_reason == "converged"
     return Stop(fit.n_iter, float(np.linalg.norm(fit.beta - goal) / np.linalg.norm(goal)), float(fit.losses[0]))
 
 
 def path(data: Problem, start: np.ndarray, updates: int = 160) -> tuple[np.ndarray, np.ndarray]:
-    """At η = 1/L: the gap of the loss as a share of the first one, and ‖β − best‖ as a share of ‖best‖."""
-    found, goal = reference(data.X, data.y, start, limit(data) / 2, updates, "float64"), best(data.X, data.y)
-    gap = found.losses - np.mean((data.y - data.X @ goal) ** 2)
-    return gap / gap[0], np.linalg.norm(found.betas - goal, axis=1) / np.linalg.norm(goal)
+    """At η = 1/L: the gap of the loss relative to the first one, and ‖β − best‖ / ‖best‖."""
+    exact, goal = reference(data.X, data.y, start, limit(data) / 2, updates, "float64"), best(data.X, data.y)
+    gap = exact.losses - np.mean((data.y - data.X @ goal) ** 2)
+    return gap / gap[0], np.linalg.norm(exact.betas - goal, axis=1) / np.linalg.norm(goal)
 
 
 def begin_at(data: Problem) -> dict[str, np.ndarray]:
-    """The weights to start from."""
+    """The starting weights."""
     rng, d = np.random.default_rng(9), data.X.shape[1]
     return {
         "zeros": np.zeros(d),
@@ -81,31 +81,31 @@ def begin_at(data: Problem) -> dict[str, np.ndarray]:
 
 
 def accuracy(data: Problem) -> dict[str, list[tuple[float, int]]]:
-    """For each start: the updates until ‖β − best‖ is at most this share of ‖best‖."""
+    """For each start: the number of updates until ‖β − best‖ / ‖best‖ is at most each of ACCURACIES."""
     fars = {name: path(data, start)[1] for name, start in begin_at(data).items()}
     return {name: [(share, int(np.argmax(far <= share))) for share in ACCURACIES] for name, far in fars.items()}
 
 
 def starts(data: Problem) -> dict[str, Stop]:
-    """One tol from zeros, from small random weights and from a huge start; and the huge start with tol·J_0 as from zeros."""
-    found = {name: _stop(data.X, data.y, TOL, start) for name, start in begin_at(data).items()}
-    same = TOL * found["zeros"].first / found["huge"].first
-    return found | {"huge, with the tol·J₀ of zeros": _stop(data.X, data.y, same, begin_at(data)["huge"])}
+    """Stops with one tol from zeros, small random weights and a huge start, and the huge start with tol·J_0 of zeros."""
+    stops = {name: _stop(data.X, data.y, TOL, start) for name, start in begin_at(data).items()}
+    same = TOL * stops["zeros"].first / stops["huge"].first
+    return stops | {"huge, with the tol·J₀ of zeros": _stop(data.X, data.y, same, begin_at(data)["huge"])}
 
 
 def conditions() -> dict[float, list[tuple[int, Stop]]]:
-    """For two tol: the stop at each condition number. One column is made flatter and flatter, nothing else changes."""
-    q = np.linalg.qr(problems.synthetic(20, 2, seed=9).X)[0] * 20**0.5  # columns of equal length at a right angle
-    found: dict[float, list[tuple[int, Stop]]] = {}
+    """For two tol: the stop at each condition number. Only the length of one column changes."""
+    q = np.linalg.qr(problems.synthetic(20, 2, seed=9).X)[0] * 20**0.5  # orthogonal columns of equal length
+    stops: dict[float, list[tuple[int, Stop]]] = {}
     for tol in (1e-6, TOL):
         for condition in CONDITIONS:
             X = q * [1, condition**-0.5]
-            found.setdefault(tol, []).append((condition, _stop(X, X @ [1.0, 1.0], tol)))
-    return found
+            stops.setdefault(tol, []).append((condition, _stop(X, X @ [1.0, 1.0], tol)))
+    return stops
 
 
 class Curve(NamedTuple):
-    """The loss at every update, how often it rose from one to the next, and by what share of itself at most."""
+    """The loss at every update, the number of rises from one loss to the next, and the largest relative rise."""
 
     losses: np.ndarray
     rises: int
@@ -119,7 +119,7 @@ class Curve(NamedTuple):
 
 
 def wiggles(data: Problem) -> dict[str, Curve]:
-    """Full-batch descent in both dtypes, and mini-batches, at one η."""
+    """Full-batch descent in both dtypes, and mini-batches, with one η."""
     rate, X32, y32 = 0.2 * limit(data), data.X.astype(np.float32), data.y.astype(np.float32)
     exact = solve(data.X, data.y, "numpy_vectorized", rate, UPDATES, 0.0).losses
     short = solve(X32, y32, "numpy_vectorized", rate, UPDATES, 0.0).losses
@@ -131,7 +131,7 @@ def wiggles(data: Problem) -> dict[str, Curve]:
 
 
 def minibatch(X: np.ndarray, y: np.ndarray, rate: float) -> np.ndarray:
-    """Each update uses the gradient of BATCH rows drawn at random; the loss is that of all rows."""
+    """Losses over all rows of a descent in which each update uses the gradient of BATCH random rows."""
     rng, beta, losses = np.random.default_rng(9), np.zeros(X.shape[1]), []
     for _ in range(UPDATES + 1):
         losses.append(np.mean((y - X @ beta) ** 2))
@@ -141,7 +141,7 @@ def minibatch(X: np.ndarray, y: np.ndarray, rate: float) -> np.ndarray:
 
 
 def smooth(data: Problem) -> tuple[int, int, int]:
-    """Descents at many η below 2/L from many starts, all rows, float64: (descents, updates, rises beyond rounding)."""
+    """Descents with many η below 2/L from many starts, all rows, float64: (descents, updates, rises beyond rounding)."""
     rng, descents, rises = np.random.default_rng(9), 0, 0
     for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
         for size in (0.0, 1.0, 1e3, 1e6):

@@ -1,4 +1,4 @@
-"""Chapter 9: the stop rule, against every backend and against losses made to trip it."""
+"""Chapter 9: compare the reader's stop rule with every backend and on special losses."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,39 +11,39 @@ from bench.learn.judge import Verdict
 
 HINTS = {
     "not strict": (
-        "A change that is exactly the limit: is it smaller?",
-        "With tol = 0 the limit is 0, and two losses may be equal. The rule must go on then. Look at your comparison.",
-        "Write < in place of <=.",
+        "A change is exactly equal to the limit. Is it smaller than the limit?",
+        "With tol = 0 the limit is 0, and two losses may be equal. The rule must continue then. Look at your comparison.",
+        "Write < instead of <=.",
     ),
     "compared with": (
-        "The change is compared with tol times something. With what?",
-        "The limit stays the same during the whole descent: it is made of the very first loss.",
+        "The rule compares the change with tol times a loss. Which loss?",
+        "The limit stays the same during the whole descent: it uses the first loss.",
         "abs(losses[k - 1] - losses[k]) < tol * losses[0]",
     ),
     "no absolute value": (
-        "What does your rule say when the loss rises a lot?",
-        "J_{k−1} − J_k is below 0 then, and below every limit. Only its size matters.",
-        "Take abs(losses[k - 1] - losses[k]).",
+        "What does your rule return if the loss rises a lot?",
+        "J_{k−1} − J_k is then negative, so it is below every limit. Only its absolute value matters.",
+        "Use abs(losses[k - 1] - losses[k]).",
     ),
     "not finite": (
-        "Which losses are no finite numbers? There is more than one kind.",
-        "Every comparison with NaN is false, and NaN == NaN, too. Infinity is a different case.",
-        "Ask first: if not math.isfinite(losses[k]): return \"diverged\".",
+        "Which losses are not finite? There is more than one kind.",
+        "Every comparison with NaN is False, even NaN == NaN. Infinity is a different case.",
+        "First: if not math.isfinite(losses[k]): return \"diverged\".",
     ),
     "order": (
-        "Two of the questions can be answered by yes at the same k. Which answer wins?",
-        "max_iter is the last question of the three: a descent that converges in its last update has converged.",
-        "Put the question k == max_iter behind both others.",
+        "Two of the conditions can hold at the same k. Which one comes first?",
+        "max_iter is the last of the three conditions: a descent that converges in its last update has converged.",
+        "Put the test k == max_iter after both others.",
     ),
     "off by one": (
         "How many losses are there after max_iter updates?",
-        "J_0 is there before the first update. After k updates the list holds k + 1 losses.",
-        "k = len(losses) - 1, and stop where k == max_iter.",
+        "J_0 comes before the first update. After k updates the list has k + 1 losses.",
+        "k = len(losses) - 1, and stop if k == max_iter.",
     ),
     "first loss": (
-        "What does your rule do with the very first loss?",
-        "With one loss there is no change yet; in Python losses[k - 1] is then losses[-1], the same loss.",
-        "Ask for k >= 1 before you look at a change.",
+        "What does your rule do with the first loss?",
+        "With one loss there is no change yet. In Python, losses[k - 1] is then losses[-1], the same loss.",
+        "Test k >= 1 before you use a change.",
     ),
     "": (
         "Go through the four lines of the rule in the chapter, one by one.",
@@ -58,34 +58,35 @@ def judge(path: Path) -> Verdict:
     if not callable(rule):
         return Verdict("wrong", "your file has no function should_stop(losses, max_iter, tol)")
     try:
-        if (found := _first_difference(TRACES, rule)) is not None:
+        if (difference := _first_difference(TRACES, rule)) is not None:
             ends = [trace.ended(rule) for trace in TRACES]
             for slip, other, words in SLIPPED:
                 if ends == [trace.ended(other) for trace in TRACES]:
-                    return Verdict("wrong", f"{found}: {words}", slip)
-            return Verdict("wrong", found)
+                    return Verdict("wrong", f"{difference}: {words}", slip)
+            return Verdict("wrong", difference)
         count = 0
         for name in names():
             try:
                 load(name)
             except BackendUnavailable:
                 continue
-            if (found := _first_difference(real(name), rule)) is not None:
-                return Verdict("wrong", found)
+            if (difference := _first_difference(real(name), rule)) is not None:
+                return Verdict("wrong", difference)
             count += 1
     except TypeError as error:
         if 'allowed: "diverged"' not in str(error):
             raise
-        return Verdict("wrong", f"should_stop returned what is no answer: {error}")
+        return Verdict("wrong", f"should_stop returned a value that is not allowed: {error}")
     return Verdict(
-        "passed", f"the same counts and reasons as {text.number_of(count, 'backend')}, and right where it could trip"
+        "passed", f"the same counts and reasons as {text.number_of(count, 'backend')}, and right on all special losses"
     )
 
 
 def _first_difference(traces: Sequence[Trace], rule: Rule) -> str | None:
+    """A sentence about the first trace on which the rule differs from the contract. None if there is none."""
     for trace in traces:
         (k, answer), (at, reason) = trace.ended(rule), trace.expected()
         if (k, answer) != (at, reason):
-            theirs = "never stops" if k is None else f'says "{answer}" at k = {k}'
-            return f'on {trace.name} your rule {theirs}; the contract says "{reason}" at k = {at}'
+            yours = "never stops" if k is None else f'stops with "{answer}" at k = {k}'
+            return f'on {trace.name} your rule {yours}; the contract stops with "{reason}" at k = {at}'
     return None

@@ -1,4 +1,4 @@
-"""Chapter 9, solved: three questions, in the order of the contract."""
+"""Chapter 9, solved: three conditions, in the order of the contract."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Chapter 9: losses on which a stop rule is tried, and the rules that readers write by mistake."""
+"""Chapter 9: losses for testing a stop rule, and rules with common mistakes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,11 +13,11 @@ from bench.data import problems
 ANSWERS = ("diverged", "converged", "max_iter", None)
 NAN, INF = math.nan, math.inf
 Rule = Callable[[list[float], int, float], str | None]
-Ended = tuple[int | None, str | None]  # after how many updates, and as what
+Ended = tuple[int | None, str | None]  # number of updates, stop reason
 
 
 class Trace(NamedTuple):
-    """Losses as they come, longer than the rule should let them become."""
+    """A sequence of losses, longer than the rule should let it become."""
 
     name: str
     losses: Sequence[float]
@@ -25,7 +25,7 @@ class Trace(NamedTuple):
     tol: float
 
     def expected(self) -> Ended:
-        """By the contract, as `solve` has it."""
+        """The result of the contract, from the code of `solve`."""
         losses = np.array(self.losses[: self.max_iter + 1])
         with np.errstate(invalid="ignore"):
             at = first_stop(losses, self.tol)
@@ -34,7 +34,7 @@ class Trace(NamedTuple):
             return len(losses) - 1, stop_reason(losses, self.max_iter, self.tol)
 
     def ended(self, rule: Rule) -> Ended:
-        """Where a rule stops on it; (None, None) where it never does. Raises TypeError for what is no answer."""
+        """Where a rule stops; (None, None) if it never does. Raises TypeError for a value that is not allowed."""
         for k in range(len(self.losses)):
             answer = rule(list(self.losses[: k + 1]), self.max_iter, self.tol)
             if not (answer is None or isinstance(answer, str)) or answer not in ANSWERS:
@@ -45,7 +45,7 @@ class Trace(NamedTuple):
 
 
 TRACES = (
-    Trace("a loss that falls evenly", [64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25], 20, 0.02),
+    Trace("a loss that falls steadily", [64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25], 20, 0.02),
     Trace("a loss that is scaled down", [x / 4096 for x in (64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5)], 20, 0.02),
     Trace("a change that is exactly tol · J_0", [4.0, 2.0, 1.0, 0.5, 0.3, 0.2, 0.2], 20, 0.25),
     Trace("tol = 0, and equal losses", [4.0, 2.0, 2.0, 2.0, 2.0, 2.0], 4, 0.0),
@@ -66,48 +66,48 @@ def variant(
     size: Callable[..., Any] = abs,
     strict: bool = True,
     bad: Callable[..., Any] = lambda loss: not math.isfinite(loss),
-    last: Callable[..., Any] = lambda k, most: k == most,
+    last: Callable[..., Any] = lambda k, max_iter: k == max_iter,
     order: str = "dcm",
     first: int = 1,
 ) -> Rule:
-    """The rule with one of its parts exchanged."""
+    """The rule with one of its parts replaced."""
 
-    def rule(losses: Sequence[float], most: int, tol: float) -> Any:
+    def rule(losses: Sequence[float], max_iter: int, tol: float) -> Any:
         k = len(losses) - 1
         change, near = size(losses[k - 1] - losses[k]), tol * limit(losses)
-        found = {
+        reasons = {
             "d": bad(losses[k]) and "diverged",
             "c": k >= first and (change < near if strict else change <= near) and "converged",
-            "m": last(k, most) and "max_iter",
+            "m": last(k, max_iter) and "max_iter",
         }
-        return next((found[each] for each in order if found[each]), None)
+        return next((reasons[each] for each in order if reasons[each]), None)
 
     return rule
 
 
 SLIPPED = (
-    ("not strict", variant(strict=False), "it stops where the change is exactly the limit, too: <= in place of <"),
-    ("compared with", variant(limit=lambda losses: losses[-1]), "it compares with the current loss in place of J_0"),
-    ("compared with", variant(limit=lambda losses: losses[len(losses) - 2]), "it compares with the loss before in place of J_0"),
+    ("not strict", variant(strict=False), "it stops if the change is exactly the limit: <= instead of <"),
+    ("compared with", variant(limit=lambda losses: losses[-1]), "it compares with the current loss instead of J_0"),
+    ("compared with", variant(limit=lambda losses: losses[len(losses) - 2]), "it compares with the previous loss instead of J_0"),
     ("compared with", variant(limit=lambda losses: 1.0), "it compares with tol alone, without J_0"),
-    ("no absolute value", variant(size=lambda change: change), "it takes a rising loss for one that has converged"),
-    ("not finite", variant(bad=lambda loss: False), "it sees neither an infinite loss nor NaN"),
-    ("not finite", variant(bad=math.isinf), "it does not see NaN"),
-    ("not finite", variant(bad=math.isnan), "it does not see an infinite loss"),
-    ("order", variant(order="dmc"), "it asks for max_iter before it asks whether the descent converged"),
-    ("order", variant(order="mdc"), "it asks for max_iter before everything else"),
-    ("order", variant(order="mcd"), "it asks for max_iter before everything else"),
-    ("off by one", variant(last=lambda k, most: k + 1 >= most), "it stops one update before max_iter"),
-    ("off by one", variant(last=lambda k, most: k + 1 == most), "it stops one update before max_iter"),
-    ("off by one", variant(last=lambda k, most: k > most), "it stops one update after max_iter"),
-    ("first loss", variant(first=0), "it looks for a change at the first loss, which has none before it"),
+    ("no absolute value", variant(size=lambda change: change), "it treats a rising loss as converged"),
+    ("not finite", variant(bad=lambda loss: False), "it detects neither an infinite loss nor NaN"),
+    ("not finite", variant(bad=math.isinf), "it does not detect NaN"),
+    ("not finite", variant(bad=math.isnan), "it does not detect an infinite loss"),
+    ("order", variant(order="dmc"), "it tests max_iter before convergence"),
+    ("order", variant(order="mdc"), "it tests max_iter before everything else"),
+    ("order", variant(order="mcd"), "it tests max_iter before everything else"),
+    ("off by one", variant(last=lambda k, max_iter: k + 1 >= max_iter), "it stops one update before max_iter"),
+    ("off by one", variant(last=lambda k, max_iter: k + 1 == max_iter), "it stops one update before max_iter"),
+    ("off by one", variant(last=lambda k, max_iter: k > max_iter), "it stops one update after max_iter"),
+    ("first loss", variant(first=0), "it tests for a change at the first loss, which has no previous loss"),
 )  # fmt: skip
 
 
 def real(backend: str) -> list[Trace]:
-    """What a backend's own descents store, on problems random and not, each longer than the rule should let it become."""
-    rng, found = np.random.default_rng(), []
-    for name, share, most, tol in (
+    """Losses of a backend's descents on random problems, each longer than the rule should let it become."""
+    rng, result = np.random.default_rng(), []
+    for name, share, max_iter, tol in (
         ("converging", 0.5, 300, 1e-6),
         ("converging slowly", 0.05, 60, 1e-4),
         ("with tol = 0", 0.5, 25, 0.0),
@@ -116,9 +116,9 @@ def real(backend: str) -> list[Trace]:
     ):
         data = problems.synthetic(40, 3, seed=int(rng.integers(1000)))
         rate = share * float(2 / np.linalg.eigvalsh(2 / len(data.y) * data.X.T @ data.X)[-1])
-        whole = solve(data.X, data.y, backend, rate, most + 1, 0.0)
-        fit = solve(data.X, data.y, backend, rate, most, tol)
-        trace = Trace(f"{backend}, a descent {name}", whole.losses.tolist(), most, tol)
+        whole = solve(data.X, data.y, backend, rate, max_iter + 1, 0.0)
+        fit = solve(data.X, data.y, backend, rate, max_iter, tol)
+        trace = Trace(f"{backend}, a descent {name}", whole.losses.tolist(), max_iter, tol)
         assert trace.expected() == (fit.n_iter, fit.stop_reason)
-        found.append(trace)
-    return found
+        result.append(trace)
+    return result

@@ -1,12 +1,12 @@
 """Chapter 10, solved: name the cheat.
 
-Eight benchmarks of the same descent. Each returns two times in seconds: of the new code, and of `numpy_vectorized`, to be
-compared. Write into ANSWERS for each one which rule it breaks, one of
+Eight benchmarks of the same descent. Each returns two times in seconds for comparison: the time of the new code and the
+time of `numpy_vectorized`. For each benchmark, write into ANSWERS which rule it breaks, one of
 
     "no synchronization"  "compile counted"  "unequal threads"  "float32 against float64"  "another algorithm"  "honest"
 
-X and y are NumPy arrays of float64, `rate` is the learning rate, `clock` reads the clock. Unless a benchmark says otherwise, all
-libraries have one thread. `new` stands for the new code; what it does is said in each benchmark.
+X and y are NumPy arrays of float64, `rate` is the learning rate, `clock` reads the clock. All libraries use one thread unless a
+benchmark changes this. `new` is the new code; each benchmark describes it.
 """
 
 from time import perf_counter as clock
@@ -26,17 +26,17 @@ ANSWERS = {
 
 
 def seconds(work):
-    """The best of five calls."""
-    found = []
+    """The fastest of five calls."""
+    times = []
     for _ in range(5):
         start = clock()
         work()
-        found.append(clock() - start)
-    return min(found)
+        times.append(clock() - start)
+    return min(times)
 
 
 def a(new, numpy_fit, X, y, rate):
-    """new: a function that jax.jit compiled, with float64 switched on."""
+    """new: a function compiled with jax.jit, with float64 enabled."""
     import jax
 
     X2, y2, start = jax.device_put((X, y, np.zeros(10)))
@@ -45,7 +45,7 @@ def a(new, numpy_fit, X, y, rate):
 
 
 def b(new, numpy_fit, X, y, rate):
-    """new: a function with Numba's @njit, in a fresh Python. Long jobs, so one call of each is enough."""
+    """new: a function with Numba's @njit, in a new Python process. The jobs are long, so one call of each is enough."""
     start = clock()
     new(X, y, np.zeros(10), rate)
     middle = clock()
@@ -54,13 +54,13 @@ def b(new, numpy_fit, X, y, rate):
 
 
 def c(new, numpy_fit, X, y, rate):
-    """new: a function with Numba's @njit; it takes the same steps as numpy_fit."""
+    """new: a function with Numba's @njit that does the same steps as numpy_fit."""
     new(X, y, np.zeros(10), rate)
     return seconds(lambda: new(X, y, np.zeros(10), rate)), seconds(lambda: numpy_fit(X, y, np.zeros(10), rate))
 
 
 def d(new, numpy_fit, X, y, rate):
-    """new: the same NumPy text as numpy_fit, on columns stored one after the other."""
+    """new: the same NumPy source as numpy_fit, with X stored column by column."""
     columns = np.asarray(X, order="F", dtype="f4")
     target = y.astype(columns.dtype)
     beta = np.zeros(10, columns.dtype)
@@ -68,7 +68,7 @@ def d(new, numpy_fit, X, y, rate):
 
 
 def e(new, numpy_fit, X, y, rate):
-    """new: a function with @njit(parallel=True), as many threads as the machine has processors."""
+    """new: a function with @njit(parallel=True), with as many threads as the machine has processors."""
     import os
 
     import numba
@@ -81,7 +81,7 @@ def e(new, numpy_fit, X, y, rate):
 
 
 def f(new, numpy_fit, X, y, rate):
-    """new: descend(H, b, ...) in NumPy, where H and b are made once; the losses are not asked for."""
+    """new: descend(H, b, ...) in NumPy, where H and b are computed once; the losses are not needed."""
 
     def whole():
         H, b = X.T @ X, X.T @ y
@@ -91,7 +91,7 @@ def f(new, numpy_fit, X, y, rate):
 
 
 def g(new, numpy_fit, X, y, rate):
-    """new: a function that jax.jit compiled, with float64 switched on."""
+    """new: a function compiled with jax.jit, with float64 enabled."""
     import jax
 
     X2, y2, start = jax.device_put((X, y, np.zeros(10)))
@@ -101,7 +101,7 @@ def g(new, numpy_fit, X, y, rate):
 
 
 def h(new, numpy_fit, X, y, rate):
-    """new: a function that jax.jit compiled, with float64 switched on."""
+    """new: a function compiled with jax.jit, with float64 enabled."""
     import jax
 
     X2, y2, start = jax.device_put((X, y, np.zeros(10)))

@@ -1,7 +1,7 @@
-"""Two timers of chapter 10: a naive one, which is rigged on purpose, and a race to the same accuracy, which is not.
+"""Two timers of chapter 10: a naive one, which is rigged on purpose, and a race to the same accuracy, which is fair.
 
-python -m bench.learn.ch10_fair.timer KIND ...: the child of a measurement, which answers over its channel. What it
-finds is kept beside the chapter's runs, and what another machine found in recorded/, as for the runs of the suite.
+python -m bench.learn.ch10_fair.timer KIND ...: the child process of a measurement, which sends its results over its
+channel. The results are stored next to the chapter's runs. recorded/ has results of another machine.
 """
 
 import json
@@ -24,60 +24,60 @@ from bench.runtime import process
 from bench.runtime.files import save
 
 THREADED = Path(__file__).parent / "variants" / "threaded.py"
-N, D, K = 100_000, 10, 20  # of the rigged benchmarks, as the honest run has them
-ROWS, TARGETS = 10_000, (1e-3, 1e-6, 1e-9)  # of the race; distances from the solution, relative to its length
+N, D, K = 100_000, 10, 20  # of the rigged benchmarks and of the fair run
+ROWS, TARGETS = 10_000, (1e-3, 1e-6, 1e-9)  # of the race; relative distances from the solution
 GOAL = TARGETS[1]
 BEST_OF = 5
 DEADLINE_S = 120.0
 
-Found = dict[str, Any]
+Results = dict[str, Any]
 
 
 # ------------------------------------------------------------------------------------------------------- the parent
 
 
-def rigged(lesson: Lesson) -> Found:
-    """The five dishonest timings, in seconds, by name; what cannot be timed here is not in it."""
+def rigged(lesson: Lesson) -> Results:
+    """The five rigged timings in seconds, by name. Timings that are not possible here are omitted."""
 
-    def measure() -> Found:
-        found = _child("rigged", threads=1) | {"processors": min(2, process.available_threads())}
-        return found | (_child("shared", threads=2) if found["processors"] > 1 else {})
+    def measure() -> Results:
+        results = _child("rigged", threads=1) | {"processors": min(2, process.available_threads())}
+        return results | (_child("shared", threads=2) if results["processors"] > 1 else {})
 
     return _kept(lesson, "rigged", measure)
 
 
-def race(lesson: Lesson) -> Found:
-    """Of each solver: the seconds it took in each process, its error and its updates; and the updates by target."""
+def race(lesson: Lesson) -> Results:
+    """The seconds in each process, the error and the updates of each solver, and the updates for each target."""
 
-    def measure() -> Found:
+    def measure() -> Results:
         blocks = [_child("race", threads=1, seed=seed) for seed in range(3 if lesson.quick else 6)]
         solvers = {
-            name: one | {"seconds": [block["solvers"].get(name, {}).get("seconds") for block in blocks]}
-            for name, one in blocks[0].get("solvers", {}).items()
+            name: solver | {"seconds": [block["solvers"].get(name, {}).get("seconds") for block in blocks]}
+            for name, solver in blocks[0].get("solvers", {}).items()
         }
         return {"solvers": solvers, "updates": blocks[0].get("updates", [])}
 
     return _kept(lesson, "race", measure)
 
 
-def _kept(lesson: Lesson, name: str, measure: Callable[[], Found]) -> Found:
-    """What was found before; else the recorded, or, where the lesson is to have its own, what is found now."""
+def _kept(lesson: Lesson, name: str, measure: Callable[[], Results]) -> Results:
+    """The stored results of the reader, or new ones if the lesson measures, or the recorded ones."""
     path = lesson.folder / f"{name}.json"
     if lesson.own and (lesson.again or not path.exists()):
         lesson.stage(Words("Measuring. Leave the machine alone.", note=True))
         path.parent.mkdir(parents=True, exist_ok=True)
         save(path, json.dumps(measure(), indent=1) + "\n")
-    kept: Found = json.loads(
+    kept: Results = json.loads(
         (path if path.exists() else lesson.chapter.folder / "recorded" / path.name).read_text("utf-8")
     )
     return kept
 
 
-def _child(kind: str, threads: int, seed: int = 0) -> Found:
-    found: Found = {}
+def _child(kind: str, threads: int, seed: int = 0) -> Results:
+    results: Results = {}
 
-    def on_message(message: Found) -> Found:
-        found.update(message)
+    def on_message(message: Results) -> Results:
+        results.update(message)
         return {}
 
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
@@ -88,7 +88,7 @@ def _child(kind: str, threads: int, seed: int = 0) -> Found:
             folder=Path(folder),
             on_message=on_message,
         )
-    return found
+    return results
 
 
 # -------------------------------------------------------------------------------------------------------- the child
@@ -105,7 +105,7 @@ def _best(work: Callable[[], Any]) -> float:
 
 
 def _call(backend: ModuleType, dtype: str = "float64", max_iter: int = K) -> Callable[[], Any]:
-    """One call of fit, prepared."""
+    """A function that calls fit once, with prepared data."""
     data = synthetic(N, D)
     native = backend.prepare(data.X.astype(dtype), data.y.astype(dtype), np.zeros(D, dtype))
     rate = default_learning_rate(data.X)
@@ -113,7 +113,7 @@ def _call(backend: ModuleType, dtype: str = "float64", max_iter: int = K) -> Cal
 
 
 def cheat(channel: process.Channel) -> None:
-    """All that one thread can rig. The best of five calls, or all calls counted, whichever serves the claim."""
+    """The rigged timings with one thread. The best of five calls, or all calls, whichever supports the claim."""
     numpy, qr = load("numpy_vectorized"), load("qr_compressed")
     channel.ask(numpy=_best(_call(numpy)))
     channel.ask(float32=_best(_call(numpy, "float32")))
@@ -130,27 +130,27 @@ def cheat(channel: process.Channel) -> None:
         seconds = []
         for _ in range(BEST_OF):
             start = time.perf_counter()
-            promised = jax.descend(*native, rate, K, 0.0)
+            pending = jax.descend(*native, rate, K, 0.0)
             seconds.append(time.perf_counter() - start)
-            jax.jax.block_until_ready(promised)  # after the clock was read: the next call must not queue behind this
+            jax.jax.block_until_ready(pending)  # after the clock, so that the next call does not queue behind this one
         channel.ask(not_waited=min(seconds))
     except BackendUnavailable as error:
         channel.ask(missing=str(error))
 
 
 def shared(channel: process.Channel, name: str = "all_threads") -> None:
-    """The threaded file with as many threads as this process has."""
+    """The threaded file with all threads of this process."""
     call = _call(load(THREADED))
     call()
     channel.ask(**{name: _best(call)})
 
 
 def run_race(channel: process.Channel, seed: int) -> None:
-    """Each solver from X and y to a β within GOAL of the solution, its preparation included, in seeded random order."""
+    """Each solver from X and y to a β within GOAL of the solution, including preparation, in seeded random order."""
     data = synthetic(ROWS, D)
     X, y = data.X, data.y
     solution = np.linalg.lstsq(X, y)[0]
-    # Refined once, with a residual of more digits: lstsq itself is to be judged by it.
+    # Refine once, with a residual in extended precision, because lstsq itself is compared with this solution.
     rest = np.asarray(y - X.astype(np.longdouble) @ solution, np.float64)
     solution = solution + np.linalg.lstsq(X, rest)[0]
     rate = default_learning_rate(X)
@@ -168,31 +168,31 @@ def run_race(channel: process.Channel, seed: int) -> None:
 
         solvers["scikit-learn"] = lambda: LinearRegression(fit_intercept=False).fit(X, y).coef_
     except ImportError:
-        pass  # an extra, which few have
+        pass  # optional
     order = np.random.default_rng(seed).permutation(list(solvers))
-    found = {}
+    results = {}
     for name in order:
-        beta = solvers[name]()  # and warm
+        beta = solvers[name]()  # also the warm-up
         error = np.linalg.norm(beta - solution) / np.linalg.norm(solution)
-        found[str(name)] = {
+        results[str(name)] = {
             "error": float(error),
             "updates": K if name.startswith(("numpy", "qr")) else None,
             "seconds": float(np.median([_seconds(solvers[name]) for _ in range(BEST_OF)])),
         }
-    channel.ask(solvers=found, updates=updates)
+    channel.ask(solvers=results, updates=updates)
 
 
 def _updates(X: np.ndarray, y: np.ndarray, solution: np.ndarray, rate: float) -> list[int]:
-    """How many updates bring β within each target of the solution."""
+    """The number of updates until β is within each target of the solution."""
     H, b, beta = 2 / len(y) * X.T @ X, 2 / len(y) * X.T @ y, np.zeros(X.shape[1])
-    found: list[int] = []
+    counts: list[int] = []
     k = 0
-    while len(found) < len(TARGETS):
-        if np.linalg.norm(beta - solution) <= TARGETS[len(found)] * np.linalg.norm(solution):
-            found.append(k)
+    while len(counts) < len(TARGETS):
+        if np.linalg.norm(beta - solution) <= TARGETS[len(counts)] * np.linalg.norm(solution):
+            counts.append(k)
         else:
             beta, k = beta - rate * (H @ beta - b), k + 1
-    return found
+    return counts
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""Numba with threads: the rows are shared out, and each thread sums over its own part.
+"""Numba with threads: the rows are divided among the threads, and each thread sums over its part.
 
-Since numba_jit: `prange` runs the parts side by side, each with sums of its own, which are added at the end.
+Difference from numba_jit: `prange` runs the parts in parallel, each with its own sums, which are added at the end.
 """
 
 import math
