@@ -1,18 +1,19 @@
 # %% [markdown]
 # # 11 · Can you write your own backend?
 #
-# A **backend** is one Python file with three functions. Nothing has to be registered, and nothing of ours imported: give the suite
-# your file, and it is checked, timed, and drawn beside the others. In this last chapter you write one.
+# A **backend** is one Python file with three functions. You need not register it, and it imports nothing from this project. Pass your file
+# to the suite, and the suite checks it, measures it, and draws it with the others. In this last chapter you write a backend.
 #
-# The **contract** is what every backend keeps:
+# Every backend follows this **contract**:
 #
-# * `prepare(X, y, beta)` makes what `fit` works on: a copy, another order, the arrays of another library. It is not timed with `fit`.
-# * `fit(X, y, beta, learning_rate, max_iter, tol)` returns `(beta, losses)`. `losses[k]` is the loss after k updates. It gets what
-#   `prepare` returned, changes none of it, and returns when the answer is there.
-# * `to_numpy(array)` makes a NumPy array of what `fit` returned.
+# * `prepare(X, y, beta)` creates the inputs of `fit`: a copy, another memory order, or the arrays of another library. Its time is not part of
+#   the time of `fit`.
+# * `fit(X, y, beta, learning_rate, max_iter, tol)` returns `(beta, losses)`. `losses[k]` is the loss after k updates. `fit` gets the values
+#   that `prepare` returned and does not change them. It returns when the result is ready.
+# * `to_numpy(array)` converts a result of `fit` to a NumPy array.
 #
-# At each k, in this order, `fit` stops where the loss is no longer a finite number; where it changed by less than
-# `tol * losses[0]` from k − 1 to k; where k is `max_iter`. Otherwise it updates β.
+# At each k, `fit` stops in this order: if the loss is not finite; if the loss changed by less than `tol * losses[0]` from k − 1 to k; if k is
+# `max_iter`. Otherwise it updates β.
 
 # %%
 from bench.learn import begin, facts
@@ -23,58 +24,59 @@ lesson = begin(11)
 # %% [markdown]
 # ## Predict
 #
-# Below, a fifth backend is timed beside the four of the course: `finished`, written by us as one answer to the exercise. It stores X
-# column after column, and makes fewer calls; apart from that it is plain NumPy. Yours will come later. Guess for this one, at n = 1000 and d = 10.
+# The next run measures a fifth backend, `finished`, together with the four backends of the course. It is one solution of the exercise. It
+# stores X column by column and makes fewer calls; otherwise it is plain NumPy. You write your own backend later. Guess for this one, at
+# n = 1000 and d = 10.
 
 # %%
 guess = lesson.predict(
-    "ratio", "finished is how many times as fast as numpy_vectorized? (0.5: it needs double the time)"
+    "ratio", "How many times as fast as numpy_vectorized is finished? (0.5 means that it needs double the time)"
 )
 first = lesson.choose(
     "first",
-    "Your unfinished file has two mistakes. The first check that fails will say ...",
-    ["only that something is wrong", "how far off the answer is", "how far off, and what the mistake is"],
+    "Your unfinished file has two mistakes. The first failed check reports ...",
+    ["only that something is wrong", "how large the error is", "how large the error is, and what the mistake is"],
 )
 
 # %% [markdown]
 # ## Run
 #
-# **Check.** Your file begins unfinished. This is what `gdbench check` finds in it. “Off by” is the distance from the right
-# answer. “Allowed” is the largest distance that rounding alone could make: whatever is beyond it is no rounding.
+# **Check.** Your file is unfinished at first. The table shows what `gdbench check` reports about it. “Error” is the distance from the right
+# answer. “Allowed” is the largest distance that rounding alone can explain. A larger error is not rounding.
 
 # %%
 before, after = lesson.compute("check", picture.checked)
 lesson.table(picture.sentences(before))
 
 # %% jupyter={"source_hidden": true}
-told = picture.told(before)
+statements = picture.statements(before)
 lesson.explain(
-    "{failed} checks fail. The first distance is {error}, where {bound} is allowed. And the suite makes a guess at the mistake: *{hint}* {chosen}",
+    "{failed} checks fail. The first error is {error}, and {bound} is allowed. The suite also suggests what the mistake is: *{hint}* {chosen}",
     shown_by="check",
     chosen=facts.chosen(first),
-    **told,
+    **statements,
 )
 
 # %% [markdown]
-# How can it know? It asks your file again on small problems, and compares the answers with those of many descents that each make
-# one known mistake. If one of them gives your answers, or very few do, it names what they do wrong. If none does, it says only
-# what it sees.
+# How does the suite identify the mistake? It runs your file again on small problems and compares the answers with those of many descents that
+# each contain one known mistake. If one of these descents (or very few of them) gives your answers, the suite names its mistake. If none does,
+# the suite reports only the error.
 #
-# **Mend one thing, and check again.** One number changed in one line, and the same check:
+# **Correct one mistake, and check again.** The next check uses the same file with one number changed in one line:
 
 # %%
 lesson.table(picture.sentences(after))
 
 # %% jupyter={"source_hidden": true}
-again = picture.told(after)
+statements = picture.statements(after)
 lesson.explain(
-    "Now {failed} checks fail, and the hint is another one: *{hint}*. This is the part that you write yourself.",
+    "Now {failed} checks fail, and the hint is different: *{hint}* You write this part yourself.",
     shown_by="check",
-    **again,
+    **statements,
 )
 
 # %% [markdown]
-# **Run.** A file without mistakes is timed. Here is `finished`, among the four.
+# **Run.** The suite measures a file without mistakes. This is `finished` with the four backends.
 
 # %%
 run = lesson.measure(
@@ -87,40 +89,40 @@ lesson.table(picture.times(run))
 # ## Investigate
 
 # %% jupyter={"source_hidden": true}
-found = picture.verdict(run, guess)
+verdict = picture.verdict(run, guess)
 lesson.explain(
     "`finished` is {ratio} as fast as `numpy_vectorized`, at this size and on this machine. {words} {guess}",
     shown_by="finished",
-    **found,
+    **verdict,
 )
 
 # %% [markdown]
-# The number in brackets is the interval: where the true ratio lies, as far as several processes can tell. If 1 lies inside, nothing
-# is shown, in either direction. What this run does *not* show is why. For that you need what the other chapters did: two files
-# that differ in one thing only.
+# The brackets contain the interval of the ratio over several processes. If the interval contains 1, the run shows no difference in either
+# direction. This run does *not* show the cause of the difference. For this, compare two files that differ in only one thing, as in the other
+# chapters.
 #
-# ## Modify, and make
+# ## Modify and make
 #
-# **Exercise:** write your own backend. It must pass the cross-check, and it must not be one of our files. Then it is timed beside
-# `numpy_vectorized`, and you are told the ratio. Slower is fine: correctness is graded, the time is only reported.
+# **Exercise:** write your own backend. It must pass the cross-check, and it must not be a file of this project. Then it is measured together
+# with `numpy_vectorized`, and the result is the ratio. It may be slower: only correctness counts, and the time is only reported.
 #
-# 1. Open your file. Its name is given below. Copy it to `mine.py`, so that you can name it as you like.
-# 2. `gdbench check mine.py`: read the hint, mend one thing, check again, until it says ok.
-# 3. `gdbench run -b mine.py --quick`: it is timed, and stands in the chart beside `numpy_vectorized`. The last lines name the
-#    folder of the run.
-# 4. Open `report.html` in that folder. Where is your file in the picture? What does its first call cost?
-# 5. Copy `mine.py` to `mine2.py`, change **one** thing, and run both: `gdbench run -b mine.py -b mine2.py`. In one run, the two
-#    take turns, so a moment in which the machine is busy hits both.
-# 6. For two versions of *one* file, save a run before the change and a run after it: `gdbench run -b mine.py --full --out before`,
-#    then the same with `--out after`. `gdbench compare before after` says what changed beyond noise, and what is undecided.
+# 1. Open your file. Its name is at the end of this chapter. Copy it to `mine.py`, so that you can choose its name.
+# 2. Run `gdbench check mine.py`, read the hint, correct one mistake, and check again until it reports ok.
+# 3. Run `gdbench run -b mine.py --quick`. The suite measures your file and draws it with `numpy_vectorized`. The last lines of the output
+#    name the folder of the run.
+# 4. Open `report.html` in this folder. Where is your file in the chart? How long does its first call take?
+# 5. Copy `mine.py` to `mine2.py`, change **one** thing, and run both: `gdbench run -b mine.py -b mine2.py`. In one run, the two files
+#    alternate, so a busy moment of the machine affects both.
+# 6. To compare two versions of *one* file, save a run before the change and a run after it: `gdbench run -b mine.py --full --out before`,
+#    then the same command with `--out after`. `gdbench compare before after` lists the changes beyond noise and the undecided cases.
 #
-# **What next?** This is where the course ends, and where your own work begins.
+# **What next?** The course ends here. Ideas for your own work:
 #
-# * **Report.** `gdbench run` without names measures everything you have, and `report.html` in its folder can be sent as it is: one
-#   file, with its data inside. Compare it with the report of somebody else's machine, and ask which of your sentences still hold.
-# * **Compare.** Before you say “faster”, save a run, change one thing, run again, and let `gdbench compare` say it.
-# * **Send a backend.** A file that passes the check can go into the `backends` folder of the project; nothing else must change.
-#   A package of your own can offer it, too, under the entry point `gdbench.backends`.
+# * **Report.** `gdbench run` without names measures all backends on your machine. You can send the file `report.html` in its folder to
+#   somebody else, because it contains its data. Compare it with the report of another machine: which of your results hold on both?
+# * **Compare.** Before you claim that a change makes code faster, save a run, change one thing, run again, and use `gdbench compare`.
+# * **Send a backend.** A file that passes the check can become part of the `backends` folder of the project without any other change.
+#   Your own package can also provide it through the entry point `gdbench.backends`.
 
 # %%
 lesson.exercise()

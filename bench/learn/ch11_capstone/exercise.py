@@ -1,4 +1,4 @@
-"""Chapter 11, the capstone: a backend of the reader's own."""
+"""Chapter 11, the capstone: the reader's own backend."""
 
 import ast
 from pathlib import Path
@@ -10,8 +10,8 @@ from bench.learn.judge import Verdict, against, cross_check, imported
 
 SIZE = "1000x10"
 
-# A part of what the cross-check says, and the slip that it is.
-TOLD = (
+# Parts of the cross-check's messages, and the keys of their hints.
+MESSAGES = (
     ("is the factor 2 of 2/n missing", "2 missing"),
     ("beta moves the wrong way", "sign"),
     ("it makes one update too many", "stop order"),
@@ -27,87 +27,83 @@ TOLD = (
 
 HINTS = {
     "2 missing": (
-        "Each step goes in the right direction, but not far enough.",
+        "Each step has the right direction but is too short.",
         "Compare the line that updates β with the formula: β := β + η (2/n) Xᵀ(y − ŷ).",
-        "It is the factor: `(2 / n)` where `(1 / n)` stands.",
+        "The factor is wrong: write `(2 / n)` instead of `(1 / n)`.",
     ),
     "sign": (
         "Each step goes uphill.",
         "The gradient is −(2/n) Xᵀ(y − ŷ), and the update subtracts it. Two minus signs make a plus.",
-        "With `residual = y - y_pred` write `beta + learning_rate * (2 / n) * (X.T @ residual)`.",
+        "With `residual = y - y_pred`, write `beta + learning_rate * (2 / n) * (X.T @ residual)`.",
     ),
     "stop rule": (
-        "It comes to the right place, but does not stop when it should.",
-        "Between the loss and the update stand three rules. Is the second one there, and does it compare with `tol * losses[0]`?",
+        "The descent goes to the right place but does not stop at the right time.",
+        "There are three stop conditions between the loss and the update. Is the second one there, and does it compare with `tol * losses[0]`?",
         "`if k >= 1 and abs(losses[k - 1] - losses[k]) < tol * losses[0]: break`, before `if k == max_iter`.",
     ),
     "stop order": (
-        "Count its updates: how many does it make for max_iter = 1?",
-        "At k = max_iter there is a loss, but no update any more.",
-        "The order is: loss, then the three rules, `if k == max_iter: break` the last of them, then the update.",
+        "Count the updates: how many are there for max_iter = 1?",
+        "At k = max_iter there is a loss but no further update.",
+        "The order is: the loss, then the three stop conditions with `if k == max_iter: break` last, then the update.",
     ),
     "float32 inside": (
-        "Its answers have the right dtype, but not all their digits.",
-        "Look for a place where an array is made or cast: which dtype does it get?",
-        "Take the dtype from X everywhere, as in `np.zeros(d, X.dtype)`; never write float32.",
+        "The answers have the right dtype, but some digits are missing.",
+        "Look for a line that creates or casts an array: which dtype does it use?",
+        "Use the dtype of X everywhere, as in `np.zeros(d, X.dtype)`. Never write float32.",
     ),
     "not its own memory": (
-        "What you return, or what you write to, belongs to the caller.",
-        "With max_iter = 0 there is no update. Which array do you return then? And which lines write in place, such as `+=`?",
-        "Begin `fit` with `beta = beta.copy()`; then neither the start nor the answer is the caller's.",
+        "An array that you return or write to belongs to the caller.",
+        "With max_iter = 0 there is no update. Which array do you return then? Which lines write in place, such as `+=`?",
+        "Start `fit` with `beta = beta.copy()`. Then `fit` neither changes nor returns the caller's array.",
     ),
     "a copy": (
-        "This is one of our files, with other names at most.",
-        "Your start file is a way of its own: go back to it, or do one step in another way.",
-        "Ideas: X stored by columns; blocks of rows; `np.einsum`; a residual that is kept in a buffer; another library.",
+        "Your file is a file of this project, perhaps with other names.",
+        "The start file already differs from all of them: go back to it, or change how it does one step.",
+        "Ideas: X stored by columns; blocks of rows; `np.einsum`; a residual in a reused buffer; another library.",
     ),
     "no time": (
-        "It is right, but no time came out.",
-        "`gdbench run -b FILE --quick` says what happened to it.",
-        "A deadline that is passed: take fewer steps of the interpreter. A crash: try it on larger problems by hand.",
+        "Your file is right but has no time.",
+        "`gdbench run -b FILE --quick` reports what happened.",
+        "If it exceeds the deadline, use fewer steps of the interpreter. If it crashes, try larger problems by hand.",
     ),
     "": (
-        "Run `gdbench check` on your file, and read the first sentence only.",
-        "Take the start file and change one thing at a time, with a check after each.",
-        "Two lines of the start file want mending: the factor of the update, and the second stop rule.",
+        "Run `gdbench check` on your file, and read only the first message.",
+        "Start from the start file, change one thing at a time, and check after each change.",
+        "Two lines of the start file need a correction: the factor of the update and the second stop condition.",
     ),
 }  # fmt: skip
 
 
 def judge(path: Path) -> Verdict:
     tree = ast.parse(path.read_text("utf-8"))
-    if (ours := _copied(tree)) is not None:
-        return Verdict("wrong", f"your file takes its fit from {ours}, with other names at most", "a copy")
-    found = cross_check(path)
-    if found.passed:
-        return found
-    slip = next((slip for words, slip in TOLD if words in found.why), "")
-    return Verdict(found.outcome, found.why, slip)
+    if (source := _copied(tree)) is not None:
+        return Verdict("wrong", f"your file takes its fit from {source}, perhaps with other names", "a copy")
+    verdict = cross_check(path)
+    if verdict.passed:
+        return verdict
+    slip = next((slip for words, slip in MESSAGES if words in verdict.why), "")
+    return Verdict(verdict.outcome, verdict.why, slip)
 
 
 def timed(path: Path, quick: bool) -> Verdict:
-    """Whatever the ratio: it is told, not judged."""
+    """Report the ratio. Every ratio passes."""
     ratio, run = against(path, "numpy_vectorized", SIZE, quick)
     if ratio is None:
         cell = next(cell for cell in run.cells if cell.backend == "your_file")
-        why = f"it computes the right answer, but has no time: {cell.status}"
+        why = f"it computes the right answer but has no time: {cell.status}"
         return Verdict("failed", f"{why}, {text.clean(cell.detail, 200)}" if cell.detail else why, "no time")
     if ratio.low is None or ratio.high is None:
-        words = "there are too few processes for an interval"
+        words = "too few processes for an interval"
     else:
-        apart = {
-            True: "it is faster",
-            False: "it is slower, which is fine",
-            None: "this machine cannot tell them apart",
-        }
-        words = apart[facts.is_faster(ratio)]
+        comparison = {True: "it is faster", False: "it is slower, which is fine", None: "no difference on this machine"}
+        words = comparison[facts.is_faster(ratio)]
     return Verdict("passed", f"right, and {text.ratio_interval(*ratio)} as fast as numpy_vectorized: {words}")
 
 
 def _copied(tree: ast.Module) -> str | None:
-    """Which of our backends it imports, or has the functions of."""
+    """The project's backend that the file imports or copies. None if there is none."""
     if any(name.split(".")[0] in ("backends", "bench") for name in imported(tree)):
-        return "an import of ours"
+        return "an import of this project"
     folder = Path(backends.__file__).parent
     for path in sorted(folder.glob("[a-z]*.py")):
         if _shape(tree) == _shape(ast.parse(path.read_text("utf-8"))):
@@ -116,13 +112,13 @@ def _copied(tree: ast.Module) -> str | None:
 
 
 class _Nameless(ast.NodeTransformer):
-    """Every name by the order in which it comes, and no docstring."""
+    """Replace every name by the order of its first use, and remove docstrings."""
 
     def __init__(self) -> None:
-        self.known: dict[str, str] = {}
+        self.numbers: dict[str, str] = {}
 
     def _number(self, name: str) -> str:
-        return self.known.setdefault(name, f"_{len(self.known)}")
+        return self.numbers.setdefault(name, f"_{len(self.numbers)}")
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self._number(node.id), node.ctx)
@@ -139,6 +135,6 @@ class _Nameless(ast.NodeTransformer):
 
 
 def _shape(tree: ast.Module) -> list[str]:
-    """The functions of a file but prepare and to_numpy, without names; their order does not count."""
+    """The functions of a file except prepare and to_numpy, without names and in a fixed order."""
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     return sorted(ast.dump(_Nameless().visit(node)) for node in functions if node.name not in ("prepare", "to_numpy"))

@@ -1,4 +1,4 @@
-"""A backend of my own: X stored column after column, so that both products read rows of one array."""
+"""A backend with X stored column by column, so that both products read rows of one array."""
 
 import math
 

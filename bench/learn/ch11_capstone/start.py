@@ -1,11 +1,11 @@
-"""Chapter 11: a backend of your own. It is not finished: `gdbench check` on this file says what is wrong, in words.
+"""Chapter 11: your own backend. It is unfinished: `gdbench check` on this file reports what is wrong.
 
-X is stored column after column, so that both products read rows of one array. Keep that, or do it your own way: with other
-operations, in blocks of rows, with another library. Only the contract counts, and it must not be one of our files.
+X is stored column by column, so that both products read rows of one array. You can keep this or change it: use other
+operations, blocks of rows, or another library. The file must follow the contract and must not be a copy of a backend here.
 
-    prepare(X, y, beta)  makes what fit works on. Not timed.
+    prepare(X, y, beta)  creates the inputs of fit. Not timed.
     fit(...)             returns (beta, losses); losses[k] is the loss after k updates. Timed.
-    to_numpy(array)      makes NumPy arrays of what fit returns. Not timed.
+    to_numpy(array)      converts the results of fit to NumPy arrays. Not timed.
 """
 
 import math
@@ -30,7 +30,7 @@ def fit(columns, y, beta, learning_rate, max_iter, tol):
             # stop?
             if not math.isfinite(losses[k]):
                 break
-            # still to write: stop, too, where the loss changed by less than tol * losses[0] since the last k
+            # missing: also stop if the loss changed by less than tol * losses[0] since the last k
             if k == max_iter:
                 break
 

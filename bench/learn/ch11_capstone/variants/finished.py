@@ -1,4 +1,4 @@
-"""A finished one, the answer to chapter 11: X stored column after column, so that both products read rows of one array."""
+"""A solution of chapter 11: X stored column by column, so that both products read rows of one array."""
 
 import math
 
