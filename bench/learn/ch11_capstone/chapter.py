@@ -98,7 +98,7 @@ lesson.explain(
 
 # %% [markdown]
 # The brackets contain the interval of the ratio over several processes. If the interval contains 1, the run shows no difference in either
-# direction. This run does *not* show the cause of the difference. For this, compare two files that differ in only one thing, as in the other
+# direction. This run does *not* explain the difference. For an explanation, compare two files that differ in only one thing, as in the other
 # chapters.
 #
 # ## Modify and make
@@ -118,8 +118,8 @@ lesson.explain(
 #
 # **What next?** The course ends here. Ideas for your own work:
 #
-# * **Report.** `gdbench run` without names measures all backends on your machine. You can send the file `report.html` in its folder to
-#   somebody else, because it contains its data. Compare it with the report of another machine: which of your results hold on both?
+# * **Report.** `gdbench run` without names measures all backends on your machine. The file `report.html` in its folder contains its data, so
+#   you can send it to somebody else. Compare it with the report of another machine: which of your results hold on both?
 # * **Compare.** Before you claim that a change makes code faster, save a run, change one thing, run again, and use `gdbench compare`.
 # * **Send a backend.** A file that passes the check can become part of the `backends` folder of the project without any other change.
 #   Your own package can also provide it through the entry point `gdbench.backends`.
