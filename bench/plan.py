@@ -220,21 +220,6 @@ def _ordered(cells: list[CellPlan], block: int, rng: random.Random) -> list[Cell
     return [first, *rest]
 
 
-def worker_cell(cell: CellPlan, rounds: int) -> dict[str, Any]:
-    """What a worker is told of a cell."""
-    return {
-        "source": cell.backend.source,
-        "files": cell.case.file_stem(cell.dtype),
-        "dtype": cell.dtype,
-        "threads": cell.threads,
-        "max_iter": cell.case.max_iter,
-        "rounds": rounds,
-        "min_round_s": MIN_ROUND_S,
-        "warmup_calls": WARMUP_CALLS,
-        "warmup_s": WARMUP_S,
-    }
-
-
 def backend_of(name_or_path: str) -> Backend:
     """What the plan needs to know of a backend; nothing is imported. Raises ValueError where there is none."""
     from backends import describe

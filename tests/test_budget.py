@@ -154,5 +154,5 @@ def test_the_first_blocks_correct_the_guess(tmp_path):
             continue
         assert [(cell.worker, cell.case.n_samples) for cell in gone.values()] == [("mine", 1000)]
         orders = running.decide(*gone.values())
-        assert (orders["run"], orders["seconds"]) == (False, 0.5)
-        assert orders["detail"] == "left out, so that the whole run fits its time budget of 60 s"
+        assert (orders.run, orders.seconds) == (False, 0.5)
+        assert orders.detail == "left out, so that the whole run fits its time budget of 60 s"

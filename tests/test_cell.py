@@ -12,16 +12,17 @@ from rich.console import Console
 from backends import numpy_vectorized
 from bench.analysis.aggregate import aggregate
 from bench.measure import cell as measuring
+from bench.measure.messages import Decision, task_of
 from bench.measure.stage import stage
-from bench.plan import BASELINE, Backend, Case, CellPlan, Plan, worker_cell
+from bench.plan import BASELINE, Backend, Case, CellPlan, Plan
 from bench.records import CellSample
 from bench.report import terminal
 from bench.report.document import report_of
 
 CASE = Case("synthetic", "synthetic", 60, 3, 10, 0)
 NUMPY = Backend(BASELINE, BASELINE, BASELINE, None, ("float64",), None)
-CELL = worker_cell(CellPlan(NUMPY, False, CASE, "float64", 1), 5) | {"id": "numpy"}
-ORDERS = {"calls": None, "warmup_calls": None}
+TASK = task_of(CellPlan(NUMPY, False, CASE, "float64", 1), 5)
+FIRST = Decision(True)
 
 
 @pytest.fixture(scope="module")
@@ -82,49 +83,50 @@ def costs(first, *later):
         yield from later
 
 
-def measure(script, staged, benchmark, orders=ORDERS):
-    asked = []
+def measure(script, staged, benchmark, decision=FIRST):
+    """The sample of one cell, and the messages to the driver."""
+    messages = []
 
-    def ask(**message):
-        asked.append(message)
-        return {"run": True}
+    def ask(message):
+        messages.append(message)
+        return Decision(True)
 
-    return measuring.measure(script, CELL, orders, staged, benchmark, ask), asked
+    return measuring.measure(script, "numpy", 0, TASK, decision, staged, benchmark, ask), messages
 
 
 def test_exact_rounds(clock, staged, benchmark):
     """A call of 1/256 s: 26 warm-up calls fill 0.1 s, 3 calls fill a round of 10 ms, and every figure is exact."""
     script = Script(clock, costs(3.0, 1 / 256))
     found, asked = measure(script, staged, benchmark)
-    assert found["status"] == "ok", found["detail"]
-    assert found["rounds_s"] == [1 / 256] * 5
-    assert (found["calls"], found["warmup_calls"]) == (3, 27)  # the first call counts, and lies before the 0.1 s
-    assert (found["prepare_s"], found["first_call_s"], found["compile_s"]) == (0.25, 3.0, 0.0)
-    assert found["cpu_over_wall"] == 1.0
+    assert found.status == "ok", found.detail
+    assert found.rounds_s == [1 / 256] * 5
+    assert (found.calls, found.warmup_calls) == (3, 27)  # the first call counts, and lies before the 0.1 s
+    assert (found.prepare_s, found.first_call_s, found.compile_s) == (0.25, 3.0, 0.0)
+    assert found.cpu_over_wall == 1.0
     # pytest-benchmark makes one more call where a round has several, and the gate one with another learning rate.
     assert script.calls == 27 + 5 * 3 + 1 + 1
-    assert [message["seconds"] for message in asked] == pytest.approx([3.0])
+    assert [message.seconds for message in asked] == pytest.approx([3.0])
 
 
 def test_a_slow_first_call_does_not_decide_the_counts(clock, staged, benchmark):
     """A compile of 3 s in the first call leaves the counts as they are without it; a slow call makes one a round."""
     slow, _ = measure(Script(clock, costs(3.0, 0.5)), staged, benchmark)
-    assert (slow["calls"], slow["warmup_calls"], slow["rounds_s"]) == (1, 3, pytest.approx([0.5] * 5))
+    assert (slow.calls, slow.warmup_calls, slow.rounds_s) == (1, 3, pytest.approx([0.5] * 5))
 
 
 def test_frozen_counts_are_obeyed(clock, staged, benchmark):
     """A later worker makes the calls that the first one fixed, although its own clock would choose others."""
     script = Script(clock, costs(3.0, 0.05))
-    found, asked = measure(script, staged, benchmark, {"calls": 7, "warmup_calls": 4})
-    assert (found["calls"], found["warmup_calls"], script.calls) == (7, 4, 4 + 5 * 7 + 1)
+    found, asked = measure(script, staged, benchmark, Decision(True, calls=7, warmup_calls=4))
+    assert (found.calls, found.warmup_calls, script.calls) == (7, 4, 4 + 5 * 7 + 1)
     assert asked == []
 
 
 def test_rounds_are_of_their_calls(clock, staged, benchmark):
     """A round is the mean of its calls, and the rounds stay in order: nothing is sorted, pooled or dropped."""
     script = Script(clock, iter([1.0, *[0.1] * 3, *(0.01 * step for step in range(1, 12))]))
-    found, _ = measure(script, staged, benchmark, {"calls": 2, "warmup_calls": 4})
-    assert found["rounds_s"] == pytest.approx([0.015, 0.035, 0.055, 0.075, 0.095])
+    found, _ = measure(script, staged, benchmark, Decision(True, calls=2, warmup_calls=4))
+    assert found.rounds_s == pytest.approx([0.015, 0.035, 0.055, 0.075, 0.095])
 
 
 BROKEN = {
@@ -141,9 +143,9 @@ def test_a_broken_clock_makes_an_invalid_cell(clock, staged, benchmark, fault, s
     """Broken from the start, in the warm-up or in the timed rounds: no time, a reason, and a bounded number of calls."""
     script = Script(clock, costs(1 / 256, 1 / 256), stops=stops, broken=BROKEN[fault])
     found, _ = measure(script, staged, benchmark)
-    assert found["status"] == "failed"
-    assert "clock" in found["detail"]
-    assert found["rounds_s"] == []
+    assert found.status == "failed"
+    assert "clock" in found.detail
+    assert found.rounds_s == []
     assert script.calls <= 80
 
 
@@ -156,11 +158,10 @@ def test_the_words_of_a_run_under_a_fake_clock(clock, staged, benchmark):
         for planned in plan.cells:
             benchmark._mode = None  # pytest-benchmark lets a fixture be used once, and here stand six processes
             benchmark.stats = None
-            orders = {"calls": 5, "warmup_calls": 51}
-            found, _ = measure(Script(clock, costs(3.0, call_s)), staged, benchmark, orders)
-            samples.setdefault(planned.id, []).append(
-                msgspec.convert(found | known | {"cell": planned.id, "block": block}, CellSample)
-            )
+            decision = Decision(True, calls=5, warmup_calls=51)
+            found, _ = measure(Script(clock, costs(3.0, call_s)), staged, benchmark, decision)
+            sample = msgspec.structs.replace(found, cell=planned.id, block=block, **known)
+            samples.setdefault(planned.id, []).append(sample)
     run = aggregate(plan, samples, [], sample_run.start({CASE.key: "d"}), interrupted=False)
     out = io.StringIO()
     terminal.write(report_of(run), Console(file=out, width=100))

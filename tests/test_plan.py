@@ -7,11 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from bench.measure import options
+from bench.measure.messages import CellTask, task_of
 from bench.measure.options import make_plan, new_folder
-from bench.plan import BASELINE, CONTROL, PENGUINS, Backend, CellPlan, backend_of, block_plans, worker_cell
+from bench.plan import BASELINE, CONTROL, PENGUINS, Backend, CellPlan, backend_of, block_plans
 from bench.runtime.process import available_threads
 
 BOTH = ("float64", "float32")
@@ -155,11 +157,11 @@ def test_the_control_shares_its_twins_key():
     assert len(pairs) == 6 * 3 * 2
 
 
-def test_a_worker_is_told_text_and_numbers():
-    """What a worker gets survives JSON, and names the user's file by its absolute path."""
-    told = worker_cell(CellPlan(MINE, False, PENGUINS, "float32", 2), 5)
-    assert json.loads(json.dumps(told)) == told
-    assert told["source"] == "/home/me/mine.py"
+def test_task_of_a_worker_survives_json():
+    """The task of a cell reads back from JSON, and names the user's file by its absolute path."""
+    task = task_of(CellPlan(MINE, False, PENGUINS, "float32", 2), 5)
+    assert msgspec.json.decode(msgspec.json.encode(task), type=CellTask) == task
+    assert task.source == "/home/me/mine.py"
 
 
 def test_the_plan_describes_itself():

@@ -20,58 +20,60 @@ from threadpoolctl import threadpool_info
 
 from bench.check.bound import Reference
 from bench.check.checks import Wrong, arrays, error_context, judge
+from bench.measure.messages import CallMade, CellTask, Decision, WorkerMessage
 from bench.measure.stage import OTHER_RATE, PREFIXES, load_reference
+from bench.records import CellSample, Error
 
 JAX_COMPILE = "/jax/core/compile/backend_compile_duration"
 CURVE_POINTS = 24
 KEPT = 1000  # results of timed calls that are judged: in practice all of them
 # Operations a second that no core reaches: two fused multiply-adds of eight (sixteen) a cycle at 6 GHz, doubled.
 FLOPS = {"float64": 400e9, "float32": 800e9}
-Ask = Callable[..., dict[str, Any]]
+Ask = Callable[[WorkerMessage], Decision]
 
 
 def measure(
-    backend: ModuleType, cell: dict[str, Any], orders: dict[str, Any], folder: Path, benchmark: Any, ask: Ask
-) -> dict[str, Any]:
-    """One process's figures for one cell, as the fields of a CellSample.
-
-    cell: as plan.worker_cell makes it. orders: {"calls", "warmup_calls"}, null where this worker is the
-    first and fixes them; then `ask` is told how long the first call took, and may call the cell off. "curve": whether
-    the errors over the iterations are wanted, too.
-    Whatever the backend raises becomes a status.
-    """
-    found: dict[str, Any] = {"status": "ok", "detail": None}
-    started = time.perf_counter()
-    try:
-        _measure(backend, cell, orders, folder, benchmark, ask, found)
-    except Wrong as wrong:
-        found |= {"status": "wrong", "detail": wrong.detail, "rounds_s": []}
-        if wrong.error is not None and wrong.bound is not None and np.isfinite([wrong.error, wrong.bound]).all():
-            found["error"] = {"value": wrong.error, "bound": wrong.bound}
-    except BaseException as error:  # SystemExit and KeyboardInterrupt too: a backend must not end the worker
-        oom = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
-        detail = f"{type(error).__name__}: {error}"[:500]
-        found |= {"status": "out_of_memory" if oom else "failed", "detail": detail, "rounds_s": []}
-    found["cost_s"] = time.perf_counter() - started
-    return found
-
-
-def _measure(
     backend: ModuleType,
-    cell: dict[str, Any],
-    orders: dict[str, Any],
+    cell: str,
+    block: int,
+    task: CellTask,
+    decision: Decision,
     folder: Path,
     benchmark: Any,
     ask: Ask,
-    found: dict[str, Any],
+) -> CellSample:
+    """Measure one cell in this process. folder: of the staged arrays; benchmark: pytest-benchmark's fixture.
+
+    Where the decision has no counts, this worker is the first and fixes them; then the driver hears how long a call
+    took, and may skip the cell. An exception of the backend becomes a status.
+    """
+    sample = CellSample(cell=cell, block=block, status="ok")
+    started = time.perf_counter()
+    try:
+        _measure(backend, task, decision, folder, benchmark, ask, sample)
+    except Wrong as wrong:
+        sample.status, sample.detail, sample.rounds_s = "wrong", wrong.detail, []
+        if wrong.error is not None and wrong.bound is not None and np.isfinite([wrong.error, wrong.bound]).all():
+            sample.error = Error(wrong.error, wrong.bound)
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: a backend must not end the worker
+        oom = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+        sample.status, sample.rounds_s = "out_of_memory" if oom else "failed", []
+        sample.detail = f"{type(error).__name__}: {error}"[:500]
+    sample.cost_s = time.perf_counter() - started
+    return sample
+
+
+def _measure(
+    backend: ModuleType, task: CellTask, decision: Decision, folder: Path, benchmark: Any, ask: Ask, sample: CellSample
 ) -> None:
-    X, y = np.load(folder / f"{cell['files']}-X.npy"), np.load(folder / f"{cell['files']}-y.npy")
+    """Fill in the sample. Long because the order of its steps is the method."""
+    X, y = np.load(folder / f"{task.files}-X.npy"), np.load(folder / f"{task.files}-y.npy")
     beta0 = np.zeros(X.shape[1], X.dtype)
     normwise = getattr(backend, "ALGORITHM", None) is not None
-    with np.load(folder / f"{cell['files']}-reference{'-normwise' if normwise else ''}.npz") as file:
+    with np.load(folder / f"{task.files}-reference{'-normwise' if normwise else ''}.npz") as file:
         known = dict(file)
-    expected, rate, K = load_reference(known, "whole"), float(known["learning_rate"]), cell["max_iter"]
-    first_worker = orders["calls"] is None
+    expected, rate, K = load_reference(known, "whole"), float(known["learning_rate"]), task.max_iter
+    first_worker = decision.calls is None
     compiler.start()
     reset = reset_peak_memory()
     before = memory("VmRSS")
@@ -79,27 +81,28 @@ def _measure(
     # Cold path: prepare, then the first call.
     start = time.perf_counter()
     native = backend.prepare(X, y, beta0)
-    found["prepare_s"] = time.perf_counter() - start
+    sample.prepare_s = time.perf_counter() - start
     compiler.start()
     compiled = compiler.seconds
     start = time.perf_counter()
     result = backend.fit(*native, rate, K, 0.0)
     first_call_s = time.perf_counter() - start
     compiler.start()
-    found |= {"first_call_s": first_call_s, "compile_s": compiler.seconds - compiled}
+    sample.first_call_s = first_call_s
+    sample.compile_s = compiler.seconds - compiled
 
     # Gate.
     def gate(result: Any) -> None:
-        error, bound = judge(*arrays(backend, result), expected, cell["dtype"])
-        found["error"] = {"value": error, "bound": bound} if np.isfinite(bound) else None  # JSON has no infinity
+        error, bound = judge(*arrays(backend, result), expected, task.dtype)
+        sample.error = Error(error, bound) if np.isfinite(bound) else None  # JSON has no infinity
 
     gate(result)
-    if orders.get("curve"):
-        found["error_curve"] = error_curve(arrays(backend, result)[1], expected)
+    if decision.curve:
+        sample.error_curve = error_curve(arrays(backend, result)[1], expected)
     if not expected.informative:
-        found["flags"] = ["bound not informative"]
+        sample.flags = ["bound not informative"]
         if first_worker:
-            _judge_prefixes(backend, X, y, beta0, known, cell["dtype"])
+            _judge_prefixes(backend, X, y, beta0, known, task.dtype)
     kept = deque([result], maxlen=KEPT)
 
     def call() -> None:
@@ -114,56 +117,57 @@ def _measure(
 
     # Warm-up, in which the first worker of a backend fixes the counts for all later ones.
     shortest, warmups, start = np.inf, 1, time.perf_counter()
-    fits = not first_worker or ask(event="call", cell=cell["id"], seconds=first_call_s - found["compile_s"])["run"]
+    fits = not first_worker or ask(CallMade(sample.cell, first_call_s - sample.compile_s)).run
     if not fits:  # a compiler that reports nothing may be in the first call: the second decides
         shortest, warmups = timed_call(), 2
-        answer = ask(event="call", cell=cell["id"], seconds=shortest)
-        if not answer["run"]:
-            found |= {"status": "skipped", "detail": answer["detail"], "predicted_s": shortest}
+        second = ask(CallMade(sample.cell, shortest))
+        if not second.run:
+            sample.status, sample.detail, sample.predicted_s = "skipped", second.detail, shortest
             return
     elapsed = time.perf_counter() - start
-    while _more_warmup(orders, warmups, elapsed, cell):
+    while _more_warmup(decision, warmups, elapsed, task):
         shortest = min(shortest, timed_call())
         before_it, elapsed = elapsed, time.perf_counter() - start
         if not elapsed > before_it:
             raise RuntimeError(f"the clock stands still or runs back: it was at {before_it} s, then at {elapsed} s")
         warmups += 1
-    calls = orders["calls"] or max(1, int(np.ceil(cell["min_round_s"] / shortest)))
-    found |= {"calls": calls, "warmup_calls": warmups}
+    calls = decision.calls or max(1, int(np.ceil(task.min_round_s / shortest)))
+    sample.calls, sample.warmup_calls = calls, warmups
 
     # Timed rounds.
     compiled = compiler.events
     cpu, wall = time.process_time(), time.perf_counter()
-    benchmark.pedantic(call, rounds=cell["rounds"], iterations=calls, warmup_rounds=0)
+    benchmark.pedantic(call, rounds=task.rounds, iterations=calls, warmup_rounds=0)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     rounds = [float(seconds) for seconds in benchmark.stats.stats.data]
-    if len(rounds) != cell["rounds"] or not all(seconds > 0 for seconds in rounds):
+    if len(rounds) != task.rounds or not all(seconds > 0 for seconds in rounds):
         raise RuntimeError(f"the clock stands still or runs back: rounds took {rounds} s")
     if compiler.events != compiled:
         raise RuntimeError(f"{compiler.events - compiled} compilation(s) inside the timed region")
-    found |= {"cpu_over_wall": cpu / wall if wall > 0 else None, "threads_seen": threads_seen()}
+    sample.cpu_over_wall = cpu / wall if wall > 0 else None
+    sample.threads_seen = threads_seen()
     if reset and before is not None and (peak := memory("VmHWM")) is not None:
-        found["peak_bytes"] = max(0, peak - before)
+        sample.peak_bytes = max(0, peak - before)
 
     # The results that were timed, and what the backend may have done to its inputs.
     for timed in kept:
         gate(timed)
-    if not normwise and min(rounds) < K * 4 * X.size / FLOPS[cell["dtype"]] / cell["threads"]:
+    if not normwise and min(rounds) < K * 4 * X.size / FLOPS[task.dtype] / task.threads:
         raise Wrong(f"a call took {min(rounds):.3g} s, in which no processor computes this: its answer was stored")
     if first_worker:
         other = load_reference(known, "other")
         with error_context("with another learning rate on the same data"):
-            judge(*arrays(backend, backend.fit(*native, OTHER_RATE * rate, K, 0.0)), other, cell["dtype"])
+            judge(*arrays(backend, backend.fit(*native, OTHER_RATE * rate, K, 0.0)), other, task.dtype)
     for name, array in (("X", X), ("y", y)):
-        if not np.array_equal(array, np.load(folder / f"{cell['files']}-{name}.npy", mmap_mode="r")):
+        if not np.array_equal(array, np.load(folder / f"{task.files}-{name}.npy", mmap_mode="r")):
             raise Wrong(f"{name} was changed by prepare or fit; allowed: inputs stay as they are")
-    found["rounds_s"] = rounds
+    sample.rounds_s = rounds
 
 
-def _more_warmup(orders: dict[str, Any], done: int, seconds: float, cell: dict[str, Any]) -> bool:
-    if orders["warmup_calls"]:
-        return bool(done < orders["warmup_calls"])
-    return bool(done < cell["warmup_calls"] or seconds < cell["warmup_s"])
+def _more_warmup(decision: Decision, done: int, seconds: float, task: CellTask) -> bool:
+    if decision.warmup_calls:
+        return done < decision.warmup_calls
+    return done < task.warmup_calls or seconds < task.warmup_s
 
 
 def _judge_prefixes(

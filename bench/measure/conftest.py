@@ -5,7 +5,6 @@ through the driver's channel. Without it (`pytest bench`) this is an ordinary py
 over all backends. No array library is imported here: the session times that itself.
 """
 
-import json
 import os
 import sys
 import time
@@ -13,46 +12,57 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from bench.measure.messages import CellTask, Decision, WorkerMessage, WorkerSpec, as_fields, task_of
+
 STARTED_COLD = "numpy" not in sys.modules
-SPEC = pytest.StashKey[dict[str, Any] | None]()
+SPEC = pytest.StashKey[WorkerSpec]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    spec_file = os.environ.get("GDBENCH_SPEC")
-    config.stash[SPEC] = json.loads(Path(spec_file).read_text()) if spec_file else None
+    if spec_file := os.environ.get("GDBENCH_SPEC"):
+        config.stash[SPEC] = msgspec.json.decode(Path(spec_file).read_bytes(), type=WorkerSpec)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cell" in metafunc.fixturenames:  # by id: a parameter stands in pytest-benchmark's JSON, a path should not
-        metafunc.parametrize("cell", list(_cells(metafunc.config)))
+        metafunc.parametrize("cell", list(_tasks(metafunc.config)))
 
 
-def _cells(config: pytest.Config) -> dict[str, Any]:
-    """What is told of each cell, by its id."""
-    if (spec := config.stash[SPEC]) is not None:
-        return dict(spec["cells"])
+def _tasks(config: pytest.Config) -> dict[str, CellTask]:
+    """The task of each cell, by its id."""
+    if SPEC in config.stash:
+        return config.stash[SPEC].cells
     from bench.measure import session
 
-    return session.cells()
+    return {name: task_of(cell, session.ROUNDS) for name, cell in session.cells().items()}
+
+
+@pytest.fixture
+def task(request: pytest.FixtureRequest, cell: str) -> CellTask:
+    """The task of the cell."""
+    return _tasks(request.config)[cell]
 
 
 @pytest.fixture(scope="session")
-def cells(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return _cells(request.config)
+def block(request: pytest.FixtureRequest) -> int:
+    """The number of the block."""
+    return request.config.stash[SPEC].block if SPEC in request.config.stash else 0
 
 
 @pytest.fixture(scope="session")
-def talk(request: pytest.FixtureRequest) -> Any:
-    """What a cell asks before it runs and says when it has ended: the driver's channel, or a stand-in."""
-    if request.config.stash[SPEC] is None:
+def ask(request: pytest.FixtureRequest) -> Callable[[WorkerMessage], Decision]:
+    """Sends a message to the driver, or to a local one, and returns its decision."""
+    if SPEC not in request.config.stash:
         from bench.measure import session
 
-        return session.LocalDriver()
+        return session.LocalDriver().ask
     from bench.runtime.process import Channel
 
-    return Channel()
+    channel = Channel()
+    return lambda message: msgspec.convert(channel.ask(**as_fields(message)), Decision)
 
 
 @pytest.fixture(scope="session")
@@ -63,36 +73,37 @@ def backend_of() -> Any:
     """
     loaded: dict[str, tuple[Any, dict[str, Any]]] = {}
 
-    def backend_of(cell: dict[str, Any]) -> Any:
-        if cell["source"] not in loaded:
+    def backend_of(source: str) -> Any:
+        if source not in loaded:
             start = time.perf_counter()
             from backends import BackendError, BackendUnavailable, load
 
             try:
-                module = load(cell["source"])
+                module = load(source)
             except (BackendError, KeyboardInterrupt) as error:  # the file's own: no keyboard reaches us
                 status = "unavailable" if isinstance(error, BackendUnavailable) else "failed"
-                loaded[cell["source"]] = None, {"status": status, "detail": (str(error) or repr(error))[:500]}
+                loaded[source] = None, {"status": status, "detail": (str(error) or repr(error))[:500]}
             else:
                 seconds = time.perf_counter() - start if STARTED_COLD and not loaded else None
-                loaded[cell["source"]] = module, {"import_s": seconds}
-        return loaded[cell["source"]]
+                loaded[source] = module, {"import_s": seconds}
+        return loaded[source]
 
     return backend_of
 
 
 @pytest.fixture(scope="session")
-def folder_of(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[dict[str, Any]], Path]:
-    """The folder that holds the arrays and references of a cell."""
-    spec = request.config.stash[SPEC]
-    if spec is not None:
-        return lambda cell: Path(spec["folder"])
+def stage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stage")
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest, stage_folder: Path, cell: str) -> Path:
+    """The folder of the arrays and references of the cell."""
+    if SPEC in request.config.stash:
+        return Path(request.config.stash[SPEC].folder)
     from bench.measure import session
 
-    folder = tmp_path_factory.mktemp("stage")
-    return lambda cell: session.staged(folder, cell)
+    return session.staged(stage_folder, session.cells()[cell])
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,6 +1,5 @@
 """Carry out a plan: processes in the order of the blocks, every finished cell on disk before the next starts."""
 
-import json
 import os
 import shutil
 import sys
@@ -8,7 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,8 +17,20 @@ import msgspec
 from bench.analysis.aggregate import aggregate
 from bench.analysis.costs import bytes_per_pass
 from bench.measure import budget
+from bench.measure.messages import (
+    CallMade,
+    CellEnds,
+    CellStarts,
+    Decision,
+    StageFailed,
+    StageMessage,
+    StageSpec,
+    WorkerMessage,
+    WorkerSpec,
+    task_of,
+)
 from bench.measure.run_directory import RunDirectory, utc_now
-from bench.plan import CELL_SHARE, STAGE_COPIES, BlockPlan, Case, CellPlan, Plan, block_plans, worker_cell
+from bench.plan import CELL_SHARE, STAGE_COPIES, BlockPlan, Case, CellPlan, Plan, block_plans
 from bench.records import Block, CellSample, Run, Status, save_run
 from bench.runtime import machine, memory, process
 from bench.runtime.files import Scratch
@@ -103,15 +114,16 @@ def _stage(plan: Plan, scratch: Path) -> dict[str, str]:
     normwise = any(backend.algorithm is not None for backend in plan.backends)
     scratch.mkdir(exist_ok=True)
     spec = scratch / "stage.json"
-    cases = [asdict(case) for case in plan.cases if case.too_large is None]
-    spec.write_text(json.dumps({"folder": str(scratch), "cases": cases, "dtypes": plan.dtypes, "normwise": normwise}))
+    cases = [case for case in plan.cases if case.too_large is None]
+    spec.write_bytes(msgspec.json.encode(StageSpec(str(scratch), cases, list(plan.dtypes), normwise)))
     digests: dict[str, str] = {}
     largest = 8 * max(case.size for case in plan.cases if case.too_large is None)
 
-    def on_message(message: dict[str, Any]) -> dict[str, Any]:
-        if "error" in message:
-            raise RunError(message["error"])
-        digests[message["case"]] = message["digest"]
+    def on_message(fields: dict[str, Any]) -> dict[str, Any]:
+        message = msgspec.convert(fields, StageMessage)
+        if isinstance(message, StageFailed):
+            raise RunError(message.error)
+        digests[message.case] = message.digest
         return {}
 
     outcome = process.run(
@@ -282,35 +294,44 @@ class RunInProgress:
         ended: set[str] = set()
         current: CellPlan | None = None
 
-        def on_message(message: dict[str, Any]) -> dict[str, Any] | None:
+        by_id = {cell.id: cell for cell in cells}
+
+        def on_message(fields: dict[str, Any]) -> Decision | None:
             nonlocal current
-            event, cell = message.get("event"), next((c for c in cells if c.id == message.get("cell")), None)
-            if event == "start" and cell is not None:
-                orders = self.decide(cell)
-                if orders["run"]:
-                    current = cell
-                else:
-                    ended.add(cell.id)
-                    self.record(cell, block, status="skipped", detail=orders["detail"], predicted_s=orders["seconds"])
-                return orders
-            if event == "call" and cell is not None and cell is current:
-                reason = budget.too_long(self.plan, message["seconds"])
-                return {"run": reason is None, "detail": reason}
-            sample = message.get("sample")
-            if event != "cell" or current is None or not isinstance(sample, dict):
-                return None
-            if sample.pop("cell", None) == current.id:
-                if changed := self.book.restore():  # whatever it measured, such a file cannot be trusted
-                    wrote = f"wrote into the folder of the run: {', '.join(changed)}"
-                    sample = {"status": "failed", "detail": f"{wrote}; it was put back as it had been"}
-                try:  # cold: a fresh process, and nothing ran in it before
-                    self.record(current, block, **sample | {"cold": not ended})
-                except (TypeError, ValueError, msgspec.ValidationError) as error:  # a backend can reach into its worker
-                    self.record(current, block, status="failed", detail=f"its worker gave no valid sample: {error}")
-                ended.add(current.id)
-                current = None
-                return {}
+            try:
+                message = msgspec.convert(fields, WorkerMessage)
+            except msgspec.ValidationError as error:  # a backend can reach into its worker
+                if current is None or fields.get("event") != "cell":
+                    return None
+                self.record(current, block, status="failed", detail=f"its worker gave no valid sample: {error}")
+                return end()
+            match message:
+                case CellStarts(cell) if cell in by_id:
+                    return start(by_id[cell])
+                case CallMade(cell, seconds) if current is not None and cell == current.id:
+                    reason = budget.too_long(self.plan, seconds)
+                    return Decision(reason is None, reason)
+                case CellEnds(sample) if current is not None and sample.cell == current.id:
+                    self.finish(current, block, sample, cold=not ended)
+                    return end()
             return None
+
+        def start(cell: CellPlan) -> Decision:
+            nonlocal current
+            decision = self.decide(cell)
+            if decision.run:
+                current = cell
+            else:
+                ended.add(cell.id)
+                self.record(cell, block, status="skipped", detail=decision.detail, predicted_s=decision.seconds)
+            return decision
+
+        def end() -> Decision:
+            nonlocal current
+            assert current is not None
+            ended.add(current.id)
+            current = None
+            return Decision(False)
 
         if _files(self.scratch) != self.staged:  # a worker before this one was not content with its own folder
             _stage(self.plan, self.scratch)
@@ -318,8 +339,8 @@ class RunInProgress:
         raw = self.scratch / "pytest-benchmark.json"
         raw.unlink(missing_ok=True)
         work = Path(tempfile.mkdtemp(dir=self.scratch))
-        spec = {"folder": str(self.scratch), "cells": {cell.id: worker_cell(cell, self.plan.rounds) for cell in cells}}
-        (work / "spec.json").write_text(json.dumps(spec))
+        tasks = {cell.id: task_of(cell, self.plan.rounds) for cell in cells}
+        (work / "spec.json").write_bytes(msgspec.json.encode(WorkerSpec(str(self.scratch), block.index, tasks)))
         here = Path(__file__).parent
         outcome = process.run(
             [
@@ -354,19 +375,32 @@ class RunInProgress:
         shutil.rmtree(work, ignore_errors=True)
         return ended, current, outcome
 
-    def decide(self, cell: CellPlan) -> dict[str, Any]:
-        """What the worker shall do with a cell: run it, with which counts, or leave it and why."""
+    def finish(self, cell: CellPlan, block: BlockPlan, sample: CellSample, cold: bool) -> None:
+        """Record the sample of a cell. cold: it is the first cell of a fresh process."""
+        if changed := self.book.restore():  # a backend that writes there cannot be trusted with its figures
+            wrote = f"wrote into the folder of the run: {', '.join(changed)}"
+            self.record(cell, block, status="failed", detail=f"{wrote}; it was put back as it had been")
+            return
+        fields = {name: value for name, value in msgspec.to_builtins(sample).items() if name not in ("cell", "block")}
+        try:
+            self.record(cell, block, **fields | {"cold": cold})
+        except (TypeError, ValueError, msgspec.ValidationError) as error:  # such as a NaN, which JSON does not have
+            self.record(cell, block, status="failed", detail=f"its worker gave no valid sample: {error}")
+
+    def decide(self, cell: CellPlan) -> Decision:
+        """Whether a worker runs a cell, and with which counts."""
         counts = self.counts.get(cell.calibration_key)
         if cell.id in self.left_out:
             own = [median(sample.rounds_s) for sample in self.samples.get(cell.id, []) if sample.rounds_s]
             call_s = own[0] if own else budget.predict(cell, self.known_calls(cell)) or budget.guess(cell)
-            return {"run": False, "detail": budget.left_out(self.plan), "seconds": call_s}
+            return Decision(False, budget.left_out(self.plan), call_s)
         if counts is None:
             predicted = budget.predict(cell, self.known_calls(cell))
             if predicted is not None and (reason := budget.too_long(self.plan, predicted)):
-                return {"run": False, "detail": reason, "seconds": predicted}
+                return Decision(False, reason, predicted)
         first = cell.id not in self.samples
-        return {"run": True, "curve": first, **(counts or {"calls": None, "warmup_calls": None})}
+        frozen = counts or {}
+        return Decision(True, calls=frozen.get("calls"), warmup_calls=frozen.get("warmup_calls"), curve=first)
 
     def known_calls(self, cell: CellPlan) -> list[tuple[Case, float]]:
         """(case, seconds a call) of smaller cells of the same backend, dtype and threads."""

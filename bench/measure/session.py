@@ -3,54 +3,58 @@
 Times of one process have no interval, and its thread settings are those of the shell; `gdbench run` has both.
 """
 
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from backends import names
 from bench import plan
 from bench.measure import budget
+from bench.measure.messages import CallMade, CellEnds, CellStarts, Decision, WorkerMessage
 from bench.measure.stage import stage
 
 ROUNDS = 5
 LONGEST_CALL_S = 2.0
 
 
-def cells() -> dict[str, dict[str, Any]]:
-    """Every available backend on every size up to 100 000 and the penguins, as test_speed takes them."""
+@cache
+def cells() -> dict[str, plan.CellPlan]:
+    """Every available backend on every size up to 100 000 and the penguins, by id."""
     cases = [*plan.synthetic_cases([(n, plan.N_FEATURES) for n in plan.SIZES[:-1]], 0), plan.PENGUINS]
-    found = {}
+    planned = {}
     for case in cases:
         for backend in map(plan.backend_of, names()):
             if backend.missing is None:
                 cell = plan.CellPlan(backend, False, case, "float64", 1)
-                found[cell.id] = plan.worker_cell(cell, ROUNDS) | {"plan": cell}
-    return found
+                planned[cell.id] = cell
+    return planned
 
 
-def staged(folder: Path, cell: dict[str, Any]) -> Path:
-    """The folder with the cell's arrays and references, made where they are missing."""
-    planned = cell["plan"]
-    if not (folder / f"{cell['files']}-X.npy").exists():
-        stage(folder, planned.case, planned.dtype, normwise=True)
+def staged(folder: Path, cell: plan.CellPlan) -> Path:
+    """The folder with the arrays and references of a cell, which are made where they are missing."""
+    if not (folder / f"{cell.case.file_stem(cell.dtype)}-X.npy").exists():
+        stage(folder, cell.case, cell.dtype, normwise=True)
     return folder
 
 
 class LocalDriver:
-    """Stands in for the driver: lets a cell run unless its call takes too long."""
+    """Decides in the place of the driver: a cell runs unless its call takes too long."""
 
     def __init__(self) -> None:
-        self._known: dict[str, list[tuple[plan.Case, float]]] = {}
-        self._cells = {key: cell["plan"] for key, cell in cells().items()}
+        self._times: dict[str, list[tuple[plan.Case, float]]] = {}
+        self._cells = cells()
 
-    def ask(self, event: str, cell: str = "", seconds: float | None = None, sample: Any = None) -> dict[str, Any]:
-        if event == "cell":
-            done = self._cells[sample["cell"]]
-            if sample.get("rounds_s"):
-                self._known.setdefault(done.backend.name, []).append((done.case, min(sample["rounds_s"])))
-            return {}
-        if event == "start":
-            planned = self._cells[cell]
-            seconds = budget.predict(planned, self._known.get(planned.backend.name, []))
+    def ask(self, message: WorkerMessage) -> Decision:
+        match message:
+            case CellEnds(sample):
+                cell = self._cells[sample.cell]
+                if sample.rounds_s:
+                    self._times.setdefault(cell.backend.name, []).append((cell.case, min(sample.rounds_s)))
+                return Decision(False)
+            case CellStarts(name):
+                cell = self._cells[name]
+                seconds = budget.predict(cell, self._times.get(cell.backend.name, []))
+            case CallMade(_, seconds):
+                pass
         if seconds is not None and seconds > LONGEST_CALL_S:
-            return {"run": False, "detail": f"a call takes about {seconds:.2g} s; gdbench run measures it"}
-        return {"run": True, "calls": None, "warmup_calls": None}
+            return Decision(False, f"a call takes about {seconds:.2g} s; gdbench run measures it")
+        return Decision(True)

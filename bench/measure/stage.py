@@ -4,16 +4,17 @@ Runs in a child of its own (python -m bench.measure.stage SPEC), so that the dri
 and once for all workers, so that all of them time the same numbers.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from backends._solve import default_learning_rate
 from bench.check.bound import Reference, reference
 from bench.data import problems
+from bench.measure.messages import Staged, StageFailed, StageSpec, as_fields
 from bench.plan import Case
 
 BUILT_IN = {"penguins": problems.penguins, "penguins_flipper": problems.penguins_flipper}
@@ -68,15 +69,14 @@ def main() -> None:
     from bench.runtime.process import Channel
 
     channel = Channel()
-    spec = json.loads(Path(sys.argv[1]).read_text())
-    for entry in spec["cases"]:
-        case = Case(**entry)
+    spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=StageSpec)
+    for case in spec.cases:
         try:
-            digests = [stage(Path(spec["folder"]), case, dtype, spec["normwise"]) for dtype in spec["dtypes"]]
+            digests = [stage(Path(spec.folder), case, dtype, spec.normwise) for dtype in spec.dtypes]
         except (ValueError, MemoryError) as error:
-            channel.ask(case=case.key, error=f"{case.key}: {error or type(error).__name__}")
+            channel.ask(**as_fields(StageFailed(f"{case.key}: {error or type(error).__name__}")))
         else:
-            channel.ask(case=case.key, digest=digests[0])
+            channel.ask(**as_fields(Staged(case.key, digests[0])))
 
 
 if __name__ == "__main__":

@@ -1,24 +1,38 @@
-"""The timed session: one test a cell, timed by pytest-benchmark with counts that are fixed beforehand."""
+"""The timed session: one test per cell, timed by pytest-benchmark with counts that are fixed beforehand."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from bench.measure.messages import CellEnds, CellStarts, CellTask, Decision, WorkerMessage
+from bench.records import CellSample
 
-def test_speed(cell: str, cells: dict[str, Any], benchmark: Any, talk: Any, backend_of: Any, folder_of: Any) -> None:
-    orders = talk.ask(event="start", cell=cell)
-    if not orders["run"]:
-        pytest.skip(orders["detail"])
-    backend, loaded = backend_of(cells[cell])
+
+def test_speed(
+    cell: str,
+    block: int,
+    task: CellTask,
+    folder: Path,
+    benchmark: Any,
+    ask: Callable[[WorkerMessage], Decision],
+    backend_of: Callable[[str], Any],
+) -> None:
+    decision = ask(CellStarts(cell))
+    if not decision.run:
+        pytest.skip(decision.detail or "")
+    backend, loaded = backend_of(task.source)
     if backend is None:
-        sample = loaded
+        sample = CellSample(cell=cell, block=block, **loaded)
     else:
-        from bench.measure.cell import measure  # after the backend: it imports NumPy
+        from bench.measure.cell import measure  # after the backend, because it imports NumPy
 
-        told = {"id": cell, **cells[cell]}
-        sample = measure(backend, told, orders, folder_of(cells[cell]), benchmark, talk.ask) | loaded
-    talk.ask(event="cell", sample={"cell": cell, **sample})
-    if sample["status"] == "skipped":
-        pytest.skip(sample["detail"])
-    if sample["status"] != "ok":
-        pytest.fail(f"{sample['status']}: {sample['detail']}", pytrace=False)
+        sample = measure(backend, cell, block, task, decision, folder, benchmark, ask)
+        sample = msgspec.structs.replace(sample, **loaded)
+    ask(CellEnds(sample))
+    if sample.status == "skipped":
+        pytest.skip(sample.detail or "")
+    if sample.status != "ok":
+        pytest.fail(f"{sample.status}: {sample.detail}", pytrace=False)

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 
 from bench.runtime import memory
@@ -254,7 +255,7 @@ def _answer(channel: socket.socket, line: bytes, on_message: Callable[[Any], Any
     channel.setblocking(True)
     channel.settimeout(GRACE_S)
     with contextlib.suppress(OSError):  # the child may be gone already
-        channel.sendall(json.dumps(reply).encode() + b"\n")
+        channel.sendall(msgspec.json.encode(reply) + b"\n")
     channel.setblocking(False)
     return True
 

@@ -36,25 +36,26 @@ def simulated(arguments, *, on_message, environment=None, **options):
     """In the place of a child: data are staged at once, and every cell is measured in no time."""
     if environment is None:
         for case in PLAN.cases:
-            on_message({"case": case.key, "digest": "d"})
+            on_message({"event": "staged", "case": case.key, "digest": "d"})
         return process.Outcome(0, False, "", 0.0)
     spec = json.loads(Path(environment["GDBENCH_SPEC"]).read_text())
     raw = next(word.partition("=")[2] for word in arguments if word.startswith("--benchmark-json="))
     for cell in spec["cells"]:
-        if not (orders := on_message({"event": "start", "cell": cell}))["run"]:
+        if not (decision := on_message({"event": "start", "cell": cell})).run:
             continue
         sample = {
             "cell": cell,
+            "block": spec["block"],
             "status": "ok",
             "rounds_s": [0.1, 0.2, 0.3],
             "calls": 7,
             "warmup_calls": 3,
             "cost_s": 0.1,
         }
-        if orders["calls"] is not None and orders["calls"] != sample["calls"]:
-            sample |= {"status": "failed", "detail": f"the counts were not kept: {orders}"}
+        if decision.calls is not None and decision.calls != sample["calls"]:
+            sample |= {"status": "failed", "detail": f"the counts were not kept: {decision}"}
         if cell.startswith("failing_one-synthetic-20"):
-            sample = {"cell": cell, "status": "wrong", "detail": "wrong"}
+            sample = {"cell": cell, "block": spec["block"], "status": "wrong", "detail": "wrong"}
         on_message({"event": "cell", "sample": sample})
     Path(raw).write_text(json.dumps({"benchmarks": list(spec["cells"])}))
     return process.Outcome(0, False, "", 0.5)

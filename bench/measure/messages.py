@@ -1,0 +1,116 @@
+"""The messages between the driver and its children, as they cross the channel in JSON.
+
+A worker sends a message and waits for the reply: a Decision, or nothing to decide.
+"""
+
+from typing import Any
+
+import msgspec
+
+from bench.plan import MIN_ROUND_S, WARMUP_CALLS, WARMUP_S, Case, CellPlan
+from bench.records import CellSample
+
+
+class CellTask(msgspec.Struct, frozen=True):
+    """What a worker needs to measure one cell. files: stem of its staged arrays; max_iter: iterations per call."""
+
+    source: str
+    files: str
+    dtype: str
+    threads: int
+    max_iter: int
+    rounds: int
+    min_round_s: float
+    warmup_calls: int
+    warmup_s: float
+
+
+class WorkerSpec(msgspec.Struct, frozen=True):
+    """The cells of one worker, by id in their order. folder: of the staged arrays."""
+
+    folder: str
+    block: int
+    cells: dict[str, CellTask]
+
+
+class CellStarts(msgspec.Struct, frozen=True, tag="start", tag_field="event"):
+    """A worker is about to load the data of a cell."""
+
+    cell: str
+
+
+class CallMade(msgspec.Struct, frozen=True, tag="call", tag_field="event"):
+    """The first worker of a backend has made a call without compilation, which took `seconds`."""
+
+    cell: str
+    seconds: float
+
+
+class CellEnds(msgspec.Struct, frozen=True, tag="cell", tag_field="event"):
+    """A cell is finished, whatever its status."""
+
+    sample: CellSample
+
+
+WorkerMessage = CellStarts | CallMade | CellEnds
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The driver's reply: run the cell, or skip it for the reason in `detail`, with a prediction of `seconds` a call.
+
+    calls, warmup_calls: the frozen counts, None where this worker fixes them. curve: record the errors over the
+    iterations.
+    """
+
+    run: bool
+    detail: str | None = None
+    seconds: float | None = None
+    calls: int | None = None
+    warmup_calls: int | None = None
+    curve: bool = False
+
+
+class StageSpec(msgspec.Struct, frozen=True):
+    """The problems to stage. normwise: also references for backends with another algorithm."""
+
+    folder: str
+    cases: list[Case]
+    dtypes: list[str]
+    normwise: bool
+
+
+class Staged(msgspec.Struct, frozen=True, tag="staged", tag_field="event"):
+    """A case is on scratch disk. digest: of its data."""
+
+    case: str
+    digest: str
+
+
+class StageFailed(msgspec.Struct, frozen=True, tag="failed", tag_field="event"):
+    """A case cannot be staged."""
+
+    error: str
+
+
+StageMessage = Staged | StageFailed
+
+
+def task_of(cell: CellPlan, rounds: int) -> CellTask:
+    """The task of a planned cell."""
+    return CellTask(
+        source=cell.backend.source,
+        files=cell.case.file_stem(cell.dtype),
+        dtype=cell.dtype,
+        threads=cell.threads,
+        max_iter=cell.case.max_iter,
+        rounds=rounds,
+        min_round_s=MIN_ROUND_S,
+        warmup_calls=WARMUP_CALLS,
+        warmup_s=WARMUP_S,
+    )
+
+
+def as_fields(message: msgspec.Struct) -> dict[str, Any]:
+    """A message as the keyword arguments of a channel."""
+    fields: dict[str, Any] = msgspec.to_builtins(message)
+    return fields
