@@ -1,6 +1,6 @@
-"""What the figures share: the house style, colours and markers, log axes, labels at line ends, SVG and PNG.
+"""Shared by all figures: style, colours and markers, logarithmic axes, labels at line ends, SVG and PNG.
 
-Figures are objects: no pyplot, no state that outlives a call, and no setting of the user's own shows.
+Figures are made without pyplot, so there is no global state, and the user's Matplotlib settings have no effect.
 """
 
 import io
@@ -27,26 +27,26 @@ from bench.report.tables import Table
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # ships with Matplotlib
     "font.size": 11.0,
-    "text.parse_math": False,  # a name may hold dollars
+    "text.parse_math": False,  # a name may contain dollar signs
     "text.usetex": False,
-    "svg.fonttype": "path",  # looks the same where the font is not installed
+    "svg.fonttype": "path",  # the same picture where the font is not installed
     "svg.hashsalt": "gdbench",
     "axes.edgecolor": "#888888",
     "axes.linewidth": 0.8,
     "path.simplify": False,
 }
 INK, FAINT = "#222222", "#5f5f5f"
-# Okabe and Ito's colours, which the colour-blind can tell apart; the marker says it again.
+# Okabe and Ito's colours, which colour-blind readers can tell apart; the markers tell the series apart without colour.
 CORE_LOOK = (("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"))
 MORE_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#8C6BB1", "#7F7F7F")
 MORE_MARKERS = ("v", "P", "X", "<", "*", ">", "h")
 WIDTH = 8.0  # inches
-LEFT, CHARACTER = 0.95, 0.092  # inches: of the margin, of a letter at 11 points
-LEGEND_ROW, HANDLE = 0.25, 0.6  # inches: of the legend's rows, and of what stands beside a name in it
+LEFT, CHARACTER = 0.95, 0.092  # inches: the left margin; the width of a letter at 11 points
+LEGEND_ROW, HANDLE = 0.25, 0.6  # inches: a row of the legend; the space of a marker in it
 
 
 class Drawing(NamedTuple):
-    """figure; alt: what it says, in words and figures; table: its data, in units that are not converted."""
+    """A figure with its alternative text and the table of its data in base units."""
 
     figure: Figure
     alt: str
@@ -54,17 +54,19 @@ class Drawing(NamedTuple):
 
 
 class SeriesStyle(NamedTuple):
+    """Colour (#rrggbb) and Matplotlib marker of a series."""
+
     colour: str
     marker: str
 
     @property
     def ink(self) -> str:
-        """The colour, darkened until it can be read as text on white."""
+        """The colour, dark enough for text on white."""
         return "#" + "".join(f"{int(int(self.colour[i : i + 2], 16) * 0.62):02x}" for i in (1, 3, 5))
 
 
 class Point(NamedTuple):
-    """Something measured at n; low and high are None where it has no interval."""
+    """A value at n with its interval; low and high are None where there is none."""
 
     n: int
     value: float
@@ -73,7 +75,7 @@ class Point(NamedTuple):
 
 
 class LineEndLabel(NamedTuple):
-    """Where a labelled line ends."""
+    """The label of a line and the position of its end."""
 
     label: str
     n: float
@@ -83,7 +85,7 @@ class LineEndLabel(NamedTuple):
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib's own defaults with ours on top, whatever the user's matplotlibrc says."""
+    """Matplotlib's defaults with STYLE on top, whatever the user's matplotlibrc sets."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]
@@ -91,31 +93,32 @@ def house_style() -> Iterator[None]:
 
 
 def series_styles(backends: Sequence[str]) -> dict[str, SeriesStyle]:
-    """Colour and marker by name: fixed for the core, and for others the same in every run unless two want one look."""
-    # Five and seven share no factor, so all pairs come up, and neighbours differ in both.
+    """Colour and marker by name: fixed for the core backends, and stable between runs for others unless they collide."""
+    # 5 and 7 are coprime, so every pair occurs, and neighbours differ in both colour and marker.
     pairs = range(len(MORE_COLOURS) * len(MORE_MARKERS))
     free = [SeriesStyle(MORE_COLOURS[i % len(MORE_COLOURS)], MORE_MARKERS[i % len(MORE_MARKERS)]) for i in pairs]
     chosen = {name: SeriesStyle(*look) for name, look in zip(CORE, CORE_LOOK, strict=True)}
     for name in sorted(set(backends).difference(CORE)):
-        wish = zlib.crc32(name.encode("utf-8", "replace")) % len(MORE_COLOURS)
+        start = zlib.crc32(name.encode("utf-8", "replace")) % len(MORE_COLOURS)
         used = set(chosen.values())
         parts = {part for look in used for part in look}
-        # The first that shares neither part with any other, else that is no other's, else the very first.
-        chosen[name] = min(free[wish:] + free[:wish], key=lambda look: (look in used, not parts.isdisjoint(look)))
+        # Preferably a style that shares neither part with another, else an unused pair, else the first.
+        chosen[name] = min(free[start:] + free[:start], key=lambda look: (look in used, not parts.isdisjoint(look)))
     return {name: chosen[name] for name in backends}
 
 
 def short(name: str) -> str:
+    """A name that fits a label."""
     return text.clean(name, 22)
 
 
 def label_margin(labels: Sequence[str]) -> float:
-    """Inches at the right that these labels need."""
+    """The right margin that these labels need, in inches."""
     return 0.45 + CHARACTER * max(map(len, labels), default=0)
 
 
 def add_axes(figure: Figure, left: float, top: float, right: float, height: float) -> Axes:
-    """Axes `height` inches high, the other lengths inches from the figure's edges; only two sides are framed."""
+    """Axes with a frame on two sides. height: in inches; left, top, right: inches from the edges of the figure."""
     width, full = figure.get_size_inches()
     axes = figure.add_axes((left / width, 1 - (top + height) / full, (width - left - right) / width, height / full))
     axes.spines[["top", "right"]].set_visible(False)
@@ -124,18 +127,18 @@ def add_axes(figure: Figure, left: float, top: float, right: float, height: floa
 
 
 def heading(figure: Figure, top: float, words: str, size: float = 12.5) -> None:
-    """A line of bold text at the left, `top` inches below the upper edge."""
+    """A bold title at the left, `top` inches below the upper edge."""
     width, full = figure.get_size_inches()
     figure.text(0.12 / width, 1 - top / full, words, fontsize=size, weight="bold", va="top", color=INK)
 
 
 def legend_top(styles: Mapping[str, SeriesStyle]) -> float:
-    """Inches from the upper edge that a heading and the legend of these backends take."""
+    """The height of a heading and the legend of these backends, in inches."""
     return 0.42 + LEGEND_ROW * math.ceil(len(styles) / _legend_columns([short(b) for b in styles]))
 
 
 def legend(figure: Figure, styles: Mapping[str, SeriesStyle], marks: Sequence[Line2D] | None = None) -> None:
-    """The backends in rows under the heading. marks: how each is shown; None for its marker alone."""
+    """The backends in rows under the heading. marks: the handle of each backend; None for its marker."""
     if marks is None:
         marks = [
             Line2D([], [], linestyle="none", marker=look.marker, color=look.colour, markersize=8)
@@ -159,9 +162,9 @@ def legend(figure: Figure, styles: Mapping[str, SeriesStyle], marks: Sequence[Li
 
 
 def _legend_columns(names: Sequence[str]) -> int:
-    """The most columns in which these names fit side by side."""
+    """The largest number of columns in which these names fit."""
     for columns in range(len(names), 1, -1):
-        # As Matplotlib deals them out: the first columns are the longer ones.
+        # Matplotlib fills the legend by columns, and the first columns are the longer ones.
         rows, longer = divmod(len(names), columns)
         heights = [rows + (column < longer) for column in range(columns)]
         ends = list(accumulate(heights, initial=0))
@@ -171,32 +174,33 @@ def _legend_columns(names: Sequence[str]) -> int:
     return 1
 
 
-def log_axis(axis: Any, low: float, high: float, label: Callable[[float], str], wish: float = 7) -> None:
-    """A logarithmic axis from low to high with ticks at powers of ten, or at 1, 2, 5 where those are too few."""
-    place_ticks(axis, log_ticks(low, high, wish), label)
+def log_axis(axis: Any, low: float, high: float, label: Callable[[float], str], count: float = 7) -> None:
+    """Ticks for a logarithmic axis: powers of ten, or also 2 and 5 times these where they are too few."""
+    place_ticks(axis, log_ticks(low, high, count), label)
 
 
 def place_ticks(axis: Any, ticks: Sequence[float], label: Callable[[float], str]) -> None:
-    """These ticks and no others, each with its label and a line of the grid."""
+    """Exactly these ticks, each with a label and a grid line."""
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FixedFormatter([label(tick) for tick in ticks]))
     axis.set_minor_locator(NullLocator())
     axis.grid(True, color="#e3e3e3", linewidth=0.8)
 
 
-def log_ticks(low: float, high: float, wish: float = 7) -> list[float]:
+def log_ticks(low: float, high: float, count: float = 7) -> list[float]:
+    """About `count` ticks between low and high."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     decades = [10.0**power for power in range(first, last + 1) if low <= 10.0**power <= high]
     if len(decades) >= 3:
-        return decades[:: math.ceil(len(decades) / wish)]
+        return decades[:: math.ceil(len(decades) / count)]
     return [m * 10.0**power for power in range(first, last + 1) for m in (1, 2, 5) if low <= m * 10.0**power <= high]
 
 
 def limits(values: Sequence[float], pad: float = 1.6) -> tuple[float, float]:
-    """Limits of a log axis around positive values, at least one and a half decades apart; 1 to 10 around none."""
+    """Limits of a logarithmic axis around positive values, at least a factor of 30 apart; (1, 10) without values."""
     if not values:
         return 1.0, 10.0
-    # A record may hold any figure above 0; what lies further out than these is drawn outside the axes.
+    # A record may hold any number above 0; more extreme values are outside the axes.
     within = [min(max(value, 1e-150), 1e150) for value in values]
     low, high = min(within) / pad, max(within) * pad
     widen = max(1.0, math.sqrt(30 / (high / low)))
@@ -206,13 +210,13 @@ def limits(values: Sequence[float], pad: float = 1.6) -> tuple[float, float]:
 def draw_points(
     axes: Axes, points: Sequence[Point], look: SeriesStyle, name: str, line: bool = True, gaps: Sequence[int] = ()
 ) -> None:
-    """The points of one backend with their intervals; the line that holds them is labelled with its name.
+    """The points of one backend with their intervals, joined by a line that is labelled with its name.
 
-    gaps: the n over which no line may lead, as if something had been measured there.
+    gaps: the n without a value, at which the line breaks.
     """
     broken = [Point(n, math.nan, None, None) for n in gaps if points[0].n < n < points[-1].n]
-    shown = sorted([*points, *broken], key=lambda p: p.n)
-    ns, values = [p.n for p in shown], [p.value for p in shown]
+    series = sorted([*points, *broken], key=lambda p: p.n)
+    ns, values = [p.n for p in series], [p.value for p in series]
     axes.plot(
         ns,
         values,
@@ -226,14 +230,14 @@ def draw_points(
         markeredgewidth=0.5,
         zorder=3,
     )
-    sure = [p for p in points if p.low is not None and p.high is not None]
-    if sure:
-        reach = [[p.value - (p.low or 0) for p in sure], [(p.high or 0) - p.value for p in sure]]
+    with_interval = [p for p in points if p.low is not None and p.high is not None]
+    if with_interval:
+        reach = [[p.value - (p.low or 0) for p in with_interval], [(p.high or 0) - p.value for p in with_interval]]
         # Rounding may put a median outside an interval of equal samples.
         reach = [[max(0.0, r) for r in side] for side in reach]
         axes.errorbar(
-            [p.n for p in sure],
-            [p.value for p in sure],
+            [p.n for p in with_interval],
+            [p.value for p in with_interval],
             reach,
             fmt="none",
             ecolor=look.ink,
@@ -245,7 +249,7 @@ def draw_points(
 
 
 def draw_predicted(axes: Axes, start: Sequence[Point], points: Sequence[Point], look: SeriesStyle, name: str) -> None:
-    """A dashed line from `start`, the last measured point if there is one, to hollow markers: not measured."""
+    """A dashed line with hollow markers for predictions. start: the last measured point, or no point."""
     ns, values = [p.n for p in [*start, *points]], [p.value for p in [*start, *points]]
     axes.plot(ns, values, "--", color=look.colour, linewidth=1.6, label=f"_to {name}", zorder=2)
     axes.plot(
@@ -273,7 +277,7 @@ def draw_predicted(axes: Axes, start: Sequence[Point], points: Sequence[Point], 
 
 
 def end_labels(axes: Axes, ends: Sequence[LineEndLabel], height: float) -> None:
-    """Names at the right of the axes (height: inches), each tied to the end of its line, nudged apart."""
+    """Labels at the right of the axes, spread apart, each tied to the end of its line. height: of the axes in inches."""
     low, high = axes.get_ylim()
     ends = sorted(ends, key=lambda end: end.value)
     wanted = [(math.log(end.value) - math.log(low)) / math.log(high / low) for end in ends]  # a ratio may overflow
@@ -312,7 +316,7 @@ def spread_out(wanted: Sequence[float], gap: float) -> list[float]:
 
 
 def render(figure: Figure) -> tuple[bytes, bytes]:
-    """The figure as SVG and as PNG. The same figure gives the same bytes."""
+    """The figure as SVG and as PNG, with the same bytes for the same figure."""
     return svg(figure), _saved(figure, "png", {"Software": None})
 
 
@@ -322,9 +326,9 @@ def svg(figure: Figure) -> bytes:
 
 
 def _saved(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
-    """A file of the figure, at 150 dots an inch where it has dots, without dates and names of programs."""
+    """The figure as a file without dates and program names; PNG has 150 dots per inch."""
     buffer = io.BytesIO()
     with house_style(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the font lacks some scripts
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the font does not have every script
         figure.savefig(buffer, format=kind, dpi=150, metadata=metadata, facecolor="white")
     return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""The time that has passed since the start of the process, over the iterations made, and where compiling pays back.
+"""The time since the start of the process against the iterations made, and where compiling pays back.
 
-At the problem of the cold costs. Import, prepare and first call come first, so each line starts at the end of that; a
-backend of which one of them is not known is named as left out.
+Import, prepare and the first call come first, so each line starts at the end of the first call. A backend without one
+of these parts has no line but the reason.
 """
 
 import math
@@ -10,43 +10,45 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench import text
-from bench.analysis.cold_costs import seconds_at
+from bench.analysis.cold_costs import break_even_iterations, cold_cells, seconds_at
 from bench.analysis.speed import BASELINE, Group, problem_label
 from bench.records import Cell
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, LineEndLabel, SeriesStyle
-from bench.report.plots.cold_costs import LARGEST, chosen
+from bench.report.plots.ledger import LARGEST, reasons_left_out
 from bench.report.tables import Table, name, pays_back
 
-TOP, PANEL, ROW = 0.72, 3.9, 0.27  # inches: above the lines, the height of those, of a row of words
-SMALLEST = 1e-100  # seconds: what is shorter is drawn like this
-AHEAD, MAX_CALLS = 6.0, 10**7  # how far the axis reaches beyond the last break-even, and how many calls at most
+TOP, PANEL, ROW = 0.72, 3.9, 0.27  # inches: above the lines, the height of the lines, and of a row of words
+SMALLEST = 1e-100  # seconds: shorter times are drawn like this
+AHEAD, MAX_CALLS = 6.0, 10**7  # how far the axis reaches beyond the last break-even, and its end in calls at most
 
 
-def cumulative(group: Group) -> Drawing | None:
-    """Seconds from the start of the process against the iterations made, log-log, with the break-even points."""
-    problem, known, left_out = chosen(group, ("import_s", "prepare_s", "first_call_s"))
-    if problem is None or not known:
+def draw(group: Group) -> Drawing | None:
+    """Lines on logarithmic axes with the break-even points; None where no backend has all parts."""
+    selected = cold_cells(group, ("import_s", "prepare_s", "first_call_s"))
+    cells = selected.cells
+    if selected.problem is None or not cells:
         return None
-    title = f"Time since the process start at {problem_label(problem)} ({group.title})"
-    told = {c.backend: _break_even(c) for c in known if c.backend != BASELINE} | left_out
+    title = f"Time since the process start at {problem_label(selected.problem)} ({group.title})"
+    verdicts = {c.backend: _break_even(c) for c in cells if c.backend != BASELINE} | reasons_left_out(selected)
     rows = [
         (name(c), text.count(n), text.scientific(seconds_at(c, n)), pays_back(c))
-        for c in known
+        for c in cells
         for n in (c.n_iter * 10**power for power in range(5))
     ]
     alt = f"Chart of the time since the process start against the iterations made, both logarithmic. {title}. "
     alt += "Import, prepare and first call come first. " + " ".join(
         f"{text.clean(c.backend, 40)}: {text.duration(seconds_at(c, c.n_iter))} by the end of its first call,"
         f" then {text.duration((c.median_s or 0) / c.n_iter)} per iteration."
-        for c in known
+        for c in cells
     )
-    alt += f" Against {BASELINE}: " + "; ".join(f"{text.clean(b, 40)} {words}" for b, words in told.items()) + "."
+    alt += f" Against {BASELINE}: " + "; ".join(f"{text.clean(b, 40)} {words}" for b, words in verdicts.items()) + "."
     table = Table("Time since the start", ("backend", "iterations", "seconds", "pays back after"), rows)
-    return Drawing(_draw_lines(title, known, told), alt, table)
+    return Drawing(_draw(title, cells, verdicts), alt, table)
 
 
 def _break_even(cell: Cell) -> str:
+    """When a cell pays back, in words."""
     calls = cell.cold_costs.break_even_calls
     if calls == "never":
         return "never pays back: its calls are not faster"
@@ -57,44 +59,35 @@ def _break_even(cell: Cell) -> str:
     return f"pays back after {text.count(calls * cell.n_iter)} iterations"
 
 
-def _break_even_at(cell: Cell) -> int | None:
-    """Iterations after which it has caught up; None where it was never behind, or never catches up."""
-    calls = cell.cold_costs.break_even_calls
-    return calls * cell.n_iter if isinstance(calls, int) and calls > 1 and cell.backend != BASELINE else None
-
-
-def _draw_lines(title: str, cells: list[Cell], told: dict[str, str]) -> Figure:
-    named = [*dict.fromkeys([c.backend for c in cells] + list(told))]
-    styles = canvas.series_styles(named)
-    right = canvas.label_margin([canvas.short(b) for b in named])
+def _draw(title: str, cells: list[Cell], verdicts: dict[str, str]) -> Figure:
+    """The lines, and under them a row for each verdict."""
+    names = [*dict.fromkeys([c.backend for c in cells] + list(verdicts))]
+    styles = canvas.series_styles(names)
+    right = canvas.label_margin([canvas.short(b) for b in names])
     steps = [c.n_iter for c in cells]
-    marks = [at for c in cells if (at := _break_even_at(c)) is not None]
-    longest = float(max(steps))  # ten million times the largest whole number of a record would be too much for an axis
-    last = min(MAX_CALLS * longest, max(AHEAD * max(marks, default=0), 1000 * longest))  # past every first call
+    marks = [at for c in cells if (at := break_even_iterations(c)) is not None]
+    longest = float(max(steps))  # MAX_CALLS times the largest integer of a record overflows the integers of an axis
+    last = min(MAX_CALLS * longest, max(AHEAD * max(marks, default=0), 1000 * longest))  # beyond every first call
     with canvas.house_style():
-        figure = Figure(figsize=(canvas.WIDTH, TOP + PANEL + 0.08 + ROW * len(told) + 0.75))
+        figure = Figure(figsize=(canvas.WIDTH, TOP + PANEL + 0.08 + ROW * len(verdicts) + 0.75))
         canvas.heading(figure, 0.12, title)
         axes = canvas.add_axes(figure, canvas.LEFT, TOP, right, PANEL)
-        ends = [_drawn(c, n) for c in cells for n in (c.n_iter, last)]
-        low, high = canvas.limits(ends, 1.5)
-        left, edge = min(steps) / 1.25, last * 1.15
-        axes.set(xscale="log", yscale="log", xlim=(left, edge), ylim=(low, high))
+        low, high = canvas.limits([_drawn(c, n) for c in cells for n in (c.n_iter, last)], 1.5)
+        first, end = min(steps) / 1.25, last * 1.15
+        axes.set(xscale="log", yscale="log", xlim=(first, end), ylim=(low, high))
         canvas.log_axis(axes.yaxis, low, high, text.duration_tick, 9)
-        canvas.log_axis(axes.xaxis, left, edge, text.tick, 6)
+        canvas.log_axis(axes.xaxis, first, end, text.tick, 6)
         if marks:
             words = f"rings: from here on ahead of {BASELINE}, import and compile included"
             below = 1 - 0.38 / figure.get_size_inches()[1]
             figure.text(0.12 / canvas.WIDTH, below, words, fontsize=10, va="top", color=canvas.FAINT)
         for cell in cells:
-            _line(axes, cell, styles[cell.backend], last)
-        canvas.end_labels(
-            axes,
-            [LineEndLabel(canvas.short(c.backend), last, _drawn(c, last), styles[c.backend]) for c in cells],
-            PANEL,
-        )
-        if told:
-            lane = canvas.add_axes(figure, canvas.LEFT, TOP + PANEL + 0.08, right, ROW * len(told))
-            _lane(lane, axes, {c.backend: c for c in cells}, told, styles, last)
+            _draw_line(axes, cell, styles[cell.backend], last)
+        ends = [LineEndLabel(canvas.short(c.backend), last, _drawn(c, last), styles[c.backend]) for c in cells]
+        canvas.end_labels(axes, ends, PANEL)
+        if verdicts:
+            lane = canvas.add_axes(figure, canvas.LEFT, TOP + PANEL + 0.08, right, ROW * len(verdicts))
+            _draw_verdicts(lane, axes, {c.backend: c for c in cells}, verdicts, styles, last)
             axes.tick_params(axis="x", labelbottom=False, length=0)
             axes = lane
         axes.set_xlabel("iterations made", color=canvas.INK)
@@ -102,12 +95,12 @@ def _draw_lines(title: str, cells: list[Cell], told: dict[str, str]) -> Figure:
 
 
 def _drawn(cell: Cell, iterations: float) -> float:
-    """Its seconds, for an axis: those of a record may be far too many, or none."""
+    """Seconds within what an axis can show, whatever the record holds."""
     return min(LARGEST, max(SMALLEST, seconds_at(cell, iterations)))
 
 
-def _line(axes: Axes, cell: Cell, look: SeriesStyle, last: float) -> None:
-    """From the end of the first call on, with a marker at each tenfold, a ring where it pays back, and its interval."""
+def _draw_line(axes: Axes, cell: Cell, look: SeriesStyle, last: float) -> None:
+    """A line from the end of the first call, a marker at each power of ten, its interval, and a ring at its break-even."""
     ns = [cell.n_iter * 10 ** (step / 16) for step in range(math.ceil(16 * math.log10(last / cell.n_iter)))] + [last]
     totals = [_drawn(cell, n) for n in ns]
     width = 3.0 if cell.backend == BASELINE else 1.8
@@ -122,7 +115,7 @@ def _line(axes: Axes, cell: Cell, look: SeriesStyle, last: float) -> None:
             for end in (cell.ci_low_s, cell.ci_high_s)
         )
         axes.fill_between(ns, lower, upper, color=look.colour, alpha=0.18, linewidth=0, zorder=2)
-    at = _break_even_at(cell)
+    at = break_even_iterations(cell)
     if at is not None and at <= last:
         axes.plot(
             [at], [_drawn(cell, at)], "o", markerfacecolor="none", markeredgecolor=canvas.INK,
@@ -131,18 +124,18 @@ def _line(axes: Axes, cell: Cell, look: SeriesStyle, last: float) -> None:
         axes.axvline(at, color=look.colour, linewidth=1.0, linestyle=":", zorder=1, label="_break-even")
 
 
-def _lane(
-    axes: Axes, above: Axes, cells: dict[str, Cell], told: dict[str, str], styles: dict[str, SeriesStyle], last: float
+def _draw_verdicts(
+    axes: Axes, above: Axes, cells: dict[str, Cell], verdicts: dict[str, str], styles: dict[str, SeriesStyle], last: float
 ) -> None:
-    """A row per backend under the lines: a ring at its break-even and the words of that, or why it has none."""
-    left, edge = above.get_xlim()
-    axes.set(xscale="log", xlim=(left, edge), ylim=(len(told) - 0.5, -0.5), yticks=[])
+    """A row for each backend under the lines: its verdict, and a ring at its break-even."""
+    first, end = above.get_xlim()
+    axes.set(xscale="log", xlim=(first, end), ylim=(len(verdicts) - 0.5, -0.5), yticks=[])
     axes.set_facecolor("#f6f6f6")
-    canvas.log_axis(axes.xaxis, left, edge, text.tick, 6)
-    for row, (backend, words) in enumerate(told.items()):
+    canvas.log_axis(axes.xaxis, first, end, text.tick, 6)
+    for row, (backend, words) in enumerate(verdicts.items()):
         ink = styles[backend].ink
-        at = _break_even_at(cells[backend]) if backend in cells else None
-        share = 0.0 if at is None else math.log(at / left) / math.log(edge / left)
+        at = break_even_iterations(cells[backend]) if backend in cells else None
+        share = 0.0 if at is None else math.log(at / first) / math.log(end / first)
         if at is not None and at <= last:
             axes.plot(
                 [at], [row], "o", markerfacecolor="none", markeredgecolor=canvas.INK, markersize=9,

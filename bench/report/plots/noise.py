@@ -1,6 +1,6 @@
-"""Where the run was noisy: each process as a dot, by how much it lies off the median of its cell.
+"""Noise: the deviation of each process from the median of its cell, and the drift of the sentinel kernels.
 
-A panel a problem, a row a backend. Below them, where the run has them, how the sentinel kernels drifted meanwhile.
+Each problem has a panel, each backend a row, and each process is a dot. The sentinels have the last panel.
 """
 
 import math
@@ -17,55 +17,55 @@ from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, SeriesStyle
 from bench.report.tables import Table, name
 
-LIMIT, DRIFT = 10.0, 5.0  # percent: from which a cell is called noisy, and a sentinel is said to drift
-LEAST, MOST = 15.0, 25.0  # percent: how far the axis reaches at least and at most
+LIMIT, DRIFT = 10.0, 5.0  # percent: the deviation of a noisy cell, and of a sentinel that drifts
+MIN_REACH, MAX_REACH = 15.0, 25.0  # percent: the ends of the axis
 MAX_PANELS, COLUMNS = 6, 2
-BETWEEN, FLAGS, RIGHT = 0.15, 1.4, 0.05  # inches: between panels, of the flags beside one, at the right
-ABOVE, ROW, BELOW, SENTINELS = 0.24, 0.17, 0.06, 0.9  # inches: above, of a row of, and below a panel; of the sentinels'
-HEADING, TICKS, LABEL = 0.4, 0.27, 0.45  # inches: of the title, of the ticks of the last panels and of the sentinels
+BETWEEN, FLAGS, RIGHT = 0.15, 1.4, 0.05  # inches: between panels, the flags beside a panel, the right margin
+ABOVE, ROW, BELOW, SENTINELS = 0.24, 0.17, 0.06, 0.9  # inches: above a panel, a row, below a panel; the panel of the sentinels
+HEADING, TICKS, LABEL = 0.4, 0.27, 0.45  # inches: the title, the ticks of the last panels, the label of the sentinels
 NAMES, WORDS = 9.5, 9.0  # points
 CONTROL = "A/A control"
-MILD, LETTERS = "outliers", 18  # a flag that alone is no cause for doubt; how many letters have room beside a row
-NO_NOISE = {"bound not informative"}  # flags that tell of something else
+MILD, LETTERS = "outliers", 18  # a flag that alone raises no doubt; the letters that fit beside a row
+NO_NOISE = {"bound not informative"}  # flags that are not about noise
 SENTINEL_LOOKS = {"arithmetic": SeriesStyle("#333333", "o"), "memory": SeriesStyle("#D55E00", "s")}
 
 
-def noise(group: Group, blocks: Sequence[Block] = ()) -> Drawing | None:
+def draw(group: Group) -> Drawing | None:
     """The processes of each cell around its median, in percent; None where no cell has two."""
     cells = [c for c in group.cells if deviations(c)]
     if not any(len(deviations(c)) > 1 for c in cells):
         return None
     problems = sorted({problem_key(c) for c in cells}, key=lambda k: (-_worst(k, cells), k))
-    shown = sorted(problems[:MAX_PANELS])
-    drifts = _drifts(blocks, group.threads)
+    drawn = sorted(problems[:MAX_PANELS])
+    drifts = _drifts(group.blocks, group.threads)
     title = f"Each process against the median of its cell ({group.title})"
     flagged = [f"{name(c)} at {problem_label(c)} ({'; '.join(flags(c))})" for c in cells if flags(c)]
     beyond = sum(abs(d) > LIMIT for c in cells for d in deviations(c))
     alt = f"Charts of dots, one for each problem, with a row for each backend, in percent of the median. {title}. "
     alt += f"{text.count(beyond)} of {text.number_of(sum(len(deviations(c)) for c in cells), 'process')} lie more than"
     alt += f" {LIMIT:g} % off. Flagged: {', '.join(flagged) or 'none'}."
-    gaps = [c for c in group.cells if not deviations(c) and problem_key(c) in shown]
+    gaps = [c for c in group.cells if not deviations(c) and problem_key(c) in drawn]
     alt += f" No time: {'; '.join(f'{name(c)} {gap_kind(c)} at {problem_label(c)}' for c in gaps)}." if gaps else ""
-    left_out = len(problems) - len(shown)
+    left_out = len(problems) - len(drawn)
     alt += f" Not drawn: {text.number_of(left_out, 'other problem')}, with less scatter." if left_out else ""
     for kernel, points in drifts.items():
         ends = f"{_signed(points[-1])} from the first block to the end"
         alt += f" Sentinel {text.clean(kernel, 40)}: {ends}."
     rows = [(problem_label(c), name(c), "; ".join(flags(c)), ", ".join(map(_signed, deviations(c)))) for c in cells]
     table = Table("Processes against their median", ("problem", "backend", "flags", "off the median"), rows)
-    own = [c for c in group.cells if problem_key(c) in shown]
-    return Drawing(_draw(title, shown, own, drifts), alt, table)
+    drawn_cells = [c for c in group.cells if problem_key(c) in drawn]
+    return Drawing(_draw(title, drawn, drawn_cells, drifts), alt, table)
 
 
 def deviations(cell: Cell) -> list[float]:
-    """Percent by which each process lies off the median of all, in block order; none for a cell without a time."""
+    """The deviation of each process from the median, in percent and block order; empty for a cell without a time."""
     if time_per_iteration(cell) is None or not cell.median_s:
         return []
     return [100 * (sample / cell.median_s - 1) for sample in cell.samples_s if sample is not None]
 
 
 def flags(cell: Cell) -> list[str]:
-    """Those that tell of noise."""
+    """The flags of a cell that are about noise."""
     return [text.clean(flag, 40) for flag in cell.flags if flag.partition(":")[0] not in NO_NOISE]
 
 
@@ -74,9 +74,9 @@ def _worst(problem: ProblemKey, cells: Sequence[Cell]) -> float:
 
 
 def _drifts(blocks: Sequence[Block], threads: int) -> dict[str, list[float]]:
-    """Percent by which each sentinel differs from its first time, in the order of time."""
-    found = sentinel_seconds(list(blocks), threads)
-    return {kernel: [100 * (s / times[0] - 1) for s in times] for kernel, times in found.items() if len(times) > 1}
+    """The deviation of each sentinel from its first time, in percent and in the order of time."""
+    seconds = sentinel_seconds(list(blocks), threads)
+    return {kernel: [100 * (s / times[0] - 1) for s in times] for kernel, times in seconds.items() if len(times) > 1}
 
 
 def _signed(percent: float) -> str:
@@ -88,17 +88,18 @@ def _signed(percent: float) -> str:
 
 
 def _draw(title: str, problems: list[ProblemKey], cells: list[Cell], drifts: dict[str, list[float]]) -> Figure:
+    """The panels in rows of COLUMNS, and the sentinels below them."""
     rows = backends(c for c in cells if not c.control)
     rows += [CONTROL] if any(c.control for c in cells) else []
-    named = [canvas.short(row) for row in rows]
+    names = [canvas.short(row) for row in rows]
     styles = canvas.series_styles(backends(cells))
-    left = 0.3 + canvas.CHARACTER * NAMES / 11 * max(map(len, named))
+    left = 0.3 + canvas.CHARACTER * NAMES / 11 * max(map(len, names))
     columns = min(COLUMNS, len(problems))
     width = (canvas.WIDTH - left - RIGHT - BETWEEN * (columns - 1)) / columns - FLAGS
     height, down = ROW * len(rows), math.ceil(len(problems) / columns)
     panel = ABOVE + height + BELOW
     largest = max(abs(d) for c in cells for d in deviations(c))
-    reach = min(MOST, max(LEAST, 1.15 * largest))
+    reach = min(MAX_REACH, max(MIN_REACH, 1.15 * largest))
     with canvas.house_style():
         extra = ABOVE + SENTINELS + LABEL if drifts else 0.0
         figure = Figure(figsize=(canvas.WIDTH, HEADING + panel * down + TICKS + extra))
@@ -107,33 +108,40 @@ def _draw(title: str, problems: list[ProblemKey], cells: list[Cell], drifts: dic
             at = left + index % columns * (width + FLAGS + BETWEEN)
             top = HEADING + index // columns * panel + ABOVE
             axes = canvas.add_axes(figure, at, top, canvas.WIDTH - at - width, height)
-            axes.set_title(problem_label(problem), loc="left", fontsize=10, color=canvas.INK, pad=3)
-            axes.set(xlim=(-reach, reach), ylim=(len(rows) - 0.5, -0.5))
-            _limits(axes.axvline, LIMIT)
-            canvas.place_ticks(axes.xaxis, [-LIMIT, LIMIT], _tick)
-            axes.set_yticks(range(len(rows)), named if index % columns == 0 else [""] * len(rows))
-            axes.tick_params(axis="y", length=0, labelsize=NAMES)
-            axes.tick_params(axis="x", labelsize=NAMES, labelbottom=index + columns >= len(problems), pad=2)
-            axes.grid(False, axis="y")
-            own = {CONTROL if c.control else c.backend: c for c in cells if problem_key(c) == problem}
+            _set_axes(axes, problem, names if index % columns == 0 else [""] * len(rows), reach)
+            axes.tick_params(axis="x", labelbottom=index + columns >= len(problems))
+            by_row = {CONTROL if c.control else c.backend: c for c in cells if problem_key(c) == problem}
             for row, label in enumerate(rows):
-                if label in own:
-                    _row(axes, row, own[label], styles[own[label].backend], reach)
+                if label in by_row:
+                    _draw_row(axes, row, by_row[label], styles[by_row[label].backend], reach)
                 else:
-                    _gap(axes, row, "not run")
+                    _draw_gap(axes, row, "not run")
         if drifts:
             top = HEADING + panel * down + TICKS + ABOVE
-            _sentinels(canvas.add_axes(figure, left, top, FLAGS + RIGHT, SENTINELS), drifts)
+            _draw_sentinels(canvas.add_axes(figure, left, top, FLAGS + RIGHT, SENTINELS), drifts)
     return figure
 
 
-def _gap(axes: Axes, row: int, words: str) -> None:
+def _set_axes(axes: Axes, problem: ProblemKey, names: list[str], reach: float) -> None:
+    """The title of a panel, its rows, and its limits."""
+    axes.set_title(problem_label(problem), loc="left", fontsize=10, color=canvas.INK, pad=3)
+    axes.set(xlim=(-reach, reach), ylim=(len(names) - 0.5, -0.5))
+    _draw_limits(axes.axvline, LIMIT)
+    canvas.place_ticks(axes.xaxis, [-LIMIT, LIMIT], _tick)
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", length=0, labelsize=NAMES)
+    axes.tick_params(axis="x", labelsize=NAMES, pad=2)
+    axes.grid(False, axis="y")
+
+
+def _draw_gap(axes: Axes, row: int, words: str) -> None:
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 0}
-    how: dict[str, Any] = {"va": "center", "fontsize": WORDS, "style": "italic", "color": canvas.FAINT, "zorder": 4}
-    axes.text(0.02, row, words, transform=axes.get_yaxis_transform(), bbox=paper, **how)
+    style: dict[str, Any] = {"va": "center", "fontsize": WORDS, "style": "italic", "color": canvas.FAINT, "zorder": 4}
+    axes.text(0.02, row, words, transform=axes.get_yaxis_transform(), bbox=paper, **style)
 
 
-def _limits(line: Any, limit: float) -> None:
+def _draw_limits(line: Any, limit: float) -> None:
+    """Lines at zero and at both limits. line: axhline or axvline of axes."""
     for at, style in ((-limit, "--"), (0.0, "-"), (limit, "--")):
         line(at, color=canvas.FAINT, linewidth=1.0, linestyle=style, zorder=2, label="_limit")
 
@@ -142,17 +150,16 @@ def _tick(percent: float) -> str:
     return f"{percent:+g} %".replace("-", "−") if percent else "0"
 
 
-def _row(axes: Axes, row: int, cell: Cell, look: SeriesStyle, reach: float) -> None:
-    """Dots on the interval of the median; what is beyond the axis is a triangle at its edge, its figure beside it."""
-    found = deviations(cell)
-    said: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": WORDS}
-    if not found:
-        _gap(axes, row, f"no time: {gap_kind(cell)}")
+def _draw_row(axes: Axes, row: int, cell: Cell, look: SeriesStyle, reach: float) -> None:
+    """Dots on the interval of the median; triangles at the edges for processes beyond the axis."""
+    percents = deviations(cell)
+    if not percents:
+        _draw_gap(axes, row, f"no time: {gap_kind(cell)}")
         return
     if cell.ci_low_s is not None and cell.ci_high_s is not None and cell.median_s:
         ends = [max(-reach, min(reach, 100 * (end / cell.median_s - 1))) for end in (cell.ci_low_s, cell.ci_high_s)]
         axes.plot(ends, [row, row], color=look.colour, alpha=0.35, linewidth=4, label="_interval", zorder=2)
-    within = [d for d in found if abs(d) <= reach]
+    within = [d for d in percents if abs(d) <= reach]
     face = "white" if cell.control else look.colour
     label = CONTROL if cell.control else cell.backend
     axes.plot(
@@ -167,17 +174,18 @@ def _row(axes: Axes, row: int, cell: Cell, look: SeriesStyle, reach: float) -> N
         zorder=3,
     )
     for side, marker in ((-1, "<"), (1, ">")):
-        if any(d * side > reach for d in found):
+        if any(d * side > reach for d in percents):
             edge = side * reach * 0.97
             axes.plot([edge], [row], marker, color=look.ink, markersize=6, label=f"_beyond {label}", zorder=4)
     if any(not flag.startswith(MILD) for flag in flags(cell)):
         axes.axhspan(row - 0.5, row + 0.5, color="#fbe3dc", linewidth=0, zorder=0)
     if words := _doubt(cell, reach):
-        axes.text(1.02, row, words, color=canvas.INK, **said)
+        style = {"va": "center", "fontsize": WORDS, "color": canvas.INK}
+        axes.text(1.02, row, words, transform=axes.get_yaxis_transform(), **style)
 
 
 def _doubt(cell: Cell, reach: float) -> str:
-    """The first flag of a cell, how many others, and the figure of the process furthest beyond the axis."""
+    """The first flag of a cell, the number of others, and the deviation furthest beyond the axis."""
     doubts, furthest = flags(cell), max(deviations(cell), key=abs)
     beyond = _signed(furthest) if abs(furthest) > reach else ""
     if not doubts:
@@ -187,15 +195,15 @@ def _doubt(cell: Cell, reach: float) -> str:
     return words if len(words) <= LETTERS else text.clean(kind, LETTERS - len(more)) + more
 
 
-def _sentinels(axes: Axes, drifts: dict[str, list[float]]) -> None:
-    """Lines against the blocks, which drift where they leave the limits."""
+def _draw_sentinels(axes: Axes, drifts: dict[str, list[float]]) -> None:
+    """Lines against the blocks; a sentinel drifts where its line leaves the limits."""
     last = max(map(len, drifts.values()))
-    reach = min(MOST, max(2 * DRIFT, *(1.15 * abs(d) for points in drifts.values() for d in points)))
+    reach = min(MAX_REACH, max(2 * DRIFT, *(1.15 * abs(d) for points in drifts.values() for d in points)))
     axes.set_title("Sentinel kernels against their first time", loc="left", fontsize=10, color=canvas.INK, pad=3)
     axes.set(xlim=(0.7, last + 0.3), ylim=(-reach, reach))
     canvas.place_ticks(axes.yaxis, [-DRIFT, 0.0, DRIFT], _tick)
     canvas.place_ticks(axes.xaxis, range(1, last + 1, math.ceil(last / 12)), text.tick)
-    _limits(axes.axhline, DRIFT)
+    _draw_limits(axes.axhline, DRIFT)
     axes.tick_params(labelsize=NAMES, pad=2)
     axes.set_xlabel(
         "time of measuring: at the start of each block, and after the last", color=canvas.INK, fontsize=10, labelpad=2

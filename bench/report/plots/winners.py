@@ -1,7 +1,7 @@
-"""The winner map: which backend is the fastest on each problem, over the number of samples and of features.
+"""The winner map: the fastest backend on each problem, over the numbers of samples and of features.
 
-A square a problem. Backends whose ratio to the best may be 1 share it as a tie, and without intervals there is a lowest
-median and no winner.
+Each problem is a square. Backends whose ratio to the best may be 1 are tied. Without intervals there is no winner, only
+a lowest median.
 """
 
 from typing import NamedTuple
@@ -29,23 +29,27 @@ from bench.report.plots.canvas import Drawing, SeriesStyle
 from bench.report.tables import Table
 
 MAX_COLUMNS, MAX_ROWS, MAX_REAL, MAX_NAMES = 8, 6, 4, 3
-LEFT, RIGHT, REAL = 1.0, 0.15, 1.6  # inches: of the margins; least width of the square of a real problem
-MARKS, LINE, LETTER = 0.42, 0.18, 0.078  # inches: the markers of a square, a line of it, a letter of that
-SIZE = 9.5  # points: of what stands in a square
+LEFT, RIGHT, REAL = 1.0, 0.15, 1.6  # inches: the margins; the minimum width of the square of a real problem
+MARKS, LINE, LETTER = 0.42, 0.18, 0.078  # inches: the height of the markers of a square and of a line of text; the width of a letter
+SIZE = 9.5  # points: the text in a square
 
 
 class Square(NamedTuple):
-    """What is known of a problem. verdict: "fastest", "tie", "lowest median", "only one" or "no time"."""
+    """The result on one problem.
+
+    verdict: "fastest", "tie", "lowest median", "only one" or "no time"; best: the winner, or all that are tied; timed:
+    the cells with a time; kinds: the kinds of the gaps.
+    """
 
     problem: ProblemKey
     verdict: str
-    best: list[Cell]  # the winner, or all that are tied
+    best: list[Cell]
     timed: list[Cell]
-    kinds: list[str]  # of its gaps
+    kinds: list[str]
 
 
-def winners(group: Group) -> Drawing | None:
-    """Who wins where; None where no problem has two backends to compare."""
+def draw(group: Group) -> Drawing | None:
+    """The map of a group; None where no problem has two backends to compare."""
     problems = sorted({problem_key(c) for c in group.ranked})
     squares = [_square(problem, [c for c in group.ranked if problem_key(c) == problem]) for problem in problems]
     if not any(len(square.timed) > 1 for square in squares):
@@ -56,11 +60,11 @@ def winners(group: Group) -> Drawing | None:
     synthetic = [s for s in squares if s.problem.name == SYNTHETIC]
     ns = sorted({s.problem.n_samples for s in synthetic})[-MAX_COLUMNS:]
     ds = sorted({s.problem.n_features for s in synthetic})[-MAX_ROWS:]
-    # Two synthetic problems of one size differ in their seed alone: one square shows the one that comes last.
+    # Two synthetic problems of equal size differ only in their seed; the last of them has the square.
     grid = {(s.problem.n_samples, s.problem.n_features): s for s in synthetic}
-    shown = {at: square for at, square in grid.items() if at[0] in ns and at[1] in ds}
+    drawn = {at: square for at, square in grid.items() if at[0] in ns and at[1] in ds}
     real = [s for s in squares if s.problem.name != SYNTHETIC]
-    left_out = len(squares) - len(shown) - len(real[:MAX_REAL])
+    left_out = len(squares) - len(drawn) - len(real[:MAX_REAL])
     alt = f"Map with a square for each problem, the number of samples across and of features upwards. {title}. "
     alt += " ".join(map(_in_words, squares))
     alt += f" Not drawn: {text.number_of(left_out, 'other problem')}." if left_out else ""
@@ -75,24 +79,24 @@ def winners(group: Group) -> Drawing | None:
         "its time over this",
     )
     table = Table("The fastest, by size", heads, [row for square in squares for row in _rows(square)])
-    return Drawing(_draw(title, ns, ds, shown, real[:MAX_REAL]), alt, table)
+    return Drawing(_draw(title, ns, ds, drawn, real[:MAX_REAL]), alt, table)
 
 
 def _square(problem: ProblemKey, cells: list[Cell]) -> Square:
     kinds = list(dict.fromkeys(gap_kind(c) for c in cells if time_per_iteration(c) is None))
-    found = fastest(cells)
-    if found is None:
+    result = fastest(cells)
+    if result is None:
         return Square(problem, "no time", [], [], kinds)
-    best = found.timed[:1]
-    if len(found.timed) == 1:
-        return Square(problem, "only one", best, found.timed, kinds)
-    if not found.sure:
-        return Square(problem, "lowest median", best, found.timed, kinds)
-    return Square(problem, "tie" if found.level else "fastest", best + found.level, found.timed, kinds)
+    best = result.timed[:1]
+    if len(result.timed) == 1:
+        return Square(problem, "only one", best, result.timed, kinds)
+    if not result.sure:
+        return Square(problem, "lowest median", best, result.timed, kinds)
+    return Square(problem, "tie" if result.level else "fastest", best + result.level, result.timed, kinds)
 
 
 def _next(square: Square) -> Cell | None:
-    """The best of those that are behind for sure, or as far as the medians say."""
+    """The best of the cells that are slower, by their intervals or, without intervals, by their medians."""
     behind = [c for c in square.timed if c not in square.best]
     return behind[0] if behind else None
 
@@ -102,11 +106,11 @@ def _in_words(square: Square) -> str:
     if not square.best:
         return f"{where}: no time ({text.listed(square.kinds)})."
     best, second = square.best[0], _next(square)
-    found = time_per_iteration(best)
-    assert found is not None
+    interval = time_per_iteration(best)
+    assert interval is not None
     names = text.listed([text.clean(c.backend, 40) for c in square.best])
     verdict = {"tie": "tied", "only one": "the only one with a time"}.get(square.verdict, square.verdict)
-    words = f"{where}: {names} {verdict}, {text.duration(found.median)} per iteration"
+    words = f"{where}: {names} {verdict}, {text.duration(interval.median)} per iteration"
     if second is not None and (lead := paired_speedup(best, second)):
         words += f"; next {text.clean(second.backend, 40)}, {text.ratio_interval(*lead)} its time"
     return words + "."
@@ -131,13 +135,14 @@ def _rows(square: Square) -> list[tuple[str, ...]]:
 
 
 def _draw(title: str, ns: list[int], ds: list[int], grid: dict[tuple[int, int], Square], real: list[Square]) -> Figure:
+    """The grid of synthetic sizes, and below it a row of real problems."""
     squares = [*grid.values(), *real]
     styles = canvas.series_styles(backends(c for square in squares for c in square.best))
     room = canvas.WIDTH - LEFT - RIGHT
     width = min(room / max(1, len(ns)), 2.4)
     real_width = min(room / max(1, len(real)), max(REAL, width))
     lines = {id(s): _lines(s, width if s.problem.name == SYNTHETIC else real_width) for s in squares}
-    tall = MARKS + LINE * max(len(found) for found in lines.values()) + 0.12
+    tall = MARKS + LINE * max(map(len, lines.values())) + 0.12
     top = canvas.legend_top(styles) + 0.08
     below = top + (tall * len(ds) + 0.62 if grid else 0)
     with canvas.house_style():
@@ -153,16 +158,16 @@ def _draw(title: str, ns: list[int], ds: list[int], grid: dict[tuple[int, int], 
             axes.set_xlabel("number of samples n", color=canvas.INK)
             for row, d in enumerate(ds):
                 for column, n in enumerate(ns):
-                    found = grid.get((n, d))
-                    _fill(axes, (column, row), found, lines[id(found)] if found else ["not run"], styles)
+                    square = grid.get((n, d))
+                    _fill(axes, (column, row), square, lines[id(square)] if square else ["not run"], styles)
         if real:
             axes = canvas.add_axes(figure, LEFT, below, canvas.WIDTH - LEFT - real_width * len(real), tall)
             _frame(axes, len(real), 1)
             axes.set_yticks([0], ["real data"])
             labels = (problem_label(s.problem).replace(", n =", "\nn =") for s in real)
             axes.set_xticks(range(len(real)), list(labels))
-            for column, found in enumerate(real):
-                _fill(axes, (column, 0), found, lines[id(found)], styles)
+            for column, square in enumerate(real):
+                _fill(axes, (column, 0), square, lines[id(square)], styles)
     return figure
 
 
@@ -177,19 +182,19 @@ def _number(value: int) -> str:
 
 
 def _lines(square: Square, width: float) -> list[str]:
-    """What a square says under its markers, in lines that fit it."""
+    """The text of a square under its markers, in lines that fit its width."""
     letters = max(4, int((width - 0.08) / LETTER))
-    said = {"tie": ["tie"], "lowest median": ["lowest median"], "only one": ["only one with a time"]}
-    words = said.get(square.verdict, [])
+    verdicts = {"tie": ["tie"], "lowest median": ["lowest median"], "only one": ["only one with a time"]}
+    words = verdicts.get(square.verdict, [])
     if not square.best:
         words = ["no time:", *square.kinds[:MAX_NAMES]] if square.kinds else ["no time"]
     names = [canvas.short(c.backend) for c in square.best[:MAX_NAMES]]
     more = len(square.best) - len(names)
-    # A name alone may take two lines, names of a tie one each.
-    names = names if len(names) == 1 else [text.clean(found, letters) for found in names]
+    # A single name may take two lines; the names of a tie take one each.
+    names = names if len(names) == 1 else [text.clean(backend, letters) for backend in names]
     words = [*words, *names, *([f"+ {more} more"] if more else [])]
-    found = time_per_iteration(square.best[0]) if square.best else None
-    words += [text.duration(found.median)] if found else []
+    interval = time_per_iteration(square.best[0]) if square.best else None
+    words += [text.duration(interval.median)] if interval else []
     second = _next(square)
     if square.verdict == "fastest" and second is not None and (lead := paired_speedup(square.best[0], second)):
         words.append(f"next takes {text.significant(lead.median)}×")
@@ -197,7 +202,7 @@ def _lines(square: Square, width: float) -> list[str]:
 
 
 def _broken(words: str, letters: int) -> list[str]:
-    """In lines of so many letters, at spaces and underscores where it can be; a number keeps its unit."""
+    """Lines of at most `letters`, broken at spaces and underscores where possible; a number keeps its unit."""
     if len(words) <= letters:
         return [words]
     breaks = [at + 1 for at, letter in enumerate(words[:letters]) if letter in "_ "]
@@ -209,7 +214,7 @@ def _broken(words: str, letters: int) -> list[str]:
 def _fill(
     axes: Axes, at: tuple[int, int], square: Square | None, lines: list[str], styles: dict[str, SeriesStyle]
 ) -> None:
-    """A square with a marker for each winner, its words under them, tinted where one backend alone has won."""
+    """A square with a marker for each winner and its text under them, tinted where a single backend has won."""
     column, row = at
     best = square.best if square else []
     won = square is not None and square.verdict == "fastest"
@@ -218,7 +223,7 @@ def _fill(
         Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="#888888", linewidth=0.8, clip_on=False)
     )
     box = axes.get_window_extent()
-    width = box.width / axes.figure.dpi / (axes.get_xlim()[1] + 0.5)  # inches, as is the height of a square
+    width = box.width / axes.figure.dpi / (axes.get_xlim()[1] + 0.5)  # inches
     tall = box.height / axes.figure.dpi / (axes.get_ylim()[1] + 0.5)
     apart = min(0.26 / width, 0.9 / max(1, len(best)))
     points = min(11, 0.8 * 72 * apart * width)

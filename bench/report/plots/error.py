@@ -1,7 +1,6 @@
-"""The figure of the errors over the iterations: how far inside the bound of correct arithmetic each backend stays.
+"""The error of the loss over the iterations, as a share of its bound at that iteration.
 
-A panel a problem. Drawn is the error of the loss as a share of its bound at that iteration; an error of exactly 0 has
-no place on a logarithmic axis, so it is a mark in a strip of its own below.
+Each problem has a panel. An error of exactly 0 has no place on a logarithmic axis; it is a mark in a strip below.
 """
 
 import math
@@ -21,52 +20,52 @@ from bench.report.plots.canvas import Drawing, SeriesStyle
 from bench.report.tables import Table
 
 MAX_PANELS, MAX_POINTS = 6, 50
-LOWEST, HIGHEST = 1e-12, 1e3  # a share below or above is drawn at these
-ROOM = 8.0  # times the bound: how far the axis reaches beyond it, at least
-COLUMNS, BETWEEN = 2, 0.3  # panels side by side, and the inches between them
+LOWEST, HIGHEST = 1e-12, 1e3  # shares beyond these are drawn at them
+ROOM = 8.0  # the axis reaches at least from the bound / ROOM to ROOM times the bound
+COLUMNS, BETWEEN = 2, 0.3  # panels side by side; inches between them
 LEFT, RIGHT = 1.3, 0.3  # inches
-ABOVE, HEIGHT, BELOW, STRIP = 0.3, 1.95, 0.38, 0.11  # inches: above, of and below a panel; of a backend's row of zeros
+ABOVE, HEIGHT, BELOW, STRIP = 0.3, 1.95, 0.38, 0.11  # inches: above, of and below a panel; a row of zeros
 BEYOND = "#fbe3dc"
 
 
 class Curve(NamedTuple):
-    """points: (iteration, error / bound), by iteration; infinite where there is an error and the bound is 0."""
+    """points: pairs (iteration, error / bound) by iteration; the share is infinite for an error against a bound of 0."""
 
     cell: Cell
     points: list[tuple[int, float]]
 
 
-def over_iterations(group: Group) -> Drawing | None:
-    """Error against its bound over the iterations, for each backend; None where no cell recorded any."""
-    found = _recorded(group.cells)
-    if not found:
+def draw(group: Group) -> Drawing | None:
+    """The curve of each backend on each problem; None where no cell recorded errors."""
+    recorded = _recorded(group.cells)
+    if not recorded:
         return None
-    curves_of = {problem: [c for c in found if problem_key(c.cell) == problem] for problem in _chosen(found)}
-    shown = [curve for curves in curves_of.values() for curve in curves]
-    left_out = len({problem_key(c.cell) for c in found}) - len(curves_of)
+    curves_of = {problem: [c for c in recorded if problem_key(c.cell) == problem] for problem in _problems(recorded)}
+    drawn = [curve for curves in curves_of.values() for curve in curves]
+    left_out = len({problem_key(c.cell) for c in recorded}) - len(curves_of)
     title = f"Error of the loss as a share of its bound ({group.title})"
     alt = (
         f"Charts of the error |losses[k] − J(β_k)| as a share of its bound against the iteration k, both logarithmic,"
-        f" one for each problem. {title}. {_verdict(shown)} {_in_words(curves_of)}"
+        f" one for each problem. {title}. {_verdict(drawn)} {_in_words(curves_of)}"
     )
     alt += f" Not drawn: {text.number_of(left_out, 'other problem')}." if left_out else ""
     return Drawing(_draw(title, curves_of), alt, _table(curves_of))
 
 
 def _recorded(cells: list[Cell]) -> list[Curve]:
-    """The curves of the cells that have a time, one of each backend and problem.
+    """The curves of the cells with a time, one for each backend and problem.
 
-    The control is the baseline once more, so its curve stands for that of a baseline which recorded none.
+    The A/A control is the baseline too; its curve replaces one that the baseline did not record.
     """
-    found: dict[tuple[str, ProblemKey], Curve] = {}
+    curves: dict[tuple[str, ProblemKey], Curve] = {}
     for cell in cells:
         if time_per_iteration(cell) and (points := shares(cell)):
-            found.setdefault((cell.backend, problem_key(cell)), Curve(cell, points))
-    return list(found.values())
+            curves.setdefault((cell.backend, problem_key(cell)), Curve(cell, points))
+    return list(curves.values())
 
 
 def shares(cell: Cell) -> list[tuple[int, float]]:
-    """The usable points of a cell's recorded curve, whatever the record holds: at most MAX_POINTS, each k once."""
+    """The valid points of a recorded curve: at most MAX_POINTS, each iteration once."""
     points: dict[int, float] = {}
     for row in cell.error_curve or []:
         if len(row) != 3 or not all(map(math.isfinite, row)):
@@ -80,14 +79,14 @@ def shares(cell: Cell) -> list[tuple[int, float]]:
 
 
 def _share(error: float, bound: float) -> float:
-    """0 for an error of exactly 0 and for no other."""
+    """error / bound, which is 0 only for an error of exactly 0."""
     if error == 0:
         return 0.0
     return max(error / bound, math.ulp(0.0)) if bound > 0 else math.inf
 
 
-def _chosen(curves: list[Curve]) -> list[ProblemKey]:
-    """The problems to draw, in the order of the tables: those of most backends, then the largest."""
+def _problems(curves: list[Curve]) -> list[ProblemKey]:
+    """The problems to draw, those with the most backends first, then the largest; in the order of the tables."""
     counted = Counter(problem_key(curve.cell) for curve in curves)
     best = sorted(counted, key=lambda k: (counted[k], k.n_samples * k.n_features, k), reverse=True)
     return sorted(best[:MAX_PANELS])
@@ -101,23 +100,23 @@ def _verdict(curves: list[Curve]) -> str:
 
 
 def _in_words(curves_of: dict[ProblemKey, list[Curve]]) -> str:
-    """Each backend on each problem: its largest share of the bound, where, and how many errors are exactly 0."""
-    told = []
+    """The largest share of each backend on each problem, its iteration, and the number of errors that are exactly 0."""
+    sentences = []
     for problem, curves in curves_of.items():
         parts = []
         for cell, points in curves:
             k, worst = max(points, key=lambda point: point[1])
             zeros = sum(share == 0 for _, share in points)
-            most = f"at most {text.percent(worst)} of it, at iteration {text.count(k)}"
+            largest = f"at most {text.percent(worst)} of it, at iteration {text.count(k)}"
             exact = f", {text.count(zeros)} of {text.count(len(points))} exactly 0" if zeros else ""
             who = text.clean(cell.backend, 40)
-            parts.append(f"{who} {most}{exact}" if worst else f"{who} exactly 0 throughout")
-        told.append(f"{problem_label(problem)}: {'; '.join(parts)}.")
-    return " ".join(told)
+            parts.append(f"{who} {largest}{exact}" if worst else f"{who} exactly 0 throughout")
+        sentences.append(f"{problem_label(problem)}: {'; '.join(parts)}.")
+    return " ".join(sentences)
 
 
 def _table(curves_of: dict[ProblemKey, list[Curve]]) -> Table:
-    """A row a problem and iteration, a column a backend: a row for each of their points would fill the page."""
+    """A row for each problem and iteration, a column for each backend, so that the table stays short."""
     names = backends(c.cell for curves in curves_of.values() for c in curves)
     rows = []
     for problem, curves in curves_of.items():
@@ -129,8 +128,8 @@ def _table(curves_of: dict[ProblemKey, list[Curve]]) -> Table:
 
 
 def _draw(title: str, curves_of: dict[ProblemKey, list[Curve]]) -> Figure:
-    """The panels in rows under one legend, all on one scale of shares."""
-    curves = [curve for found in curves_of.values() for curve in found]
+    """The panels in rows under one legend, all with the same axis of shares."""
+    curves = [curve for panel in curves_of.values() for curve in panel]
     styles = canvas.series_styles(backends(c.cell for c in curves))
     every = [share for c in curves for _, share in c.points]
     low, high = canvas.limits([1 / ROOM, ROOM, *(_clipped(s) for s in every if s)], 2.0)
@@ -143,27 +142,27 @@ def _draw(title: str, curves_of: dict[ProblemKey, list[Curve]]) -> Figure:
         figure = Figure(figsize=(canvas.WIDTH, top + row * math.ceil(len(curves_of) / columns) + 0.15))
         canvas.heading(figure, 0.12, title)
         canvas.legend(figure, styles, [_line([], [], styles, backend) for backend in styles])
-        for index, (problem, shown) in enumerate(curves_of.items()):
+        for index, (problem, panel) in enumerate(curves_of.items()):
             left, above = LEFT + index % columns * (width + BETWEEN), top + index // columns * row + ABOVE
             right = canvas.WIDTH - left - width
             axes = canvas.add_axes(figure, left, above, right, HEIGHT)
             axes.set_title(problem_label(problem), loc="left", fontsize=10.5, color=canvas.INK, pad=4)
-            _panel(axes, shown, styles, low, high)
+            _draw_shares(axes, panel, styles, low, high)
             lowest = axes
             if strip:
                 lowest = canvas.add_axes(figure, left, above + HEIGHT, right, strip)
-                _zeros(lowest, shown, styles)
+                _draw_zeros(lowest, panel, styles)
                 axes.tick_params(axis="x", labelbottom=False, length=0)
             for part in (axes, lowest):
-                _iterations(part, shown)
+                _set_iterations(part, panel)
                 part.tick_params(axis="y", labelleft=index % columns == 0)
             if index + columns >= len(curves_of):
                 lowest.set_xlabel("iteration k", color=canvas.INK, labelpad=2)
     return figure
 
 
-def _panel(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle], low: float, high: float) -> None:
-    """The shares that are not 0, and what lies beyond the bound."""
+def _draw_shares(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle], low: float, high: float) -> None:
+    """The shares that are not 0, and the area beyond the bound."""
     axes.set(yscale="log", ylim=(low, high))
     step = math.ceil(-math.log10(low) / 5)
     canvas.place_ticks(axes.yaxis, [10.0**-power for power in range(0, math.ceil(-math.log10(low)), step)], _tick)
@@ -185,8 +184,8 @@ def _panel(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle], low:
         axes.add_line(_line(ks, values, styles, cell.backend))
 
 
-def _zeros(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle]) -> None:
-    """A row a backend, with a mark wherever its error is exactly 0."""
+def _draw_zeros(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle]) -> None:
+    """A row for each backend, with a mark at each iteration where its error is exactly 0."""
     axes.set(ylim=(len(styles) - 0.4, -0.8))
     axes.set_facecolor("#f1f1f1")
     axes.spines["bottom"].set_visible(False)
@@ -198,7 +197,7 @@ def _zeros(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle]) -> N
 
 
 def _line(ks: Iterable[int], values: Iterable[float], styles: dict[str, SeriesStyle], backend: str) -> Line2D:
-    """Thinner and smaller the later it is drawn: backends often make the very same errors, and all must show."""
+    """A line that is thinner the later it is drawn: backends often have equal errors, and all lines must be visible."""
     look = styles[backend]
     order = list(styles).index(backend) / max(1, len(styles) - 1)
     return Line2D(
@@ -213,8 +212,8 @@ def _line(ks: Iterable[int], values: Iterable[float], styles: dict[str, SeriesSt
     )
 
 
-def _iterations(axes: Axes, curves: list[Curve]) -> None:
-    """A logarithmic axis of iterations that begins with 0."""
+def _set_iterations(axes: Axes, curves: list[Curve]) -> None:
+    """A logarithmic axis of iterations that starts at 0."""
     last = max(2, *(k for c in curves for k, _ in c.points))
     decades = math.log10(last)
     axes.set_xscale("symlog", linthresh=1, linscale=0.1 * decades + 0.1)
@@ -227,7 +226,7 @@ def _clipped(share: float) -> float:
 
 
 def _tick(share: float) -> str:
-    """the bound, 1/100, 1/10 000, 1/million, 1/10 billion"""
+    """The label of a share: the bound, 1/100, 1/10 000, 1/million, 1/10 billion."""
     parts = round(1 / share)
     if parts == 1:
         return "the bound"

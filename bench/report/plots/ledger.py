@@ -1,0 +1,177 @@
+"""The cost ledger: a bar for each backend of what it costs once and then for a number of steady calls.
+
+A backend without a time, or without one part of its cold costs, has no bar but the reason: an incomplete bar would be
+too short.
+"""
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from bench import text
+from bench.analysis.cold_costs import ColdCells, cold_cells, comparable_calls, first_call_without_compile
+from bench.analysis.speed import Group, backends, gap_kind, problem_label, time_per_iteration
+from bench.records import Cell
+from bench.report.plots import canvas
+from bench.report.plots.canvas import Drawing
+from bench.report.tables import COLD, Table, name
+
+BAR = 0.36  # inches: the height of a bar
+TOP, RIGHT = 1.05, 0.85  # inches: above the bars and beside them
+LARGEST = 1e100  # seconds: longer times are drawn like this
+BEYOND, TORN = 3.0, 1.3  # a bar longer than BEYOND times the second longest ends at TORN times that one
+# (name, colour, hatch): the colours differ from those of the backends; the hatch alone tells the parts apart.
+PARTS = (
+    ("import", "#9a9a9a", ""),
+    ("prepare", "#f3d6a0", "|||"),
+    ("compile", "#b9d9ee", "///"),
+    ("first call, without compile", "#d9c7e8", "xxx"),
+    ("steady", "#ffffff", "\\\\"),
+)
+
+
+def draw(group: Group) -> Drawing | None:
+    """Stacked bars on a linear axis; None where no backend has all parts."""
+    selected = cold_cells(group, tuple(COLD))
+    cells, reasons = selected.cells, reasons_left_out(selected)
+    if selected.problem is None or not cells:
+        return None
+    calls = comparable_calls(cells)
+    parts = [part for part, _, _ in PARTS[:-1]]
+    parts.append(f"{text.number_of(calls, 'steady call')} of {text.span(c.n_iter for c in cells)} iterations")
+    title = f"Cost ledger at {problem_label(selected.problem)} ({group.title})"
+    rows = [
+        (name(c), *map(text.scientific, (*_costs(c, calls), *(_steady(c, calls, end) for end in ("low", "high")))))
+        for c in cells
+    ]
+    alt = f"Chart of stacked bars on a linear time axis. {title}. "
+    alt += " ".join(_in_words(c, parts, _costs(c, calls)) for c in cells)
+    alt += "".join(f" {text.clean(backend, 40)}: {reason}." for backend, reason in reasons.items())
+    heads = ("backend", *parts, "interval of the steady calls from", "to")
+    return Drawing(_draw(title, parts, cells, calls, reasons), alt, Table("Cost ledger, seconds", heads, rows))
+
+
+def reasons_left_out(selected: ColdCells) -> dict[str, str]:
+    """Why each backend that is left out has no bar or line."""
+    reasons = {}
+    for cell, parts in selected.incomplete:
+        missing = [COLD[part] for part in parts] or ["steady call"]
+        reason = f"{text.listed(missing)} not known" if time_per_iteration(cell) else gap_kind(cell)
+        reasons[cell.backend] = f"left out: {reason}"
+    return reasons
+
+
+def _in_words(cell: Cell, parts: list[str], costs: list[float]) -> str:
+    items = [f"{part} {text.duration(cost) if cost else 'none'}" for part, cost in zip(parts, costs, strict=True)]
+    return f"{text.clean(cell.backend, 40)}: {', '.join(items)}; {text.duration(sum(costs))} in all."
+
+
+def _steady(cell: Cell, calls: int, end: str = "") -> float | None:
+    """Seconds of the steady calls, or the low or high end of their interval."""
+    seconds = {"": cell.median_s, "low": cell.ci_low_s, "high": cell.ci_high_s}[end]
+    return None if seconds is None else calls * seconds
+
+
+def _costs(cell: Cell, calls: int) -> list[float]:
+    """Seconds of each part, in the order of PARTS."""
+    cold = cell.cold_costs
+    rest = first_call_without_compile(cell)
+    return [cold.import_s or 0, cold.prepare_s or 0, cold.compile_s or 0, rest or 0, _steady(cell, calls) or 0]
+
+
+def _draw(title: str, parts: list[str], cells: list[Cell], calls: int, reasons: dict[str, str]) -> Figure:
+    """The bars under the legend of their parts, then the backends that are left out."""
+    names = backends(cells) + list(reasons)
+    margin = 0.55 + canvas.CHARACTER * max(len(canvas.short(b)) for b in names)
+    height = BAR * len(names)
+    limit = _limit([sum(_costs(c, calls)) for c in cells])
+    with canvas.house_style():
+        figure = Figure(figsize=(canvas.WIDTH, TOP + height + 0.65))
+        canvas.heading(figure, 0.12, title)
+        _draw_legend(figure, parts)
+        axes = canvas.add_axes(figure, margin, TOP, RIGHT, height)
+        axes.set(xlim=(0, limit), ylim=(len(names) - 0.5, -0.5))
+        canvas.place_ticks(axes.xaxis, _ticks(limit), lambda s: text.duration_tick(s) if s else "0")
+        axes.grid(False, axis="y")
+        axes.set_axisbelow(True)
+        axes.set_xlabel("time since the process start", color=canvas.INK)
+        _draw_names(axes, names, reasons, margin)
+        for row, cell in enumerate(cells):
+            _draw_bar(axes, row, cell, calls, limit)
+    return figure
+
+
+def _limit(totals: list[float]) -> float:
+    """The end of the axis in seconds: one bar that is far longer than all others leaves it."""
+    totals = sorted(min(LARGEST, total) for total in totals)
+    torn = len(totals) > 1 and totals[-1] > BEYOND * totals[-2] > 0
+    limit = totals[-2] * TORN if torn else 1.02 * totals[-1] or 1.0
+    return max(limit, 1e-150)  # a record may hold any number above 0
+
+
+def _draw_legend(figure: Figure, parts: list[str]) -> None:
+    patches = [Patch(facecolor=colour, edgecolor="#444444", hatch=hatch) for _, colour, hatch in PARTS]
+    figure.legend(
+        patches, parts, loc="upper left", bbox_to_anchor=(0.06 / canvas.WIDTH, 1 - 0.38 / figure.get_size_inches()[1]),
+        ncols=3, frameon=False, borderpad=0.2, handlelength=2.2, handleheight=1.1, columnspacing=1.4,
+        labelcolor=canvas.INK,
+    )  # fmt: skip
+
+
+def _draw_names(axes: Axes, names: list[str], reasons: dict[str, str], margin: float) -> None:
+    """A label and a marker for each backend, and the reason where it is left out."""
+    styles = canvas.series_styles(names)
+    axes.set_yticks(range(len(names)), [canvas.short(b) for b in names])
+    axes.tick_params(axis="y", length=0, pad=20)
+    for row, (label, backend) in enumerate(zip(axes.get_yticklabels(), names, strict=True)):
+        look = styles[backend]
+        label.set_color(look.ink)
+        axes.plot(
+            [-0.13 / (canvas.WIDTH - margin - RIGHT)], [row], look.marker, color=look.colour, markersize=8,
+            transform=axes.get_yaxis_transform(), clip_on=False, label=f"_{backend}",
+        )  # fmt: skip
+        if backend in reasons:
+            axes.text(
+                0.01, row, reasons[backend], transform=axes.get_yaxis_transform(), va="center", fontsize=10,
+                style="italic", color=canvas.FAINT,
+            )  # fmt: skip
+
+
+def _draw_bar(axes: Axes, row: int, cell: Cell, calls: int, limit: float) -> None:
+    """The parts stacked from 0 on, with the sum at the end, or at the edge where the bar leaves the axis."""
+    start = 0.0
+    for (part, colour, hatch), cost in zip(PARTS, _costs(cell, calls), strict=True):
+        width = min(cost, LARGEST)
+        axes.barh(
+            [row], [width], 0.62, left=start, color=colour, edgecolor="#444444", linewidth=0.7, hatch=hatch,
+            label=f"_{part}", zorder=2,
+        )  # fmt: skip
+        start += width
+    low, high = _steady(cell, calls, "low"), _steady(cell, calls, "high")
+    end = start
+    if low is not None and high is not None and high < LARGEST:
+        middle, beginning = _steady(cell, calls) or 0, start - min(LARGEST, _steady(cell, calls) or 0)
+        reach = [[max(0.0, middle - low)], [max(0.0, high - middle)]]
+        axes.errorbar([start], [row], xerr=reach, fmt="none", ecolor=canvas.INK, elinewidth=1.2, capsize=3, zorder=4)
+        end = max(start, beginning + high)
+    words = text.duration(sum(_costs(cell, calls)))
+    if start > limit:
+        axes.text(
+            0.99, row, f"{words} in all, beyond the axis →", transform=axes.get_yaxis_transform(), ha="right",
+            va="center", fontsize=10, color=canvas.INK, zorder=6,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+        )  # fmt: skip
+    else:
+        axes.annotate(
+            words, (min(end, limit), row), (6, 0), textcoords="offset points", va="center", fontsize=10,
+            color=canvas.INK, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _ticks(limit: float) -> list[float]:
+    """Multiples of a round step from 0 up to the limit, four to eight of them."""
+    scale = 10.0 ** math.floor(math.log10(limit / 4))
+    step = next((m * scale for m in (1, 2, 5) if limit / (m * scale) <= 8), 10 * scale)
+    return [index * step for index in range(math.floor(limit / step + 1e-9) + 1)]

@@ -1,0 +1,43 @@
+"""Time per iteration against the number of samples, with a row of gaps for each backend that has no time."""
+
+from bench import text
+from bench.analysis.speed import Group, gap_kind, predicted_time, problem_label, time_per_iteration
+from bench.records import Cell
+from bench.report.plots import panels
+from bench.report.plots.canvas import Drawing
+from bench.report.plots.panels import Panel
+from bench.report.tables import Table, name
+
+
+def draw(group: Group) -> Drawing:
+    """Time per iteration against n on logarithmic axes, with one panel for each number of synthetic features."""
+    cells = group.ranked
+    of_width = [
+        Panel(f"Time per iteration{suffix} ({group.title})", part, time_per_iteration, text.duration_tick, None, part)
+        for suffix, part in panels.by_features(cells)
+    ]
+    alt = f"Chart of the time per iteration against the number of samples, both logarithmic ({group.title}). "
+    alt += panels.in_words(cells, time_per_iteration, text.duration) + _gaps_in_words(cells)
+    rows = [
+        (
+            problem_label(c),
+            name(c),
+            *map(text.scientific, time_per_iteration(c) or (None, None, None)),
+            text.scientific(predicted_time(c)),
+            "" if time_per_iteration(c) else gap_kind(c),
+        )
+        for c in cells
+    ]
+    heads = ("problem", "backend", "seconds per iteration", "interval from", "to", "predicted", "gap")
+    return Drawing(panels.draw(of_width, cells), alt, Table("Time per iteration", heads, rows))
+
+
+def _gaps_in_words(cells: list[Cell]) -> str:
+    """Every gap with its kind and the predicted time, if there is one."""
+    gaps = []
+    for c in cells:
+        if time_per_iteration(c) is None:
+            seconds = predicted_time(c)
+            prediction = f" (predicted {text.duration(seconds)})" if seconds else ""
+            gaps.append(f"{name(c)} {gap_kind(c)} at {problem_label(c)}{prediction}")
+    return f"No time: {'; '.join(gaps)}." if gaps else ""
