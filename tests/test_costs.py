@@ -8,7 +8,7 @@ from helpers import sample_run
 from bench.analysis import costs
 from bench.analysis.speed import group_cells
 from bench.report import limits
-from bench.report.plots import roofline
+from bench.report.plots import roofline, scaling
 
 A, B = 5e-6, 1e-9  # seconds a pass, seconds a value
 
@@ -149,7 +149,7 @@ def test_the_picture_stands_where_the_data_say():
     """The line of a backend runs through its GB/s, the roof through the bandwidth that was measured."""
     run = sample_run.full()
     group = group_cells(run)[0]
-    drawing = roofline.roofline(group)
+    drawing = roofline.draw(group)
     lines = {line.get_label(): line for axes in drawing.figure.axes for line in axes.lines}
     shown = [roof for roof in group.roofs if roof.problem == "synthetic"]
     assert list(lines["read bandwidth"].get_ydata()) == [roof.read_gb_per_s for roof in shown]
@@ -161,12 +161,12 @@ def test_scaling_is_against_the_fewest_threads():
     """Two threads that take half the time stand at 2 x; one number of threads has no picture and no table."""
     cells = [c for t in (1, 2) for c in line("mine", a=A / t, b=B / t, threads=t, ns=[1000, 10_000])]
     run = sample_run.run(cells)
-    drawing = roofline.scaling(run)
+    drawing = scaling.draw(run)
     lines = {line.get_label(): line for axes in drawing.figure.axes for line in axes.lines}
     assert list(lines["mine"].get_ydata()) == pytest.approx([1, 2], rel=0.03)
     rows = limits.threads_and_dtypes(run).rows
     assert len(rows) == 2
     assert all(row[-1].startswith(("1.9", "2.0")) for row in rows)
     alone = sample_run.run(line("mine"))
-    assert roofline.scaling(alone) is None
+    assert scaling.draw(alone) is None
     assert limits.threads_and_dtypes(alone).rows == []

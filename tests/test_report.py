@@ -19,7 +19,8 @@ from bench.analysis.speed import Group, group_cells, predicted_time, problem_lab
 from bench.records import FLAGS, Cell, ProblemId, Run, load_run, save_run
 from bench.report import html, markdown, readme, tables, terminal
 from bench.report.document import report_of
-from bench.report.plots import canvas, errors, figures
+from bench.report.plots import canvas, cold_cost, error, figures, speedup
+from bench.report.plots.time_per_iteration import draw as draw_times
 
 RUNS = ["full", "quick", "broken", "hostile", "groups", "empty"]
 README = Path(__file__).parents[1] / "README.md"
@@ -184,7 +185,7 @@ def test_wrong_cell_has_no_time_anywhere():
     assert all(
         row[1] != "my_backend" or "1\u00a0000," not in row[0] for row in tables.cold_costs(group.ranked, "").rows
     )
-    points = lines_of(figures.draw_time_per_iteration(group).figure)["my_backend"]
+    points = lines_of(draw_times(group).figure)["my_backend"]
     assert all(math.isnan(y) for x, y in points if x == wrong.n_samples)
 
 
@@ -294,7 +295,7 @@ def test_answer_prefers_a_size_where_there_is_something_to_compare():
 def test_every_time_is_drawn_where_it_belongs():
     """Each measured synthetic cell is a point at (n, seconds per iteration) of its backend's line, and no other is."""
     group = first(sample_run.full())
-    drawn = lines_of(figures.draw_time_per_iteration(group).figure)
+    drawn = lines_of(draw_times(group).figure)
     for backend in sample_run.SECONDS:
         cells = [c for c in group.ranked if c.backend == backend and time_per_iteration(c)]
         np.testing.assert_allclose(sorted(drawn[backend]), sorted((c.n_samples, c.per_iteration_s) for c in cells))
@@ -302,7 +303,7 @@ def test_every_time_is_drawn_where_it_belongs():
 
 def test_real_problems_are_not_joined_to_the_sizes():
     """The penguins, another d, are single markers: no line leads to them."""
-    axes = figures.draw_time_per_iteration(first(sample_run.full())).figure.axes[0]
+    axes = draw_times(first(sample_run.full())).figure.axes[0]
     for line in axes.lines:
         if 342 in line.get_xdata() and not str(line.get_label()).startswith("_"):
             assert line.get_linestyle() == "None"
@@ -318,16 +319,16 @@ def test_sizes_of_different_d_are_not_joined():
         for d in (5, 50)
     ]
     group = first(sample_run.run(cells))
-    made = figures.draw_time_per_iteration(group).figure
+    made = draw_times(group).figure
     assert len(made.axes) == 2
     for panel, d in enumerate((5, 50)):
         np.testing.assert_allclose(lines_of(made, panel)["numba_jit"], [(n, 2e-8 * n * d) for n in (100, 1000)], 0.02)
-    assert len(figures.speedups(group).figure.axes) == 4
+    assert len(speedup.draw(group).figure.axes) == 4
 
 
 def test_gaps_are_marked_with_their_kind():
     """Each cell without a time is a cross at its n in a row of its backend, and the kind stands beside it."""
-    made = figures.draw_time_per_iteration(first(sample_run.broken())).figure
+    made = draw_times(first(sample_run.broken())).figure
     assert all(line.get_marker() == "x" for line in made.axes[1].lines)
     crosses = {name: [x for x, _ in points] for name, points in lines_of(made, 1).items()}
     assert crosses["python_loops"] == [100_000, 1_000_000]
@@ -339,14 +340,14 @@ def test_gaps_are_marked_with_their_kind():
 
 def test_line_breaks_at_a_gap():
     """No line leads over a size at which the backend was wrong."""
-    points = lines_of(figures.draw_time_per_iteration(first(sample_run.broken())).figure)["my_backend"]
+    points = lines_of(draw_times(first(sample_run.broken())).figure)["my_backend"]
     assert [x for x, y in points if math.isnan(y)] == [1_000]
     assert [x for x, y in points if not math.isnan(y)] == [100, 10_000, 100_000, 1_000_000]
 
 
 def test_prediction_is_dashed_and_hollow():
     """A skipped cell is drawn at its predicted time with a hollow marker at the end of a dashed line."""
-    axes = figures.draw_time_per_iteration(first(sample_run.full())).figure.axes[0]
+    axes = draw_times(first(sample_run.full())).figure.axes[0]
     hollow = next(line for line in axes.lines if line.get_label() == "python_loops (predicted)")
     assert list(hollow.get_ydata()) == pytest.approx([0.115, 1.16])
     assert hollow.get_markerfacecolor() == "white"
@@ -360,7 +361,7 @@ def test_what_was_measured_is_never_drawn_hollow():
     """Without intervals, too, the last measured point stays a full marker: hollow is for predictions alone."""
     group = group_cells(sample_run.quick())[0]
     guessed = [c.n_samples for c in group.ranked if predicted_time(c)]
-    axes = figures.draw_time_per_iteration(group).figure.axes[0]
+    axes = draw_times(group).figure.axes[0]
     for line in axes.lines:
         if str(line.get_label()).endswith("(predicted)"):
             assert set(line.get_xdata()) <= set(guessed)
@@ -368,8 +369,8 @@ def test_what_was_measured_is_never_drawn_hollow():
 
 def test_intervals_are_drawn_where_they_exist():
     """Every time with an interval has an error bar; without intervals there is none."""
-    full = figures.draw_time_per_iteration(first(sample_run.full())).figure.axes[0]
-    quick = figures.draw_time_per_iteration(first(sample_run.quick())).figure.axes[0]
+    full = draw_times(first(sample_run.full())).figure.axes[0]
+    quick = draw_times(first(sample_run.quick())).figure.axes[0]
     assert len(full.collections) == 8  # four lines, and four single markers
     assert len(quick.collections) == 0
 
@@ -377,7 +378,7 @@ def test_intervals_are_drawn_where_they_exist():
 def test_speedups_are_drawn_over_both_baselines():
     """Each panel shows the recorded ratios to its baseline; a panel without any says so in words."""
     group = first(sample_run.full())
-    made = figures.speedups(group).figure
+    made = speedup.draw(group).figure
     for panel, baseline in enumerate(("python_loops", "numpy_vectorized")):
         drawn = lines_of(made, panel)
         expected = [
@@ -390,14 +391,14 @@ def test_speedups_are_drawn_over_both_baselines():
         np.testing.assert_allclose(sorted(drawn["numba_jit"]), sorted(expected))
         assert baseline not in drawn
         assert drawn["_level"][0][1] == 1.0
-    bare = figures.speedups(first(sample_run.hostile())).figure
+    bare = speedup.draw(first(sample_run.hostile())).figure
     for axes in bare.axes:
         assert any("no figures" in t.get_text() for t in axes.texts)
 
 
 def test_cold_costs_are_dots_at_their_seconds():
     """Import, prepare, compile, the rest of the first call and a steady call are dots; what is zero has words."""
-    made = figures.cold_cost(first(sample_run.full())).figure
+    made = cold_cost.draw(first(sample_run.full())).figure
     seconds = sorted(x for x, _ in lines_of(made)["numba_jit"])
     assert seconds == pytest.approx([38e-6, 71e-6 * 50, 1.41 - 1.34, 0.62, 1.34], rel=0.02)
     words = [t.get_text() for t in made.axes[0].texts]
@@ -408,10 +409,10 @@ def test_cold_costs_are_dots_at_their_seconds():
 def test_ticks_read_like_figures():
     """Axes are labelled 1 µs, 1 ms, 100, 1 000, 10×, never with powers."""
     group = first(sample_run.full())
-    axes = figures.draw_time_per_iteration(group).figure.axes
+    axes = draw_times(group).figure.axes
     assert {"1 µs", "1 ms", "1 s"} <= {t.get_text() for t in axes[0].get_yticklabels()}
     assert {"100", "1\u00a0000", "1\u00a0000\u00a0000"} <= {t.get_text() for t in axes[1].get_xticklabels()}
-    assert {"1×", "10×"} <= {t.get_text() for t in figures.speedups(group).figure.axes[1].get_yticklabels()}
+    assert {"1×", "10×"} <= {t.get_text() for t in speedup.draw(group).figure.axes[1].get_yticklabels()}
 
 
 @pytest.mark.parametrize("name", ["full", "broken", "hostile"])
@@ -420,7 +421,7 @@ def test_line_labels_do_not_overlap(name):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text
 
-    made = figures.draw_time_per_iteration(first(getattr(sample_run, name)())).figure
+    made = draw_times(first(getattr(sample_run, name)())).figure
     renderer = FigureCanvasAgg(made).get_renderer()
     made.draw(renderer)
     labels = {canvas.short(c.backend) for c in first(getattr(sample_run, name)()).ranked}
@@ -457,7 +458,7 @@ def test_alternative_text_tells_the_figures(name):
     for group in group_cells(getattr(sample_run, name)()):
         drawings = figures.draw_all(group)
         assert len({d.alt for d in drawings.values()}) == len(drawings) >= 4
-        told = figures.draw_time_per_iteration(group).alt
+        told = draw_times(group).alt
         for cell in group.ranked:
             assert text.clean(cell.backend, 40) in told
     if name == "full":
@@ -467,7 +468,7 @@ def test_alternative_text_tells_the_figures(name):
 
 def test_figures_are_the_same_bytes_twice():
     """The same run gives the same SVG: no date, no random id."""
-    for draw in (figures.draw_time_per_iteration, errors.over_iterations):
+    for draw in (draw_times, error.draw):
         one, two = (canvas.render(draw(first(sample_run.full())).figure)[0] for _ in range(2))
         assert one == two
 
@@ -476,9 +477,9 @@ def test_user_settings_do_not_show():
     """A matplotlibrc that asks for TeX, another font size or other limits changes nothing, and stays as it was."""
     import matplotlib
 
-    plain = canvas.render(figures.cold_cost(first(sample_run.full())).figure)[0]
+    plain = canvas.render(cold_cost.draw(first(sample_run.full())).figure)[0]
     with matplotlib.rc_context({"text.usetex": True, "font.size": 30, "xtick.labelsize": 25, "savefig.bbox": "tight"}):
-        assert canvas.render(figures.cold_cost(first(sample_run.full())).figure)[0] == plain
+        assert canvas.render(cold_cost.draw(first(sample_run.full())).figure)[0] == plain
         assert matplotlib.rcParams["font.size"] == 30
 
 
@@ -493,7 +494,7 @@ def with_curve(curve, n_iter: int = 100, **other) -> Group:
 def test_errors_are_drawn_as_shares_of_their_bounds():
     """A panel a problem; each error that is not 0 is a point of its backend's line at its iteration, the others are not."""
     group = first(sample_run.full())
-    made = errors.over_iterations(group).figure
+    made = error.draw(group).figure
     assert len(made.axes) == 2 * 6  # a panel and its strip of zeros
     panels = {axes.get_title(loc="left"): lines_of(made, index) for index, axes in enumerate(made.axes)}
     for cell in group.ranked:
@@ -506,31 +507,31 @@ def test_errors_are_drawn_as_shares_of_their_bounds():
 
 def test_errors_of_zero_have_a_strip_of_their_own():
     """An error of exactly 0 is a mark in its backend's row below the axis, and the words count it."""
-    drawing = errors.over_iterations(with_curve([[0, 0, 1e-12], [1, 1e-15, 1e-12], [9, 0, 0], [100, 0, 1e-12]]))
+    drawing = error.draw(with_curve([[0, 0, 1e-12], [1, 1e-15, 1e-12], [9, 0, 0], [100, 0, 1e-12]]))
     panel, strip = drawing.figure.axes
     assert lines_of(drawing.figure, 1)["a"] == [(0, 0), (9, 0), (100, 0)]
     assert [label.get_text() for label in strip.get_yticklabels()] == ["exactly 0"]
     assert "a at most 0.100 % of it, at iteration 1, 3 of 4 exactly 0" in drawing.alt
     assert panel.get_ylim()[0] > 0
-    nothing_else = errors.over_iterations(with_curve([[0, 0, 1e-12], [100, 0, 1e-12]]))
+    nothing_else = error.draw(with_curve([[0, 0, 1e-12], [100, 0, 1e-12]]))
     assert "a exactly 0 throughout" in nothing_else.alt
     assert canvas.render(nothing_else.figure)
-    none = errors.over_iterations(with_curve([[0, 1e-15, 1e-12], [100, 1e-15, 1e-12]]))
+    none = error.draw(with_curve([[0, 1e-15, 1e-12], [100, 1e-15, 1e-12]]))
     assert len(none.figure.axes) == 1
 
 
 def test_errors_inside_the_bound_are_seen_and_said():
     """The bound is a labelled line with a shaded edge above it, in the picture whether or not an error comes near."""
-    drawing = errors.over_iterations(first(sample_run.full()))
+    drawing = error.draw(first(sample_run.full()))
     assert "Every error lies inside its bound: the largest is " in drawing.alt
     for axes in drawing.figure.axes[::2]:
         assert axes.get_ylim()[1] > 1
         assert any(words.get_text() == "beyond the bound" for words in axes.texts)
     labels = [label.get_text() for label in drawing.figure.axes[0].get_yticklabels()]
     assert labels[:3] == ["the bound", "1/100", "1/10\u00a0000"]
-    beyond = errors.over_iterations(with_curve([[0, 3e-12, 1e-12], [5, 1, 0]]))
+    beyond = error.draw(with_curve([[0, 3e-12, 1e-12], [5, 1, 0]]))
     assert "Not every error lies inside its bound: the largest is ∞ times it." in beyond.alt
-    assert beyond.figure.axes[0].get_ylim()[1] > errors.HIGHEST
+    assert beyond.figure.axes[0].get_ylim()[1] > error.HIGHEST
 
 
 @pytest.mark.parametrize(
@@ -551,7 +552,7 @@ def test_errors_inside_the_bound_are_seen_and_said():
 def test_no_picture_of_a_curve_that_is_none(curve):
     """What holds no error at an iteration that was made gives no picture, no file and no gap."""
     group = with_curve(curve)
-    assert errors.over_iterations(group) is None
+    assert error.draw(group) is None
     assert set(figures.draw_all(group)) == {
         f"{stem}-float64-1" for stem in ("time_per_iteration", "speedup", "roofline", "cold_cost", "noise")
     }
@@ -560,11 +561,11 @@ def test_no_picture_of_a_curve_that_is_none(curve):
 def test_hostile_curves_are_drawn_all_the_same():
     """Of a curve that is too long, unsorted or far off only what can be drawn is drawn, within the axes."""
     wild = [[k % 100, 10.0 ** (k % 600 - 300), 10.0 ** (300 - k % 600)] for k in range(10_000)]
-    drawing = errors.over_iterations(with_curve([[1e300, 1, 1], [1], *wild]))
+    drawing = error.draw(with_curve([[1e300, 1, 1], [1], *wild]))
     drawn = lines_of(drawing.figure)["a"]
-    assert len(drawn) == errors.MAX_POINTS == len(drawing.table.rows)
+    assert len(drawn) == error.MAX_POINTS == len(drawing.table.rows)
     assert drawn == sorted(drawn)
-    assert all(errors.LOWEST <= share <= errors.HIGHEST for _, share in drawn)
+    assert all(error.LOWEST <= share <= error.HIGHEST for _, share in drawn)
     assert canvas.render(drawing.figure)
 
 
@@ -575,13 +576,13 @@ def test_wrong_cells_have_no_curve():
         if cell.status == "wrong":
             cell.error_curve = [[0.0, 0.9, 1.0]]
     group = first(run)
-    drawing = errors.over_iterations(group)
+    drawing = error.draw(group)
     assert "largest is 7." in drawing.alt  # of what is drawn: 0.9 is no part of it
     index = next(
         i for i, axes in enumerate(drawing.figure.axes) if axes.get_title(loc="left").startswith("n = 1\u00a0000,")
     )
     assert "my_backend" not in lines_of(drawing.figure, index)
-    assert errors.over_iterations(with_curve([[0, 0, 1]], status="wrong")) is None
+    assert error.draw(with_curve([[0, 0, 1]], status="wrong")) is None
 
 
 def test_the_control_stands_in_for_a_baseline_without_a_curve():
@@ -589,15 +590,15 @@ def test_the_control_stands_in_for_a_baseline_without_a_curve():
     run = sample_run.run([sample_run.cell("numpy_vectorized", 100, 1e-6, control=c) for c in (True, False)])
     control, baseline = run.cells
     control.error_curve, baseline.error_curve = [[0.0, 0.25, 1.0]], [[0.0, 0.5, 1.0]]
-    assert lines_of(errors.over_iterations(first(run)).figure)["numpy_vectorized"] == [(0, 0.5)]
+    assert lines_of(error.draw(first(run)).figure)["numpy_vectorized"] == [(0, 0.5)]
     baseline.error_curve = None
-    assert lines_of(errors.over_iterations(first(run)).figure)["numpy_vectorized"] == [(0, 0.25)]
+    assert lines_of(error.draw(first(run)).figure)["numpy_vectorized"] == [(0, 0.25)]
 
 
 def test_at_most_six_problems_are_drawn():
     """Of more problems those of most backends and of the largest size are drawn, and the words count the others."""
     cells = [sample_run.cell(b, n, 1e-6) for b in ("a", "b") for n in range(100, 900, 100)]
-    drawing = errors.over_iterations(first(sample_run.run([*cells, sample_run.cell("a", 5000, 1e-6)])))
+    drawing = error.draw(first(sample_run.run([*cells, sample_run.cell("a", 5000, 1e-6)])))
     titles = [axes.get_title(loc="left") for axes in drawing.figure.axes[::2]]
     assert titles == [f"n = {n}, d = 10" for n in range(300, 900, 100)]
     assert drawing.alt.endswith("Not drawn: 3 other problems.")
@@ -632,7 +633,7 @@ def test_words_of_the_error_picture_do_not_overlap(name):
     """Legend, titles of the panels, and ticks, as they are rendered, keep clear of each other and inside the figure."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    made = errors.over_iterations(first(getattr(sample_run, name)())).figure
+    made = error.draw(first(getattr(sample_run, name)())).figure
     renderer = FigureCanvasAgg(made).get_renderer()
     made.draw(renderer)
     words = [*made.texts, *made.legends[0].get_texts()]

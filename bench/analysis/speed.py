@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from bench import stats, text
-from bench.records import Cell, ProblemRoofline, Run, Speedup
+from bench.records import Block, Cell, ProblemRoofline, Run, Speedup
 
 CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
 LOOPS, BASELINE = CORE[:2]
@@ -16,7 +16,8 @@ class Group(NamedTuple):
     """The cells of one dtype and number of threads.
 
     ranked: step by step, compared with each other. others: another algorithm, never ranked. controls: the
-    second numpy_vectorized of each block. roofs: what the machine allows on each problem.
+    second numpy_vectorized of each block. roofs: what the machine allows on each problem. blocks: of the whole
+    run.
     """
 
     dtype: str
@@ -25,6 +26,7 @@ class Group(NamedTuple):
     others: list[Cell]
     controls: list[Cell]
     roofs: Sequence[ProblemRoofline] = ()
+    blocks: Sequence[Block] = ()
 
     @property
     def cells(self) -> list[Cell]:
@@ -54,7 +56,7 @@ def group_cells(run: Run) -> list[Group]:
         ranked = [c for c in own if not c.control and c.algorithm is None]
         roofs = [roof for roof in run.roofline if (roof.dtype, roof.threads) == (dtype, threads)]
         others = [c for c in own if not c.control and c.algorithm is not None]
-        found.append(Group(dtype, threads, ranked, others, [c for c in own if c.control], roofs))
+        found.append(Group(dtype, threads, ranked, others, [c for c in own if c.control], roofs, run.blocks))
     return found
 
 

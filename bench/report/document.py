@@ -25,7 +25,6 @@ ALL: frozenset[Medium] = frozenset(("terminal", "markdown", "html"))
 TERMINAL: frozenset[Medium] = frozenset(("terminal",))
 FILES = ALL - TERMINAL  # Markdown and HTML
 HTML: frozenset[Medium] = frozenset(("html",))
-SCALING = "scaling"  # the figure of the whole run, over its numbers of threads
 
 
 @dataclass(frozen=True)
@@ -307,8 +306,11 @@ def _flags(group: Group) -> Topic:
 def _threads_and_dtypes(run: Run, groups: Sequence[Group], drawings: Mapping[str, tuple["Drawing", bytes]]) -> Section:
     table = limits.threads_and_dtypes(run)
     blocks: list[Block] = []
-    if SCALING in drawings:
-        blocks += [Figure(SCALING, "Thread scaling", groups[0].title, *drawings[SCALING])]
+    if drawings:
+        from bench.report.plots.figures import SCALING
+
+        if SCALING in drawings:
+            blocks += [Figure(SCALING, "Thread scaling", groups[0].title, *drawings[SCALING])]
     return Section(table.title, "ways", [*blocks, Entries(table)] if table.rows else [])
 
 

@@ -21,8 +21,8 @@ class MarkerError(ValueError):
 def block(run: Run) -> str:
     """What stands between the markers: pictures, answer, table, and the line that names the machine. Deterministic."""
     from bench.analysis import sentences
-    from bench.report.plots import roofline
-    from bench.report.plots.figures import draw_time_per_iteration, speedups, stem
+    from bench.report.plots import roofline, speedup, time_per_iteration
+    from bench.report.plots.figures import stem
 
     found = group_cells(run)
     if not found:
@@ -30,12 +30,12 @@ def block(run: Run) -> str:
     first = found[0]
     picture = (REFERENCE / "figures" / f"{stem('time_per_iteration', first)}.svg").as_posix()
     parts = [
-        f"![{text.markdown(draw_time_per_iteration(first).alt)}]({picture})",
+        f"![{text.markdown(time_per_iteration.draw(first).alt)}]({picture})",
         f"**{text.markdown(headline_sentence(first).replace('On this machine', 'On the machine named below', 1))}**",
         markdown.table(tables.matrix(first.ranked, "Time per iteration")),
         text.markdown(_origin(run, first.title)),
     ]
-    gallery = {"roofline": roofline.roofline(first), "speedup": speedups(first)}
+    gallery = {"roofline": roofline.draw(first), "speedup": speedup.draw(first)}
     parts += ["\n".join(f"- {text.markdown(fact)}" for fact in sentences.summary_sentences(first))]
     for figure, drawing in gallery.items():
         if drawing is not None:

@@ -36,7 +36,8 @@ STYLE: dict[str, Any] = {
     "path.simplify": False,
 }
 INK, FAINT = "#222222", "#5f5f5f"
-# Okabe and Ito's colours, which colour-blind readers can tell apart; the markers tell the series apart without colour.
+NOTE: dict[str, Any] = {"va": "center", "style": "italic", "color": FAINT}  # text in place of data
+# Okabe and Ito's colours, which colour-blind readers can tell apart; the markers work without colour.
 CORE_LOOK = (("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"))
 MORE_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#8C6BB1", "#7F7F7F")
 MORE_MARKERS = ("v", "P", "X", "<", "*", ">", "h")
@@ -93,7 +94,7 @@ def house_style() -> Iterator[None]:
 
 
 def series_styles(backends: Sequence[str]) -> dict[str, SeriesStyle]:
-    """Colour and marker by name: fixed for the core backends, and stable between runs for others unless they collide."""
+    """Colour and marker by name: fixed for the core backends, stable between runs for others unless they collide."""
     # 5 and 7 are coprime, so every pair occurs, and neighbours differ in both colour and marker.
     pairs = range(len(MORE_COLOURS) * len(MORE_MARKERS))
     free = [SeriesStyle(MORE_COLOURS[i % len(MORE_COLOURS)], MORE_MARKERS[i % len(MORE_MARKERS)]) for i in pairs]
@@ -277,7 +278,7 @@ def draw_predicted(axes: Axes, start: Sequence[Point], points: Sequence[Point], 
 
 
 def end_labels(axes: Axes, ends: Sequence[LineEndLabel], height: float) -> None:
-    """Labels at the right of the axes, spread apart, each tied to the end of its line. height: of the axes in inches."""
+    """Labels at the right, spread apart, each tied to the end of its line. height: of the axes in inches."""
     low, high = axes.get_ylim()
     ends = sorted(ends, key=lambda end: end.value)
     wanted = [(math.log(end.value) - math.log(low)) / math.log(high / low) for end in ends]  # a ratio may overflow

@@ -75,8 +75,8 @@ def _draw(title: str, parts: Parts) -> Figure:
         for part, costs in parts.items():
             row += 0.9
             x = -margin / (canvas.WIDTH - margin - RIGHT) + 0.02
-            style = {"weight": "bold", "va": "center", "color": canvas.INK}
-            axes.text(x, row, part, transform=axes.get_yaxis_transform(), **style)
+            place = axes.get_yaxis_transform()
+            axes.text(x, row, part, transform=place, weight="bold", va="center", color=canvas.INK)
             for cell, seconds in costs:
                 row += 1
                 ticks.append(row)
@@ -102,8 +102,7 @@ def _draw_dot(axes: Axes, row: float, backend: str, look: SeriesStyle, seconds: 
             annotation_clip=False,
         )
     else:
-        style = {"va": "center", "fontsize": 10, "style": "italic", "color": canvas.FAINT}
-        axes.text(0.01, row, _cost(seconds), transform=axes.get_yaxis_transform(), **style)
+        axes.text(0.01, row, _cost(seconds), transform=axes.get_yaxis_transform(), fontsize=10, **canvas.NOTE)
 
 
 def _message(title: str, words: str) -> Figure:
@@ -111,5 +110,5 @@ def _message(title: str, words: str) -> Figure:
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, 1.4))
         canvas.heading(figure, 0.12, title)
-        figure.text(0.5, 0.4, words, ha="center", va="center", style="italic", color=canvas.FAINT)
+        figure.text(0.5, 0.4, words, ha="center", **canvas.NOTE)
     return figure

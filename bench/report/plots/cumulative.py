@@ -100,7 +100,7 @@ def _drawn(cell: Cell, iterations: float) -> float:
 
 
 def _draw_line(axes: Axes, cell: Cell, look: SeriesStyle, last: float) -> None:
-    """A line from the end of the first call, a marker at each power of ten, its interval, and a ring at its break-even."""
+    """A line from the end of the first call with its interval, and a ring at the break-even."""
     ns = [cell.n_iter * 10 ** (step / 16) for step in range(math.ceil(16 * math.log10(last / cell.n_iter)))] + [last]
     totals = [_drawn(cell, n) for n in ns]
     width = 3.0 if cell.backend == BASELINE else 1.8
@@ -125,7 +125,12 @@ def _draw_line(axes: Axes, cell: Cell, look: SeriesStyle, last: float) -> None:
 
 
 def _draw_verdicts(
-    axes: Axes, above: Axes, cells: dict[str, Cell], verdicts: dict[str, str], styles: dict[str, SeriesStyle], last: float
+    axes: Axes,
+    above: Axes,
+    cells: dict[str, Cell],
+    verdicts: dict[str, str],
+    styles: dict[str, SeriesStyle],
+    last: float,
 ) -> None:
     """A row for each backend under the lines: its verdict, and a ring at its break-even."""
     first, end = above.get_xlim()

@@ -29,7 +29,7 @@ BEYOND = "#fbe3dc"
 
 
 class Curve(NamedTuple):
-    """points: pairs (iteration, error / bound) by iteration; the share is infinite for an error against a bound of 0."""
+    """points: pairs (iteration, error / bound), infinite for an error against a bound of 0."""
 
     cell: Cell
     points: list[tuple[int, float]]

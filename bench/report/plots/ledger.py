@@ -133,10 +133,7 @@ def _draw_names(axes: Axes, names: list[str], reasons: dict[str, str], margin: f
             transform=axes.get_yaxis_transform(), clip_on=False, label=f"_{backend}",
         )  # fmt: skip
         if backend in reasons:
-            axes.text(
-                0.01, row, reasons[backend], transform=axes.get_yaxis_transform(), va="center", fontsize=10,
-                style="italic", color=canvas.FAINT,
-            )  # fmt: skip
+            axes.text(0.01, row, reasons[backend], transform=axes.get_yaxis_transform(), fontsize=10, **canvas.NOTE)
 
 
 def _draw_bar(axes: Axes, row: int, cell: Cell, calls: int, limit: float) -> None:

@@ -21,7 +21,12 @@ LIMIT, DRIFT = 10.0, 5.0  # percent: the deviation of a noisy cell, and of a sen
 MIN_REACH, MAX_REACH = 15.0, 25.0  # percent: the ends of the axis
 MAX_PANELS, COLUMNS = 6, 2
 BETWEEN, FLAGS, RIGHT = 0.15, 1.4, 0.05  # inches: between panels, the flags beside a panel, the right margin
-ABOVE, ROW, BELOW, SENTINELS = 0.24, 0.17, 0.06, 0.9  # inches: above a panel, a row, below a panel; the panel of the sentinels
+ABOVE, ROW, BELOW, SENTINELS = (
+    0.24,
+    0.17,
+    0.06,
+    0.9,
+)  # inches: above a panel, a row, below a panel; the panel of the sentinels
 HEADING, TICKS, LABEL = 0.4, 0.27, 0.45  # inches: the title, the ticks of the last panels, the label of the sentinels
 NAMES, WORDS = 9.5, 9.0  # points
 CONTROL = "A/A control"
@@ -136,8 +141,9 @@ def _set_axes(axes: Axes, problem: ProblemKey, names: list[str], reach: float) -
 
 def _draw_gap(axes: Axes, row: int, words: str) -> None:
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 0}
-    style: dict[str, Any] = {"va": "center", "fontsize": WORDS, "style": "italic", "color": canvas.FAINT, "zorder": 4}
-    axes.text(0.02, row, words, transform=axes.get_yaxis_transform(), bbox=paper, **style)
+    axes.text(
+        0.02, row, words, transform=axes.get_yaxis_transform(), bbox=paper, fontsize=WORDS, zorder=4, **canvas.NOTE
+    )
 
 
 def _draw_limits(line: Any, limit: float) -> None:
@@ -180,8 +186,8 @@ def _draw_row(axes: Axes, row: int, cell: Cell, look: SeriesStyle, reach: float)
     if any(not flag.startswith(MILD) for flag in flags(cell)):
         axes.axhspan(row - 0.5, row + 0.5, color="#fbe3dc", linewidth=0, zorder=0)
     if words := _doubt(cell, reach):
-        style = {"va": "center", "fontsize": WORDS, "color": canvas.INK}
-        axes.text(1.02, row, words, transform=axes.get_yaxis_transform(), **style)
+        place = axes.get_yaxis_transform()
+        axes.text(1.02, row, words, transform=place, va="center", fontsize=WORDS, color=canvas.INK)
 
 
 def _doubt(cell: Cell, reach: float) -> str:

@@ -152,8 +152,7 @@ def _set_axes(axes: Axes, panel: Panel, points: list[Point]) -> None:
     canvas.log_axis(axes.yaxis, low, high, panel.tick, 9)
     if not points:
         words = "no figures: nothing here was measured"
-        style = {"ha": "center", "va": "center", "style": "italic", "color": canvas.FAINT}
-        axes.text(0.5, 0.5, words, transform=axes.transAxes, **style)
+        axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", **canvas.NOTE)
         axes.set_yticks([])
     elif panel.level:
         axes.axhline(panel.level, color=canvas.FAINT, linewidth=1.2, linestyle=":", zorder=1, label="_level")

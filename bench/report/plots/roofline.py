@@ -31,9 +31,10 @@ def draw(group: Group) -> Drawing | None:
         for roof in roofs
         for a in roof.backends
     ]
+    shares = "".join(_in_words(b, roofs) for b in _names(roofs))
     alt = (
         f"Chart of the bytes read a second against the number of samples, both logarithmic ({group.title}), under the"
-        f" read bandwidth that was measured at each size. Of the limit, {''.join(_in_words(b, roofs) for b in _names(roofs))}"
+        f" read bandwidth that was measured at each size. Of the limit, {shares}"
     )
     heads = ("problem", "backend", "GB/s", "bandwidth in GB/s", "share of the limit")
     return Drawing(_draw(roofs, group.title), alt.strip(), Table("Roofline", heads, rows))

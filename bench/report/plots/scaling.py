@@ -96,9 +96,7 @@ def _draw(panels: dict[str, Scaling], counts: list[int]) -> Figure:
     return figure
 
 
-def _draw_panel(
-    axes: Axes, lines: dict[str, list[Point]], counts: list[int], styles: dict[str, SeriesStyle]
-) -> None:
+def _draw_panel(axes: Axes, lines: dict[str, list[Point]], counts: list[int], styles: dict[str, SeriesStyle]) -> None:
     """The line of each backend beside that of perfect scaling."""
     ideal = [(n, n / counts[0]) for n in counts]
     values = [v for points in lines.values() for p in points for v in (p.value, p.low, p.high) if v]

@@ -30,7 +30,11 @@ from bench.report.tables import Table
 
 MAX_COLUMNS, MAX_ROWS, MAX_REAL, MAX_NAMES = 8, 6, 4, 3
 LEFT, RIGHT, REAL = 1.0, 0.15, 1.6  # inches: the margins; the minimum width of the square of a real problem
-MARKS, LINE, LETTER = 0.42, 0.18, 0.078  # inches: the height of the markers of a square and of a line of text; the width of a letter
+MARKS, LINE, LETTER = (
+    0.42,
+    0.18,
+    0.078,
+)  # inches: the height of the markers of a square and of a line of text; the width of a letter
 SIZE = 9.5  # points: the text in a square
 
 
