@@ -117,11 +117,11 @@ def lines(
     return Drawing(figure, alt, Table(title, ("", across, up, "from", "to"), rows))
 
 
-def upright(axes: Axes, at: float, words: str) -> None:
-    """A dashed line upwards, with what it is at its upper end."""
+def upright(axes: Axes, at: float, words: str, before: bool = False) -> None:
+    """Draw a vertical dashed line with a label at its upper end, to its right or to its left."""
     axes.axvline(at, linestyle="--", color=canvas.FAINT)
-    axes.annotate(words, (at, 0.98), (4, 0), xycoords=("data", "axes fraction"), va="top",
-                  textcoords="offset points", color=canvas.FAINT)  # fmt: skip
+    axes.annotate(words, (at, 0.98), (-4 if before else 4, 0), xycoords=("data", "axes fraction"), va="top",
+                  ha="right" if before else "left", textcoords="offset points", color=canvas.FAINT)  # fmt: skip
 
 
 def scale(axes: Axes, which: str, values: Sequence[float], log: bool) -> None:

@@ -61,6 +61,12 @@ def is_faster(found: Interval | None) -> bool | None:
     return found.low > 1
 
 
+def computed_by(names: list[str], missing: list[str]) -> str:
+    """A note about the backends that a computation uses, and about those that are not installed."""
+    note = f" Not installed: {text.listed(missing)}." if missing else ""
+    return f"Computed on this machine by {text.listed(names)}.{note}"
+
+
 def chosen(answer: str | None) -> str:
     """What the reader had chosen, to stand beside what is so; empty where they had not."""
     return f"You had chosen “{answer}”." if answer else ""

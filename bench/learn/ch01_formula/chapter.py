@@ -31,7 +31,7 @@
 
 # %%
 from bench import text
-from bench.learn import begin
+from bench.learn import begin, facts
 from bench.learn.ch01_formula import picture
 
 lesson = begin(1)
@@ -57,7 +57,7 @@ slope = lesson.predict("slope", "The slope after one step")
 # %%
 step = lesson.compute("step", picture.one_step)
 parts = lesson.compute("parts", picture.parts)
-lesson.say(picture.who_ran(step), note=True)
+lesson.say(facts.computed_by(list(step.results), step.missing), note=True)
 lesson.show(picture.beside(intercept, slope))
 
 # %% [markdown]
@@ -82,7 +82,7 @@ lesson.explain(
 
 # %% jupyter={"source_hidden": true}
 lesson.table(picture.parts_table(parts))
-right, uphill = parts["as the formula says"], parts["plus in place of minus"]
+right, uphill = parts["as the formula says"], parts["plus instead of minus"]
 lesson.explain(
     "**The minus.** The gradient points in the direction in which J grows, so the update must go in the opposite direction. With a plus,"
     " the step ends at {there}, and J rises from {before} to {up} instead of falling to {down}.",

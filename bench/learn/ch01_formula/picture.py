@@ -64,11 +64,6 @@ def one_step() -> Step:
     return Step(results, betas[-1], losses, missing)
 
 
-def who_ran(step: Step) -> str:
-    missing = f" Not installed: {text.listed(step.missing)}." if step.missing else ""
-    return f"Computed on this machine by {text.listed(list(step.results))}.{missing}"
-
-
 def agreement(step: Step) -> str:
     """A sentence that compares the backends' β with the exact one."""
     apart = [name for name, (beta, _) in step.results.items() if list(map(Fraction, beta)) != step.beta]
@@ -80,7 +75,7 @@ def agreement(step: Step) -> str:
 CASE = Fixture("by hand", X, Y, START, RATE, 1)
 PARTS = {
     "as the formula says": RIGHT,
-    "plus in place of minus": Mistake("", scale=lambda n, d, r: -2 / n * r),
+    "plus instead of minus": Mistake("", scale=lambda n, d, r: -2 / n * r),
     "without the 2": Mistake("", scale=lambda n, d, r: 1 / n * r),
     "without the 1/n": Mistake("", scale=lambda n, d, r: 2 * r),
 }

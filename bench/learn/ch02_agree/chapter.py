@@ -11,7 +11,7 @@
 
 # %%
 from bench import text
-from bench.learn import begin
+from bench.learn import begin, facts
 from bench.learn.ch02_agree import picture
 
 lesson = begin(2)
@@ -37,7 +37,7 @@ choice = lesson.choose("agree", "The β of the four backends are ...", picture.C
 # %%
 errors = lesson.compute("oracle", picture.errors)
 statements = picture.statements(errors, guess, choice)
-lesson.say(picture.who_ran(errors), note=True)
+lesson.say(facts.computed_by(list(errors.betas), errors.missing), note=True)
 lesson.show(picture.draw(errors, guess))
 
 # %% [markdown]

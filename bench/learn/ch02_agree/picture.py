@@ -64,11 +64,6 @@ def errors() -> Errors:
     return results
 
 
-def who_ran(results: Errors) -> str:
-    missing = f" Not installed: {text.listed(results.missing)}." if results.missing else ""
-    return f"Computed on this machine by {text.listed(list(results.betas))}.{missing}"
-
-
 def statements(results: Errors, guess: float | None, choice: str | None) -> dict[str, str]:
     """Facts for the text about the answers after the last update. guess: the predicted distance from the exact β."""
     pairs = list(combinations(results.betas, 2))
@@ -210,7 +205,7 @@ def _conditioned(condition: int, seed: int) -> Fixture:
 
 def ablations(order: dict[str, tuple[int, float]], precision: dict[str, float], condition: dict[int, float]) -> Table:
     rows = [
-        *((f"{ORDERS} orders of the rows, {name}", f"largest distance between {count} different β", text.significant(apart)) for name, (count, apart) in order.items()),
+        *((f"{ORDERS} orders of the rows, {name}", "number of different β; their largest distance", f"{count}; {text.significant(apart)}") for name, (count, apart) in order.items()),
         *((f"the same problems in {dtype}", "distance from the exact β", text.significant(error)) for dtype, error in precision.items()),
         *((f"condition number {number}, in float32", "relative distance from the exact β", text.significant(error)) for number, error in condition.items()),
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from bench import text
 from bench.analysis.cold_costs import seconds_at
-from bench.learn import facts
+from bench.learn import charts, facts
 from bench.records import Cell, Run
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, LineEndLabel
@@ -134,12 +134,7 @@ def totals(run: Run, guess: float | None) -> Drawing | None:
             at = total(cells[name], calls)
             axes.plot(calls, at, "o", markerfacecolor="none", markeredgecolor=canvas.INK, markersize=12, zorder=5)
         if drawn is not None:
-            side = "right" if math.log(drawn) > math.log(last) / 2 else "left"
-            axes.axvline(drawn, linestyle="--", color=canvas.FAINT)
-            axes.annotate(
-                "your prediction", (drawn, 0.03), (4 if side == "left" else -4, 0), ha=side, color=canvas.FAINT,
-                xycoords=("data", "axes fraction"), textcoords="offset points",
-            )  # fmt: skip
+            charts.upright(axes, drawn, charts.GUESS, before=math.log(drawn) > math.log(last) / 2)
         axes.set_xlabel("number of calls")
         canvas.end_labels(
             axes, [LineEndLabel(name, last, total(cell, last), styles[name]) for name, cell in cells.items()], PANEL

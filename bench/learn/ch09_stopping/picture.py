@@ -34,9 +34,7 @@ def curves(
         across: list[float] = [0, last]
         if mark is not None:
             across.append(mark[0])
-            axes.axvline(mark[0], linestyle="--", color=canvas.FAINT)
-            axes.annotate(mark[1], (mark[0], 1.0), (0, 3), xycoords=("data", "axes fraction"), ha="center",
-                          textcoords="offset points", color=canvas.FAINT)  # fmt: skip
+            charts.upright(axes, *mark, before=mark[0] > last / 2)
         charts.scale(axes, "x", across, False)
         charts.scale(axes, "y", [float(v) for values in clipped.values() for v in (values.min(), values.max())], True)
         ends = [LineEndLabel(name, last, float(values[-1]), looks[name]) for name, values in clipped.items()]

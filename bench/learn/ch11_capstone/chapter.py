@@ -70,7 +70,7 @@ lesson.table(picture.sentences(after))
 # %% jupyter={"source_hidden": true}
 statements = picture.statements(after)
 lesson.explain(
-    "Now {failed} checks fail, and the hint is different: *{hint}* You write this part yourself.",
+    "Now {failed} checks fail, and the hint is different: *{hint}*. You write this part yourself.",
     shown_by="check",
     **statements,
 )

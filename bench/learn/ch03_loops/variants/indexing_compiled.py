@@ -12,7 +12,7 @@ DTYPES = ("float64",)
 
 
 def prepare(X, y, beta):
-    return np.array(X), np.array(y), np.array(beta)  # Numba compiles anew for read-only or strided arrays
+    return np.array(X), np.array(y), np.array(beta)  # Numba compiles again for read-only or strided arrays
 
 
 def fit(X, y, beta, learning_rate, max_iter, tol):

@@ -16,7 +16,7 @@ def prepare(X, y, beta):
 
 
 def fit(X, y, beta, learning_rate, max_iter, tol):
-    scalar = X.dtype.type  # a double beside float32 arrays would turn the arithmetic into float64
+    scalar = X.dtype.type  # a float64 scalar would turn float32 arithmetic into float64
     with np.errstate(over="ignore"):
         return descend(X, y, beta, scalar(learning_rate), max_iter, scalar(tol))
 
