@@ -32,14 +32,20 @@ def median_interval(samples: Sequence[float]) -> Interval:
     """
     if not samples:
         raise ValueError("samples: found none; allowed: at least one")
-    from scipy.stats import binom  # 0.7 s to import, and only the end of a run needs it
-
     ordered = np.sort(samples)
-    rank = int(binom.ppf((1 - CONFIDENCE) / 2, len(ordered), 0.5))
+    rank = _binomial_rank(len(ordered))
     median = float(np.median(ordered))
     if rank < 1:
         return Interval(median, None, None)
     return Interval(median, float(ordered[rank - 1]), float(ordered[-rank]))
+
+
+@cache
+def _binomial_rank(count: int) -> int:
+    """The rank r of `median_interval` for a number of samples."""
+    from scipy.stats import binom  # 0.7 s to import, and only the end of a run needs it
+
+    return int(binom.ppf((1 - CONFIDENCE) / 2, count, 0.5))
 
 
 def holds_one(low: float | None, high: float | None) -> bool:
@@ -53,7 +59,7 @@ def speedup(baseline: Sequence[float | None], other: Sequence[float | None]) -> 
     Both: seconds, one per block in block order, None where a block has none. Pairing inside a block
     removes what the blocks do not share, such as a drifting clock. None where no block has both.
     """
-    logs = [math.log(b / o) for b, o in zip(baseline, other, strict=True) if b and o]
+    logs = [math.log(b / o) for b, o in zip(baseline, other, strict=True) if b and o and b / o > 0]
     if not logs:
         return None
     median, low, high = median_interval(logs)

@@ -33,9 +33,9 @@ def written(run, tmp_path_factory) -> Path:
 
 
 def page_text(html: str) -> str:
-    """The page without its pictures, its copy of the run and the digests that allow both."""
+    """The page without its figures, its data and the digests that allow both."""
     html = re.sub(r"data:image/svg\+xml;base64,[A-Za-z0-9+/=]+", "data:image", html)
-    html = re.sub(r'(<script type="application/json" id="run">)[^<]*', r"\1", html)
+    html = re.sub(r'(<script type="application/json" id="(?:run|series)">)[^<]*', r"\1", html)
     return re.sub(r"'sha256-[^']*'", "'sha256'", html)
 
 

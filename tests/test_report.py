@@ -673,7 +673,7 @@ def test_page_shows_hostile_text_as_text(written):
     assert "<script>alert(1)</script>" in found.words
     assert "onerror=alert(1)" in found.words
     assert not {"i", "u", "b"} & set(found.tags)
-    assert found.tags.count("script") == 3  # the run and the looks as data, and our own
+    assert found.tags.count("script") == 3  # the run and the series of the chart as data, and our own
     assert "\x1b" not in source
 
 

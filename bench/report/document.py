@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench import text
 from bench.analysis import sentences
+from bench.analysis.series import explorer_series
 from bench.analysis.speed import BASELINE, Group, backends, cold_problem, group_cells, problem_label
 from bench.records import Run, run_for_page
 from bench.report import dialects, limits, tables
@@ -136,7 +137,7 @@ class Section:
 class Report:
     """status: one sentence about trust; doubtful: whether it is a warning. lead: a note under it, for a page.
 
-    data: the run as JSON, for a page; styles: colour and marker of each backend, for its chart.
+    data: the run as JSON, for a page; series: the values of its chart, with the colour and marker of each backend.
     """
 
     title: str
@@ -147,12 +148,13 @@ class Report:
     sections: Sequence[Section]
     lead: bool = False
     data: str | None = None
-    styles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    series: Mapping[str, Any] = field(default_factory=dict)
     origin: tuple[str, str] | None = None  # the command of the run, and when it began
 
 
 def report_of(run: Run, drawings: Mapping[str, tuple["Drawing", bytes]] | None = None) -> Report:
     """The report of a run. drawings: stem of a figure -> the drawing and its SVG; without it there are no figures."""
+    series = {} if drawings is None else _series(run)
     drawings = drawings or {}
     groups = group_cells(run)
     sections = [_group(run, group, number, drawings) for number, group in enumerate(groups, 1)]
@@ -167,15 +169,16 @@ def report_of(run: Run, drawings: Mapping[str, tuple["Drawing", bytes]] | None =
         sections=[section for section in sections if section.blocks or section.topics],
         lead=True,
         data=run_for_page(run),
-        styles=_styles(run),
+        series=series,
         origin=(run.command, run.created),
     )
 
 
-def _styles(run: Run) -> Mapping[str, Sequence[str]]:
+def _series(run: Run) -> Mapping[str, Any]:
+    """The values of the interactive chart of a page."""
     from bench.report.plots.canvas import series_styles
 
-    return series_styles(backends(run.cells))
+    return {**explorer_series(run), "styles": series_styles(backends(run.cells))}
 
 
 # ------------------------------------------------------------------------------------------- a dtype and thread count
