@@ -460,6 +460,7 @@ def test_an_ordinary_pytest_benchmark_session(tmp_path):
         capture_output=True,
         text=True,
         cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},  # of pytest-xdist
         check=False,
     )
     assert done.returncode == 0, done.stdout
