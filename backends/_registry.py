@@ -51,8 +51,8 @@ def names() -> list[str]:
     # The reading order of the four core files; every other file follows by name.
     order = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
     stems = {path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")}
-    ours = [name for name in order if name in stems] + sorted(stems.difference(order))
-    return ours + sorted(set(_entry_points()) - stems)
+    packaged = [name for name in order if name in stems] + sorted(stems.difference(order))
+    return packaged + sorted(set(_entry_points()) - stems)
 
 
 def load(name_or_path: str | Path) -> ModuleType:
@@ -196,25 +196,25 @@ def _is_installed(library: str) -> bool:
 
 def _libraries(tree: ast.Module) -> tuple[str, ...]:
     """Top-level packages that a file imports at its top, in order."""
-    found: dict[str, None] = {}
+    imported: dict[str, None] = {}
     for node in tree.body:
         if isinstance(node, ast.Import):
-            found.update(dict.fromkeys(alias.name.partition(".")[0] for alias in node.names))
+            imported.update(dict.fromkeys(alias.name.partition(".")[0] for alias in node.names))
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found[node.module.partition(".")[0]] = None
-    return tuple(name for name in found if name != "numpy" and name not in sys.stdlib_module_names)
+            imported[node.module.partition(".")[0]] = None
+    return tuple(name for name in imported if name != "numpy" and name not in sys.stdlib_module_names)
 
 
 def _constants(tree: ast.Module) -> dict[str, object]:
-    found: dict[str, object] = {}
+    constants: dict[str, object] = {}
     for node in tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(target, ast.Name) and node.value is not None:
             try:
-                found[target.id] = ast.literal_eval(node.value)
+                constants[target.id] = ast.literal_eval(node.value)
             except ValueError:
-                found[target.id] = "(computed)"  # its value is seen only once the file is loaded
-    return found
+                constants[target.id] = "(computed)"  # its value is seen only once the file is loaded
+    return constants
 
 
 def _version(library: str) -> str:

@@ -224,6 +224,8 @@ def backend_of(name_or_path: str) -> Backend:
     """What the plan needs to know of a backend; nothing is imported. Raises ValueError where there is none."""
     from backends import describe
 
-    found = describe(name_or_path)
-    source = str(found.path) if Path(name_or_path).suffix == ".py" else name_or_path
-    return Backend(found.name, source, name_or_path, found.algorithm, found.dtypes, found.missing)
+    description = describe(name_or_path)
+    source = str(description.path) if Path(name_or_path).suffix == ".py" else name_or_path
+    return Backend(
+        description.name, source, name_or_path, description.algorithm, description.dtypes, description.missing
+    )

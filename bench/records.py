@@ -274,12 +274,12 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1,
 
 def sentinel_seconds(blocks: list[Block], threads: int) -> dict[str, list[float]]:
     """What the sentinels took in the blocks of one thread count, by kernel, in the order of time."""
-    found: dict[str, list[float]] = {}
+    seconds_of: dict[str, list[float]] = {}
     for block in blocks:
         if block.threads == threads:
             for kernel, seconds in block.sentinels.items():
-                found.setdefault(kernel, []).extend(seconds)
-    return found
+                seconds_of.setdefault(kernel, []).extend(seconds)
+    return seconds_of
 
 
 def worst_status(statuses: list[Status]) -> Status:
@@ -318,8 +318,8 @@ def run_for_page(run: Run) -> str | None:
 
     Without its curves where it is too long, and None where it is too long even so.
     """
-    for shown in (run, msgspec.structs.replace(run, cells=[_without_curve(cell) for cell in run.cells])):
-        text = json.dumps(msgspec.to_builtins(shown), allow_nan=False, separators=(",", ":"))  # in ASCII
+    for candidate in (run, msgspec.structs.replace(run, cells=[_without_curve(cell) for cell in run.cells])):
+        text = json.dumps(msgspec.to_builtins(candidate), allow_nan=False, separators=(",", ":"))  # in ASCII
         for letter in "<>&\x7f":  # what is no letter of JSON's own stands inside strings only
             text = text.replace(letter, f"\\u{ord(letter):04x}")
         if len(text) <= MAX_EMBEDDED:
@@ -411,13 +411,13 @@ def save_baseline(name: str, run: Run) -> Path:
     return folder
 
 
-def find_run(given: str) -> Path:
+def find_run(name: str) -> Path:
     """What a user means by a run: a path, or the name of a saved baseline. A path that exists wins."""
     with contextlib.suppress(ValueError):
-        named = baseline(given)
-        if not Path(given).exists() and named.exists():
+        named = baseline(name)
+        if not Path(name).exists() and named.exists():
             return named
-    return Path(given)
+    return Path(name)
 
 
 def encode(record: Record, indent: int | None = None) -> bytes:
@@ -434,10 +434,10 @@ def _strict_json(text: str) -> Any:
         raise ValueError(f"found {token[:40]}, which is no number of JSON")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
+        unique_pairs = dict(pairs)
+        if len(unique_pairs) != len(pairs):
             raise ValueError("found a key twice in one object")
-        return found
+        return unique_pairs
 
     def finite(token: str) -> float:
         return float(token) if math.isfinite(float(token)) else refuse(token)

@@ -158,9 +158,9 @@ def trend(samples: Sequence[float]) -> Interval:
     """
     from scipy.stats import theilslopes
 
-    found = theilslopes(samples, alpha=CONFIDENCE)
+    slopes = theilslopes(samples, alpha=CONFIDENCE)
     whole = (len(samples) - 1) / float(np.median(samples))
-    return Interval(*(float(slope) * whole for slope in (found.slope, found.low_slope, found.high_slope)))
+    return Interval(*(float(slope) * whole for slope in (slopes.slope, slopes.low_slope, slopes.high_slope)))
 
 
 def outliers(samples: Sequence[float]) -> int:

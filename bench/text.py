@@ -74,8 +74,8 @@ def number_of(number: int, noun: str) -> str:
 
 def span(numbers: Iterable[int]) -> str:
     """5, or 10 to 1 000; empty text for no number."""
-    found = sorted(set(numbers))
-    return " to ".join(count(number) for number in dict.fromkeys([found[0], found[-1]])) if found else ""
+    ends = sorted(set(numbers))
+    return " to ".join(count(number) for number in dict.fromkeys([ends[0], ends[-1]])) if ends else ""
 
 
 def listed(words: list[str]) -> str:

@@ -41,10 +41,10 @@ def aggregate(
     times = {cell.id: _times(samples.get(cell.id, []), plan.blocks) for cell in planned}
     cells = []
     for cell in planned:
-        found = _cell(plan, cell, samples.get(cell.id, []), times[cell.id], start.digests, interrupted)
-        if found.median_s is not None:
-            _compare(found, cell, by_id, times, samples)
-        cells.append(found)
+        result = _cell(plan, cell, samples.get(cell.id, []), times[cell.id], start.digests, interrupted)
+        if result.median_s is not None:
+            _compare(result, cell, by_id, times, samples)
+        cells.append(result)
     reasons = _reasons(cells) + _drifts(blocks)
     if interrupted:
         reasons.insert(0, "interrupted: not every block was run")
@@ -79,7 +79,7 @@ def _cell(
     interrupted: bool,
 ) -> Cell:
     case, backend = cell.case, cell.backend
-    found = Cell(
+    result = Cell(
         backend=backend.name,
         algorithm=backend.algorithm,
         control=cell.control,
@@ -94,64 +94,64 @@ def _cell(
         rerun="",
     )
     if backend.missing is not None:
-        found.status, found.detail = "unavailable", backend.missing
+        result.status, result.detail = "unavailable", backend.missing
     elif cell.impossible is not None:
-        found.status, found.detail = "skipped", cell.impossible
+        result.status, result.detail = "skipped", cell.impossible
     elif not samples:
-        found.status, found.detail = "interrupted", "the run ended before this cell"
+        result.status, result.detail = "interrupted", "the run ended before this cell"
     else:
-        found.status = worst_status([sample.status for sample in samples])
-        decisive = next(sample for sample in samples if sample.status == found.status)
-        found.detail, found.predicted_s, found.calls = decisive.detail, decisive.predicted_s, decisive.calls
-        found.error = decisive.error
-        if found.status == "ok" and interrupted and None in times:
-            found.status, found.detail = (
+        result.status = worst_status([sample.status for sample in samples])
+        decisive = next(sample for sample in samples if sample.status == result.status)
+        result.detail, result.predicted_s, result.calls = decisive.detail, decisive.predicted_s, decisive.calls
+        result.error = decisive.error
+        if result.status == "ok" and interrupted and None in times:
+            result.status, result.detail = (
                 "interrupted",
                 f"{plan.blocks - times.count(None)} of {plan.blocks} blocks were run",
             )
-    if found.status in ("ok", "interrupted"):
-        found.samples_s = times
-        _steady(found, samples, [time for time in times if time is not None])
-    found.rerun = _rerun(plan, cell, found.predicted_s)
-    found.cold_costs = _cold_costs(samples) if found.status in ("ok", "interrupted") else ColdCosts()
-    return found
+    if result.status in ("ok", "interrupted"):
+        result.samples_s = times
+        _steady(result, samples, [time for time in times if time is not None])
+    result.rerun = _rerun(plan, cell, result.predicted_s)
+    result.cold_costs = _cold_costs(samples) if result.status in ("ok", "interrupted") else ColdCosts()
+    return result
 
 
-def _steady(found: Cell, samples: list[CellSample], times: list[float]) -> None:
+def _steady(cell: Cell, samples: list[CellSample], times: list[float]) -> None:
     """Medians, intervals and flags of the steady state."""
     if not times:
         return
     interval = median_interval(times)
-    found.median_s, found.ci_low_s, found.ci_high_s = interval
-    if found.n_iter:  # with max_iter = 0 a call is a loss and no iteration
-        found.per_iteration_s = interval.median / found.n_iter
-        if found.algorithm is None:
-            read = bytes_per_pass(found.n_samples, found.n_features, found.dtype)
-            found.read_gb_per_s = read / found.per_iteration_s / 1e9
+    cell.median_s, cell.ci_low_s, cell.ci_high_s = interval
+    if cell.n_iter:  # with max_iter = 0 a call is a loss and no iteration
+        cell.per_iteration_s = interval.median / cell.n_iter
+        if cell.algorithm is None:
+            read = bytes_per_pass(cell.n_samples, cell.n_features, cell.dtype)
+            cell.read_gb_per_s = read / cell.per_iteration_s / 1e9
     good = [sample for sample in samples if sample.status == "ok"]
     # The error nearest to its bound, over the processes.
     errors = [sample.error for sample in good if sample.error is not None]
-    found.error = max(errors, key=lambda error: error.value / error.bound if error.bound else error.value, default=None)
-    found.peak_bytes = max((sample.peak_bytes for sample in good if sample.peak_bytes is not None), default=None)
+    cell.error = max(errors, key=lambda error: error.value / error.bound if error.bound else error.value, default=None)
+    cell.peak_bytes = max((sample.peak_bytes for sample in good if sample.peak_bytes is not None), default=None)
     ratios = [sample.cpu_over_wall for sample in good if sample.cpu_over_wall is not None]
-    found.cpu_over_wall = median(ratios) if ratios else None
-    found.error_curve = next((sample.error_curve for sample in good if sample.error_curve), None)
-    found.flags = sorted({flag for sample in good for flag in sample.flags})
+    cell.cpu_over_wall = median(ratios) if ratios else None
+    cell.error_curve = next((sample.error_curve for sample in good if sample.error_curve), None)
+    cell.flags = sorted({flag for sample in good for flag in sample.flags})
     if len(times) > 1 and spread(times) >= NOISY:
-        found.flags.append(f"noisy: {spread(times):.0%}")
+        cell.flags.append(f"noisy: {spread(times):.0%}")
     if len(times) > 3 and (count := outliers(times)):
-        found.flags.append(f"outliers: {count} of {len(times)}")
+        cell.flags.append(f"outliers: {count} of {len(times)}")
     directions = [_direction(sample.rounds_s) for sample in good]
     if (alike := max(directions.count(1), directions.count(-1))) > len(directions) / 2:
-        found.flags.append(f"no steady state: {alike} of {len(directions)} processes")
-    extra = {name: n for sample in good for name, n in sample.threads_seen.items() if n > found.threads}
+        cell.flags.append(f"no steady state: {alike} of {len(directions)} processes")
+    extra = {name: n for sample in good for name, n in sample.threads_seen.items() if n > cell.threads}
     if extra:
-        found.flags.append(f"more processors than declared: {', '.join(f'{k} {n}' for k, n in sorted(extra.items()))}")
-    if found.cpu_over_wall is not None and found.cpu_over_wall > EXTRA_CPU * found.threads:
-        found.flags.append(f"more processors than declared: {found.cpu_over_wall:.2f}")
+        cell.flags.append(f"more processors than declared: {', '.join(f'{k} {n}' for k, n in sorted(extra.items()))}")
+    if cell.cpu_over_wall is not None and cell.cpu_over_wall > EXTRA_CPU * cell.threads:
+        cell.flags.append(f"more processors than declared: {cell.cpu_over_wall:.2f}")
     # With several threads a backend may have parts in which one of them has nothing to do.
-    if found.cpu_over_wall is not None and found.threads == 1 and found.cpu_over_wall < ENOUGH_CPU:
-        found.flags.append(f"waited for its processor: {found.cpu_over_wall:.2f}")
+    if cell.cpu_over_wall is not None and cell.threads == 1 and cell.cpu_over_wall < ENOUGH_CPU:
+        cell.flags.append(f"waited for its processor: {cell.cpu_over_wall:.2f}")
 
 
 def _direction(rounds: list[float]) -> int:
@@ -169,8 +169,8 @@ def _cold_costs(samples: list[CellSample]) -> ColdCosts:
     first, because only there they are cold."""
 
     def middle(values: list[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
-        return median(known) if known else None
+        recorded = [value for value in values if value is not None]
+        return median(recorded) if recorded else None
 
     return ColdCosts(
         import_s=middle([sample.import_s for sample in samples]),
@@ -181,7 +181,7 @@ def _cold_costs(samples: list[CellSample]) -> ColdCosts:
 
 
 def _compare(
-    found: Cell,
+    result: Cell,
     cell: CellPlan,
     by_id: dict[str, CellPlan],
     times: dict[str, list[float | None]],
@@ -195,31 +195,33 @@ def _compare(
             (c for c in by_id.values() if c.backend.name == name and not c.control and _same_problem(c, cell)), None
         )
         if other is not None and (ratio := speedup(times[other.id], times[cell.id])):
-            found.speedup.append(Speedup(name, *ratio))
-            if cell.control and name == BASELINE and _apart(found.speedup[-1]):
-                found.flags.append(f"A/A control: {ratio.median:.3f}")
+            result.speedup.append(Speedup(name, *ratio))
+            if cell.control and name == BASELINE and _apart(result.speedup[-1]):
+                result.flags.append(f"A/A control: {ratio.median:.3f}")
             if name == BASELINE and not cell.control:
-                found.cold_costs = _pays_back(found, _cold_costs(samples[other.id]), times[other.id], found.speedup[-1])
+                result.cold_costs = _pays_back(
+                    result, _cold_costs(samples[other.id]), times[other.id], result.speedup[-1]
+                )
 
 
-def _same_problem(one: CellPlan, other: CellPlan) -> bool:
-    return (one.case, one.dtype, one.threads) == (other.case, other.dtype, other.threads)
+def _same_problem(cell: CellPlan, other: CellPlan) -> bool:
+    return (cell.case, cell.dtype, cell.threads) == (other.case, other.dtype, other.threads)
 
 
-def _pays_back(found: Cell, theirs: ColdCosts, their_times: list[float | None], ratio: Speedup) -> ColdCosts:
+def _pays_back(cell: Cell, baseline: ColdCosts, their_times: list[float | None], ratio: Speedup) -> ColdCosts:
     """After how many calls import, prepare and first call are repaid by faster calls; null where calls are tied."""
-    ours = found.cold_costs
-    our_cold, their_cold = _cold_s(ours), _cold_s(theirs)
-    known = [time for time in their_times if time is not None]
+    costs = cell.cold_costs
+    our_cold, their_cold = _cold_s(costs), _cold_s(baseline)
+    baseline_times = [time for time in their_times if time is not None]
     calls: Any = None
-    if known and found.median_s is not None and not holds_one(ratio.ci_low, ratio.ci_high):
-        gain = median(known) - found.median_s
+    if baseline_times and cell.median_s is not None and not holds_one(ratio.ci_low, ratio.ci_high):
+        gain = median(baseline_times) - cell.median_s
         if gain <= 0:
             calls = "never"
         elif our_cold is not None and their_cold is not None:
             # The first call of both is in the cold cost, so the gain starts with the second.
             calls = max(1, 1 + math.ceil((our_cold - their_cold) / gain))
-    return ColdCosts(ours.import_s, ours.prepare_s, ours.compile_s, ours.first_call_s, calls)
+    return ColdCosts(costs.import_s, costs.prepare_s, costs.compile_s, costs.first_call_s, calls)
 
 
 def _cold_s(cold_costs: ColdCosts) -> float | None:
@@ -237,16 +239,16 @@ def _reasons(cells: list[Cell]) -> list[str]:
             continue
         where = f"{cell.problem.name} {cell.n_samples} x {cell.n_features} ({cell.dtype}, {cell.threads} thread(s))"
         brackets = "" if twin.ci_low is None else f" [{twin.ci_low:.3f}, {twin.ci_high:.3f}]"
-        said = f"at {where}: {BASELINE} over itself gives {twin.median:.3f}{brackets}; run again when it is quiet"
+        message = f"at {where}: {BASELINE} over itself gives {twin.median:.3f}{brackets}; run again when it is quiet"
         if _apart(twin):
-            reasons.append(f"A/A control failed {said}")
+            reasons.append(f"A/A control failed {message}")
         elif twin.ci_low is not None and twin.ci_high is not None and twin.ci_high / twin.ci_low > TWIN_RANGE:
-            reasons.append(f"A/A control too wide to see anything {said}")
+            reasons.append(f"A/A control too wide to see anything {message}")
     timed = [cell for cell in cells if cell.median_s is not None]
     doubtful = [cell for cell in timed if any(flag.startswith(("noisy", "waited")) for flag in cell.flags)]
     if len(doubtful) > DOUBTFUL_SHARE * len(timed):
-        told = f"{len(doubtful)} of {len(timed)} cells are noisy or waited for their processor"
-        reasons.append(f"{told}; close other programs")
+        message = f"{len(doubtful)} of {len(timed)} cells are noisy or waited for their processor"
+        reasons.append(f"{message}; close other programs")
     return reasons
 
 

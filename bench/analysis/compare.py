@@ -127,7 +127,7 @@ def compare(
     for (change, shift, _, limit), p in zip(judge.evidence, p_holm, strict=True):
         change.p_holm, change.verdict = p, stats.change(shift, p, limit)
     counts = Counter(change.verdict for change in changes)
-    found = Comparison(
+    comparison = Comparison(
         base=names[0],
         new=names[1],
         exit_code=_exit_code(counts),
@@ -137,8 +137,8 @@ def compare(
         differences=judge.differences,
         cells=changes,
     )
-    found.verdict = _sentence(found)
-    return found
+    comparison.verdict = _sentence(comparison)
+    return comparison
 
 
 def describe_shifts(moved: list[SentinelShift]) -> str:
@@ -190,9 +190,9 @@ class _Judge:
         return change
 
     def _not_comparable(self, key: CellKey) -> tuple[Verdict, str] | None:
-        own = environment_diff.cell_differences(*(side.cells[key] for side in self._sides))
-        self.differences += [d for d in own if d not in self.differences]
-        words = [*self._blocking, *map(str, own)]
+        differences = environment_diff.cell_differences(*(side.cells[key] for side in self._sides))
+        self.differences += [d for d in differences if d not in self.differences]
+        words = [*self._blocking, *map(str, differences)]
         return ("not comparable", "; ".join(words)) if words else None
 
     def _weigh(self, change: Change, key: CellKey) -> None:
@@ -254,8 +254,8 @@ def _logs(side: Side, key: CellKey) -> list[float]:
 
 def _relative_logs(side: Side, key: CellKey) -> list[float]:
     """Logarithms of the time in units of the baseline's in the same block, which no state of the machine moves."""
-    own, reference = _samples(side.cells[key]), _samples(side.cells.get(key._replace(backend=BASELINE)))
-    pairs = zip(own, reference, strict=True) if len(own) == len(reference) else ()
+    samples, reference = _samples(side.cells[key]), _samples(side.cells.get(key._replace(backend=BASELINE)))
+    pairs = zip(samples, reference, strict=True) if len(samples) == len(reference) else ()
     return [math.log(sample) - math.log(unit) for sample, unit in pairs if sample and unit]
 
 
@@ -313,13 +313,13 @@ def _limit(before: Side, after: Side, key: CellKey) -> float | str:
 
 def _moved(before: Side, after: Side, threads: int, limit: float) -> list[SentinelShift]:
     """The sentinel kernels that differ by more than the limit; one without a kernel where a run has none."""
-    ours, theirs = (
-        {kernel: math.log(median(seconds)) for kernel, seconds in found.items() if seconds}
-        for found in (sentinel_seconds(side.run.blocks, threads) for side in (before, after))
+    base_logs, new_logs = (
+        {kernel: math.log(median(seconds)) for kernel, seconds in seconds_of.items() if seconds}
+        for seconds_of in (sentinel_seconds(side.run.blocks, threads) for side in (before, after))
     )
-    if not ours or ours.keys() != theirs.keys():
+    if not base_logs or base_logs.keys() != new_logs.keys():
         return [SentinelShift(threads, None, None)]
-    shifts = {kernel: theirs[kernel] - ours[kernel] for kernel in sorted(ours)}
+    shifts = {kernel: new_logs[kernel] - base_logs[kernel] for kernel in sorted(base_logs)}
     return [SentinelShift(threads, kernel, _ratio(shift)) for kernel, shift in shifts.items() if abs(shift) > limit]
 
 
@@ -336,22 +336,22 @@ def _exit_code(counts: Counter[Verdict]) -> int:
     return 4 if counts["undecided"] or not any(counts[verdict] for verdict in JUDGED) else 0
 
 
-def _sentence(found: Comparison) -> str:
+def _sentence(comparison: Comparison) -> str:
     """The answer in one sentence: the worst that was found, how many cells of each verdict, and which or why."""
-    counts, cells = found.judged, found.cells
+    counts, cells = comparison.judged, comparison.cells
     if not cells:
         return "No verdict: neither run holds a cell."
     cells_told = text.listed([f"{number} {verdict}" for verdict, number in counts.items() if number])
-    head, why = _head(found)
-    head = ", ".join(filter(None, [head, environment_diff.across(found.differences)]))
+    head, why = _head(comparison)
+    head = ", ".join(filter(None, [head, environment_diff.across(comparison.differences)]))
     return f"{head}: {cells_told} of {text.number_of(len(cells), 'cell')}{'; ' + why if why else ''}."
 
 
-def _head(found: Comparison) -> tuple[str, str | None]:
+def _head(comparison: Comparison) -> tuple[str, str | None]:
     """(the worst that was found, the cell that shows it most or the reason)."""
-    counts, cells = found.judged, found.cells
+    counts, cells = comparison.judged, comparison.cells
     first = {cell.verdict: cell for cell in reversed(cells)}
-    match found.exit_code:
+    match comparison.exit_code:
         case 1:
             return "A backend of NEW computes something wrong", _example(first["wrong"])
         case 3:
@@ -361,7 +361,7 @@ def _head(found: Comparison) -> tuple[str, str | None]:
             return "Slower in NEW, beyond noise", f"most of all {_example(slowest)}"
         case 6:
             if counts["not comparable"]:
-                return "The runs are not comparable", _obstacles(found.differences)
+                return "The runs are not comparable", _obstacles(comparison.differences)
             return "Cells are missing", _example(first["missing"])
         case 4:
             undecided = first.get("undecided") or first.get("withheld")
@@ -376,10 +376,10 @@ def _head(found: Comparison) -> tuple[str, str | None]:
 def _obstacles(differences: list[Difference]) -> str:
     """numpy 2.4.6 -> 2.5.0 (--across versions judges all the same)"""
     blocking = [d for d in differences if d.blocks]
-    shown = text.listed([str(d) for d in blocking[:3]])
+    named = text.listed([str(d) for d in blocking[:3]])
     more = f" and {len(blocking) - 3} more" if len(blocking) > 3 else ""
     options = [f"--across {kind}" for kind in ACROSS if any(d.kind == kind for d in blocking)]
-    return f"{shown}{more}" + (f" ({text.listed(options)} judges all the same)" if options else "")
+    return f"{named}{more}" + (f" ({text.listed(options)} judges all the same)" if options else "")
 
 
 def _example(cell: Change) -> str:

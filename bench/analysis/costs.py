@@ -62,9 +62,9 @@ class CostModel(NamedTuple):
 
 def fit_cost_model(cells: Sequence[Cell]) -> CostModel | None:
     """The cost model of cells that share backend, dtype and threads; None with a time at fewer than three sizes."""
-    known = [c for c in _synthetic(cells) if any(c.samples_s)]
-    sizes = [c.n_samples * c.n_features for c in known]
-    blocks = [row for row in zip(*map(seconds_per_pass, known), strict=False) if all(row)]
+    timed = [c for c in _synthetic(cells) if any(c.samples_s)]
+    sizes = [c.n_samples * c.n_features for c in timed]
+    blocks = [row for row in zip(*map(seconds_per_pass, timed), strict=False) if all(row)]
     if len(set(sizes)) < 3 or not blocks:
         return None
     fits = [straight_line(sizes, [seconds or 0.0 for seconds in row]) for row in blocks]
@@ -92,13 +92,13 @@ class Crossover(NamedTuple):
 
 def crossovers(slower: Sequence[Cell], faster: Sequence[Cell]) -> list[Crossover]:
     """For each d with two sizes in common: from which n on `faster` wins for good over `slower`, and up to which."""
-    found = []
+    results = []
     for d in sorted({c.n_features for c in _synthetic(faster)}):
-        ours = {c.n_samples: c for c in _synthetic(faster) if c.n_features == d and any(c.samples_s)}
-        theirs = {c.n_samples: c for c in _synthetic(slower) if c.n_features == d and any(c.samples_s)}
-        ns = sorted(ours.keys() & theirs.keys())
+        fast_cells = {c.n_samples: c for c in _synthetic(faster) if c.n_features == d and any(c.samples_s)}
+        slow_cells = {c.n_samples: c for c in _synthetic(slower) if c.n_features == d and any(c.samples_s)}
+        ns = sorted(fast_cells.keys() & slow_cells.keys())
         if len(ns) > 1:
-            slow, fast = [seconds_per_pass(theirs[n]) for n in ns], [seconds_per_pass(ours[n]) for n in ns]
+            slow, fast = [seconds_per_pass(slow_cells[n]) for n in ns], [seconds_per_pass(fast_cells[n]) for n in ns]
             at = _crossover(d, ns, slow, fast)
             first = _crossover(d, ns[::-1], slow[::-1], fast[::-1])  # from the other end: up to where it wins at once
             if at.kind == "from" and first.kind == "from":
@@ -107,14 +107,14 @@ def crossovers(slower: Sequence[Cell], faster: Sequence[Cell]) -> list[Crossover
                 at = Crossover(d, "up to", first.n)
             elif at.kind == "nowhere" and (back := _crossover(d, ns, fast, slow)).kind == "from":
                 at = Crossover(d, "up to", back.n)  # it wins in the middle only
-            found.append(at)
-    return found
+            results.append(at)
+    return results
 
 
-def _crossover(d: int, ns: list[int], theirs: list[list[float | None]], ours: list[list[float | None]]) -> Crossover:
+def _crossover(d: int, ns: list[int], slow: list[list[float | None]], fast: list[list[float | None]]) -> Crossover:
     """From where on, along `ns`, which may fall, `ours` is the faster."""
     crossings = []
-    for their_row, our_row in zip(zip(*theirs, strict=False), zip(*ours, strict=False), strict=False):
+    for their_row, our_row in zip(zip(*slow, strict=False), zip(*fast, strict=False), strict=False):
         if all(their_row) and all(our_row):
             crossings.append(_crossing(ns, [math.log(t / o) for t, o in zip(their_row, our_row, strict=True)]))
     if not crossings:
@@ -169,22 +169,25 @@ def roofline(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[st
     Source: Williams, Waterman and Patterson, Roofline (2009), here with one ceiling a working set.
     """
     chosen = sorted((c for c in cells if c.algorithm is None and not c.control and any(c.samples_s)), key=_group)
-    models = {mine: fit_cost_model(own) for mine, own in _by(chosen, lambda c: (c.backend, c.dtype, c.threads)).items()}
-    found: list[ProblemRoofline] = []
-    for (threads, dtype, n, d, name), own in _by(chosen, _group).items():
+    models = {
+        identity: fit_cost_model(problem_cells)
+        for identity, problem_cells in _by(chosen, lambda c: (c.backend, c.dtype, c.threads)).items()
+    }
+    rooflines: list[ProblemRoofline] = []
+    for (threads, dtype, n, d, name), problem_cells in _by(chosen, _group).items():
         size = bytes_per_pass(n, d, dtype)
         # By the block's number, as the samples of a cell are.
         rates = {b.index: b.reads.get(str(size)) for b in blocks if b.threads == threads}
-        known = [rate for rate in rates.values() if rate]
-        if not known:
+        measured = [rate for rate in rates.values() if rate]
+        if not measured:
             continue
-        read, peak, work = median_interval(known), _peak(machine, threads, dtype), flops_per_pass(n, d)
-        least = [_least_s(size, rates.get(index), work, peak) for index in range(max(rates) + 1)]
+        read, peak, work = median_interval(measured), _peak(machine, threads, dtype), flops_per_pass(n, d)
+        least_s = [_least_s(size, rates.get(index), work, peak) for index in range(max(rates) + 1)]
         read_s, work_s = size / read.median / 1e9, work / peak / 1e9 if peak else 0.0
-        smaller = [r.read_gb_per_s for r in found if (r.threads, r.dtype) == (threads, dtype) and r.bytes < size]
+        smaller = [r.read_gb_per_s for r in rooflines if (r.threads, r.dtype) == (threads, dtype) and r.bytes < size]
         leaves_cache = bool(smaller) and read.median < LEFT_CACHE * min(smaller)
         limited_by: Limit = "bandwidth" if read_s >= work_s else "arithmetic"
-        found.append(
+        rooflines.append(
             ProblemRoofline(
                 threads=threads,
                 dtype=dtype,
@@ -201,12 +204,12 @@ def roofline(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[st
                 limit_s=max(read_s, work_s),
                 limited_by=limited_by,
                 backends=[
-                    _reached(c, size, work, limited_by, least, models[c.backend, dtype, threads], leaves_cache)
-                    for c in own
+                    _reached(c, size, work, limited_by, least_s, models[c.backend, dtype, threads], leaves_cache)
+                    for c in problem_cells
                 ],
             )
         )
-    return found
+    return rooflines
 
 
 def _group(cell: Cell) -> tuple[int, str, int, int, str]:
@@ -214,13 +217,13 @@ def _group(cell: Cell) -> tuple[int, str, int, int, str]:
 
 
 def _by(cells: Sequence[Cell], key: Callable[[Cell], Any]) -> dict[Any, list[Cell]]:
-    return {found: list(own) for found, own in groupby(sorted(cells, key=key), key)}
+    return {value: list(members) for value, members in groupby(sorted(cells, key=key), key)}
 
 
 def _peak(machine: Mapping[str, Any], threads: int, dtype: str) -> float | None:
     """Gflop/s; None where they were not measured."""
-    found = [entry for entry in machine.get("peaks", []) if entry.get("threads") == threads]
-    return found[0].get("gflop_per_s", {}).get(dtype) if found else None
+    entries = [entry for entry in machine.get("peaks", []) if entry.get("threads") == threads]
+    return entries[0].get("gflop_per_s", {}).get(dtype) if entries else None
 
 
 def _least_s(size: int, rate: float | None, work: int, peak: float | None) -> float | None:
@@ -232,15 +235,15 @@ def _reached(
     size: int,
     work: int,
     limited_by: Limit,
-    least: list[float | None],
+    least_s: list[float | None],
     of: CostModel | None,
     leaves_cache: bool,
 ) -> Attainment:
     """What a cell makes of the limit. least: seconds of the fastest possible pass, by block."""
     spent = seconds_per_pass(cell)
     pass_s = median_interval([seconds for seconds in spent if seconds]).median
-    both = min(len(spent), len(least))
-    share = speedup(spent[:both], least[:both])  # the limit as a backend: how many times faster it is
+    both = min(len(spent), len(least_s))
+    share = speedup(spent[:both], least_s[:both])  # the limit as a backend: how many times faster it is
     limit_s = pass_s / share.median if share else None
     n_values = cell.n_samples * cell.n_features
     off = of.held_out.get(n_values) if of and cell.problem.name == SYNTHETIC else None

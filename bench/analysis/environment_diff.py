@@ -49,20 +49,20 @@ def machine_differences(base: dict[str, Any], new: dict[str, Any], allowed: froz
 
     Live values, such as the load, are no identity, and neither are gdbench's own version and that of the system.
     """
-    ours, theirs = _identity(base), _identity(new)
-    found = []
-    for what in dict.fromkeys([*ours, *theirs]):
-        kinds, values = _kinds(what), (ours.get(what), theirs.get(what))
+    base_identity, new_identity = _identity(base), _identity(new)
+    differences = []
+    for what in dict.fromkeys([*base_identity, *new_identity]):
+        kinds, values = _kinds(what), (base_identity.get(what), new_identity.get(what))
         if values[0] != values[1]:
-            mine, other = ("none" if value is None else text.words(value) for value in values)
+            base_words, new_words = ("none" if value is None else text.words(value) for value in values)
             blocks = kinds[0] != "note" and not allowed.intersection(kinds)
-            found.append(Difference(text.clean(what, 60), mine, other, kinds[0], blocks))
-    return found
+            differences.append(Difference(text.clean(what, 60), base_words, new_words, kinds[0], blocks))
+    return differences
 
 
-def across(found: list[Difference]) -> str:
+def across(differences: list[Difference]) -> str:
     """What the verdicts reach across: "across numpy 2.4.6 -> 2.5.0"; empty text for nothing."""
-    allowed = [str(d) for d in found if d.kind in ACROSS and not d.blocks]
+    allowed = [str(d) for d in differences if d.kind in ACROSS and not d.blocks]
     return f"across {text.listed(allowed)}" if allowed else ""
 
 
@@ -90,11 +90,11 @@ def cell_differences(base: Cell, new: Cell) -> list[Difference]:
     return _unequal(values(base), values(new))
 
 
-def _unequal(ours: dict[str, Any], theirs: dict[str, Any]) -> list[Difference]:
+def _unequal(base: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
     return [
-        Difference(what, text.words(value), text.words(theirs[what]), "plan", True)
-        for what, value in ours.items()
-        if value != theirs[what]
+        Difference(what, text.words(value), text.words(new[what]), "plan", True)
+        for what, value in base.items()
+        if value != new[what]
     ]
 
 

@@ -30,34 +30,34 @@ from bench.stats import Interval
 def headline_sentence(group: Group) -> str:
     """Which backend is the fastest on the largest problem, by how much, and how sure that is."""
     problem = largest_comparable_problem(group.ranked)
-    found = fastest([c for c in group.ranked if problem_key(c) == problem])
-    if problem is None or found is None:
+    ranking = fastest([c for c in group.ranked if problem_key(c) == problem])
+    if problem is None or ranking is None:
         return _no_time(group)
-    best = found.timed[0]
+    best = ranking.timed[0]
     where = f"On this machine, at {problem_label(problem)} ({group.title}), "
     name = text.clean(best.backend, 40)
-    if len(found.timed) == 1:
+    if len(ranking.timed) == 1:
         return f"{where}{name} is the only backend with a time: {_figures(best)}."
-    among = f"of {len(found.timed)} backends"
-    if not found.sure:
+    among = f"of {len(ranking.timed)} backends"
+    if not ranking.sure:
         doubt = "too few processes to call it the fastest"
         return f"{where}{name} has the lowest median {among}: {_figures(best)} ({doubt})."
-    if found.level:
-        tied = text.listed([name, *(text.clean(c.backend, 40) for c in found.level)])
+    if ranking.level:
+        tied = text.listed([name, *(text.clean(c.backend, 40) for c in ranking.level)])
         return f"{where}{tied} are tied as the fastest {among}: {name} takes {_figures(best)}."
     return f"{where}{name} is the fastest {among}: {_figures(best)}."
 
 
 def _no_time(group: Group) -> str:
-    found = Counter(cell.status for cell in group.ranked)
-    kinds = text.listed([f"{number} {status.replace('_', ' ')}" for status, number in sorted(found.items())])
+    counts = Counter(cell.status for cell in group.ranked)
+    kinds = text.listed([f"{number} {status.replace('_', ' ')}" for status, number in sorted(counts.items())])
     return f"No backend has a time ({group.title}), so there is nothing to compare: {kinds or 'nothing was run'}."
 
 
 def _figures(cell: Cell) -> str:
-    found = time_per_iteration(cell)
-    assert found is not None
-    words = f"{text.duration_interval(*found)} per iteration"
+    interval = time_per_iteration(cell)
+    assert interval is not None
+    words = f"{text.duration_interval(*interval)} per iteration"
     faster = speedup(cell, BASELINE)
     if faster is None:
         return words
@@ -66,15 +66,15 @@ def _figures(cell: Cell) -> str:
 
 def summary_sentences(group: Group) -> list[str]:
     """The sentences that the group's figures allow, none of them longer than two lines on a projector."""
-    told = [*_by_size(group), *_from_cold(group), _vectorizing(group), _compiling(group), _limit(group)]
-    return [sentence for sentence in told if sentence]
+    sentences = [*_by_size(group), *_from_cold(group), _vectorizing(group), _compiling(group), _limit(group)]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _by_size(group: Group) -> list[str]:
     """Which backend is the fastest at which sizes, once it is warm."""
     problems = _problems(group)
-    found = {problem: fastest([c for c in group.ranked if problem_key(c) == problem]) for problem in problems}
-    first = {p: [f.timed[0], *f.level] for p, f in found.items() if f and f.sure and len(f.timed) > 1}
+    rankings = {problem: fastest([c for c in group.ranked if problem_key(c) == problem]) for problem in problems}
+    first = {p: [f.timed[0], *f.level] for p, f in rankings.items() if f and f.sure and len(f.timed) > 1}
     parts = _together(first)
     return [f"Fastest per iteration, by size: {parts}."] if len(problems) > 1 and parts else []
 
@@ -84,11 +84,11 @@ def _from_cold(group: Group) -> list[str]:
     first = {}
     for problem in _problems(group):
         cells = [c for c in group.ranked if problem_key(c) == problem and time_per_iteration(c)]
-        known = [
+        complete = [
             c for c in cells if None not in (c.cold_costs.import_s, c.cold_costs.prepare_s, c.cold_costs.first_call_s)
         ]
-        if len(known) > 1:
-            first[problem] = [min(known, key=lambda c: seconds_at(c, c.n_iter))]
+        if len(complete) > 1:
+            first[problem] = [min(complete, key=lambda c: seconds_at(c, c.n_iter))]
     parts = _together(first)
     return [f"First to answer in a new process, import and compiling included: {parts}."] if parts else []
 
@@ -121,8 +121,8 @@ def _vectorizing(group: Group) -> str:
     largest = max(compared, key=lambda c: c.n_samples * c.n_features)
     ratio = speedup(largest, LOOPS)
     assert ratio is not None
-    found = [at for at in costs.crossovers(loops, arrays) if at.n_features == largest.n_features]
-    wins = f"Vectorizing wins {crossing(found[0])}; at" if found else "At"
+    crossing_points = [at for at in costs.crossovers(loops, arrays) if at.n_features == largest.n_features]
+    wins = f"Vectorizing wins {crossing(crossing_points[0])}; at" if crossing_points else "At"
     figures = text.ratio_interval(ratio.median, ratio.ci_low, ratio.ci_high)
     return f"{wins} {problem_label(largest)} {BASELINE} is {figures} the speed of plain loops."
 
@@ -135,9 +135,9 @@ def _compiling(group: Group) -> str:
             paid.setdefault(problem_key(c), []).append(c)
     if not paid:
         return ""
-    most = max(paid, key=lambda k: (len(paid[k]), k))
+    most_repaid = max(paid, key=lambda k: (len(paid[k]), k))
     largest = max(paid, key=lambda k: k.n_samples * k.n_features)
-    parts = [f"at {problem_label(k)} {_repaid(paid[k])}" for k in dict.fromkeys([most, largest])]
+    parts = [f"at {problem_label(k)} {_repaid(paid[k])}" for k in dict.fromkeys([most_repaid, largest])]
     return f"Compiling is repaid against {BASELINE} {'; '.join(parts)}."
 
 
@@ -157,9 +157,13 @@ def _limit(group: Group) -> str:
     if not roofs:
         return ""
     roof = max(roofs, key=lambda r: r.bytes)
-    found = sorted((f for f in roof.backends if f.share), key=lambda f: f.share or 0, reverse=True)
-    shown = dict.fromkeys([f.backend for f in found[:1]] + [f.backend for f in found if f.backend == BASELINE])
-    parts = [f"{text.clean(f.backend, 40)} reaches {text.percent(f.share or 0)}" for f in found if f.backend in shown]
+    attainments = sorted((f for f in roof.backends if f.share), key=lambda f: f.share or 0, reverse=True)
+    named = dict.fromkeys(
+        [f.backend for f in attainments[:1]] + [f.backend for f in attainments if f.backend == BASELINE]
+    )
+    parts = [
+        f"{text.clean(f.backend, 40)} reaches {text.percent(f.share or 0)}" for f in attainments if f.backend in named
+    ]
     what = "read bandwidth" if roof.limited_by == "bandwidth" else "arithmetic peak"
     return f"Of the {what} at {where(roof)}, {text.listed(parts)}."
 

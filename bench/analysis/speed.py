@@ -50,14 +50,15 @@ def group_cells(run: Run) -> list[Group]:
     """The groups of a run: float64 first, then by threads; cells by problem, then in reading order."""
     keys = sorted({(c.dtype, c.threads) for c in run.cells}, key=lambda k: (k[0] != "float64", k))
     cells = sorted(run.cells, key=lambda c: (problem_key(c), reading_order(c.backend)))
-    found = []
+    result = []
     for dtype, threads in keys:
-        own = [c for c in cells if (c.dtype, c.threads) == (dtype, threads)]
-        ranked = [c for c in own if not c.control and c.algorithm is None]
+        members = [c for c in cells if (c.dtype, c.threads) == (dtype, threads)]
+        ranked = [c for c in members if not c.control and c.algorithm is None]
         roofs = [roof for roof in run.roofline if (roof.dtype, roof.threads) == (dtype, threads)]
-        others = [c for c in own if not c.control and c.algorithm is not None]
-        found.append(Group(dtype, threads, ranked, others, [c for c in own if c.control], roofs, run.blocks))
-    return found
+        others = [c for c in members if not c.control and c.algorithm is not None]
+        controls = [c for c in members if c.control]
+        result.append(Group(dtype, threads, ranked, others, controls, roofs, run.blocks))
+    return result
 
 
 def group_title(dtype: str, threads: int) -> str:
@@ -95,8 +96,8 @@ def time_per_iteration(cell: Cell) -> stats.Interval | None:
 
 def predicted_time(cell: Cell) -> float | None:
     """Seconds per iteration that a skipped cell would take, where that is known."""
-    known = cell.status == "skipped" and cell.predicted_s and cell.n_iter > 0
-    return cell.predicted_s / cell.n_iter if known and cell.predicted_s else None
+    is_predicted = cell.status == "skipped" and cell.predicted_s and cell.n_iter > 0
+    return cell.predicted_s / cell.n_iter if is_predicted and cell.predicted_s else None
 
 
 def speedup(cell: Cell, baseline: str) -> Speedup | None:
@@ -168,8 +169,8 @@ def fastest(cells: Sequence[Cell]) -> Fastest | None:
     if not timed:
         return None
     ratios = [(cell, paired_speedup(timed[0], cell)) for cell in timed[1:]]
-    level = [cell for cell, found in ratios if found and stats.holds_one(found.low, found.high)]
-    return Fastest(timed, level, all(found and found.low is not None for _, found in ratios))
+    level = [cell for cell, ratio in ratios if ratio and stats.holds_one(ratio.low, ratio.high)]
+    return Fastest(timed, level, all(ratio and ratio.low is not None for _, ratio in ratios))
 
 
 def paired_speedup(best: Cell, other: Cell) -> stats.Interval | None:
@@ -184,6 +185,6 @@ def _per_iteration(cell: Cell) -> list[float | None]:
 
 
 def _median(cell: Cell) -> float:
-    found = time_per_iteration(cell)
-    assert found is not None
-    return found.median
+    interval = time_per_iteration(cell)
+    assert interval is not None
+    return interval.median

@@ -30,10 +30,10 @@ def check(
 
 def _check_one(backend: str, folder: Path, on_begin: Callable[[str, str], None]) -> dict[str, Any]:
     name = Path(backend).stem if backend.endswith(".py") else backend
-    most = process.available_threads()
-    status, results = _in_a_child(backend, name, most, [], folder, on_begin)
+    available = process.available_threads()
+    status, results = _in_a_child(backend, name, available, [], folder, on_begin)
     # With all threads every check; with fewer, where a sum is cut differently, those that look at sums.
-    for threads in (1 << power for power in range(most.bit_length()) if 1 << power < most):
+    for threads in (1 << power for power in range(available.bit_length()) if 1 << power < available):
         if status == "ok":
             status, more = _in_a_child(backend, name, threads, [str(threads)], folder, on_begin)
             results += more

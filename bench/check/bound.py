@@ -66,7 +66,7 @@ def reference(
     """
     X, y = X.astype(np.float64), y.astype(np.float64)
     n = len(X)
-    own = _Bound(X, y, learning_rate, UNIT["float64"], False)
+    reference_bound = _Bound(X, y, learning_rate, UNIT["float64"], False)
     judged = _Bound(X, y, learning_rate, UNIT[dtype], normwise)
     beta = beta0.astype(np.float64)
     betas, losses, beta_bound, loss_bound = [], [], [], []
@@ -75,11 +75,11 @@ def reference(
             residual = y - X @ beta
             betas.append(beta)
             losses.append(residual @ residual / n)
-            beta_bound.append(own.beta + judged.beta)
-            loss_bound.append(own.loss(beta, residual) + judged.loss(beta, residual))
+            beta_bound.append(reference_bound.beta + judged.beta)
+            loss_bound.append(reference_bound.loss(beta, residual) + judged.loss(beta, residual))
             if k < max_iter:
                 after = beta + learning_rate * (2 / n) * (residual @ X)
-                own.step(beta, after)
+                reference_bound.step(beta, after)
                 judged.step(beta, after)
                 beta = after
     return Reference(*map(np.array, (betas, losses, beta_bound, loss_bound)))

@@ -108,15 +108,15 @@ def returns_the_right_form(backend: ModuleType, dtype: str) -> Measured:
     """Types, shapes, dtypes and counts; and without an update the start itself, with its loss."""
     case = fixtures.unconverged(dtype)[0]
     for max_iter in (3, 1, 0):
-        one = replace(case, max_iter=max_iter)
-        beta, losses = answer(backend, one)
+        shorter = replace(case, max_iter=max_iter)
+        beta, losses = answer(backend, shorter)
         check_form(beta, losses, len(case.beta0), dtype, max_iter)
         if len(losses) != max_iter + 1:
             raise Wrong(
                 f"losses has {len(losses)} entries; allowed: {max_iter + 1} after {max_iter} updates with tol = 0"
             )
     with error_context("with max_iter = 0"):  # where the bound of beta is 0
-        judge(beta, losses, _expected(backend, one, dtype), dtype)
+        judge(beta, losses, _expected(backend, shorter, dtype), dtype)
     return None
 
 
@@ -133,8 +133,10 @@ def leaves_its_inputs_alone(backend: ModuleType, dtype: str) -> Measured:
     again = backend.prepare(case.X.copy(), case.y.copy(), case.beta0.copy())
     for _ in range(2):
         second = [np.array(backend.to_numpy(a)) for a in unpack(backend.fit(*again, *arguments))]
-        for name, one, two in zip(("beta", "losses"), first, second, strict=True):
-            if one.shape != two.shape or not np.allclose(one, two, rtol=1e3 * UNIT[dtype], atol=1e3 * UNIT[dtype]):
+        for name, first_array, second_array in zip(("beta", "losses"), first, second, strict=True):
+            if first_array.shape != second_array.shape or not np.allclose(
+                first_array, second_array, rtol=1e3 * UNIT[dtype], atol=1e3 * UNIT[dtype]
+            ):
                 raise Wrong(
                     f"a second call on the same inputs gave another {name}: fit changes its inputs or keeps a state"
                 )
@@ -153,10 +155,10 @@ def returns_memory_of_its_own(backend: ModuleType, dtype: str) -> Measured:
         arguments = case.learning_rate, max_iter, case.tol
         result = unpack(backend.fit(*native, *arguments))
         for name, returned in zip(("beta", "losses"), result, strict=True):
-            for source, given in zip(("X", "y", "beta"), native, strict=True):
-                same = returned is given and isinstance(given, list)
-                if isinstance(returned, np.ndarray) and isinstance(given, np.ndarray):
-                    same = np.shares_memory(returned, given)
+            for source, array_ in zip(("X", "y", "beta"), native, strict=True):
+                same = returned is array_ and isinstance(array_, list)
+                if isinstance(returned, np.ndarray) and isinstance(array_, np.ndarray):
+                    same = np.shares_memory(returned, array_)
                 if same:
                     raise Wrong(f"the {name} returned shares the memory of the {source} given (max_iter = {max_iter})")
         kept = [np.array(backend.to_numpy(array)) for array in result]
@@ -169,27 +171,29 @@ def returns_memory_of_its_own(backend: ModuleType, dtype: str) -> Measured:
 
 def forgets_earlier_calls(backend: ModuleType, dtype: str) -> Measured:
     """One problem between others that differ from it in a single argument, or in its size: all must come out right."""
-    one = fixtures.unconverged(dtype)[0]
+    first_case = fixtures.unconverged(dtype)[0]
     others = {
-        "more rows": replace(one, X=np.concatenate([one.X, one.X[:5]]), y=np.append(one.y, one.y[:5])),
-        "another X of the same shape": replace(one, X=one.X[::-1].copy()),
-        "another y": replace(one, y=one.y[::-1].copy()),
-        "another start": replace(one, beta0=-one.beta0),
-        "another learning_rate": replace(one, learning_rate=one.learning_rate / 2),
-        "another max_iter": replace(one, max_iter=1),
+        "more rows": replace(
+            first_case, X=np.concatenate([first_case.X, first_case.X[:5]]), y=np.append(first_case.y, first_case.y[:5])
+        ),
+        "another X of the same shape": replace(first_case, X=first_case.X[::-1].copy()),
+        "another y": replace(first_case, y=first_case.y[::-1].copy()),
+        "another start": replace(first_case, beta0=-first_case.beta0),
+        "another learning_rate": replace(first_case, learning_rate=first_case.learning_rate / 2),
+        "another max_iter": replace(first_case, max_iter=1),
     }
-    first = answer(backend, one)
-    found = [judge(*first, _expected(backend, one, dtype), dtype)]
+    first = answer(backend, first_case)
+    measured = [judge(*first, _expected(backend, first_case, dtype), dtype)]
     for name, other in others.items():
         beta, losses = answer(backend, other)
         again = np.array_equal(beta, first[0]) and np.array_equal(losses, first[1])
         with error_context(
             f"with {name}, after other calls{', it gave once more the answer of an earlier one' if again else ''}"
         ):
-            found.append(judge(beta, losses, _expected(backend, other, dtype), dtype))
+            measured.append(judge(beta, losses, _expected(backend, other, dtype), dtype))
         with error_context(f"right at first, but after a call with {name}"):
-            found.append(judge(*answer(backend, one), _expected(backend, one, dtype), dtype))
-    return _largest(found)
+            measured.append(judge(*answer(backend, first_case), _expected(backend, first_case, dtype), dtype))
+    return _largest(measured)
 
 
 def follows_the_exact_iterates(backend: ModuleType, dtype: str) -> Measured:
@@ -267,21 +271,21 @@ def obeys_the_symmetries(backend: ModuleType, dtype: str) -> Measured:
 
     beta, losses = answer(backend, case)
     check_form(beta, losses, d, dtype, case.max_iter)
-    own, found = _expected(backend, case, dtype), []
+    expected, measured = _expected(backend, case, dtype), []
     for name, changed, undo, factor in relations:
         other, other_losses = ask(name, changed)
         check_form(other, other_losses, d, dtype, case.max_iter)
-        theirs = _expected(backend, changed, dtype)
+        changed_reference = _expected(backend, changed, dtype)
         truth = Reference(
             np.tile(beta.astype(np.float64), (case.max_iter + 1, 1)),
             losses.astype(np.float64),
             # The change is taken back in the dtype, too: one rounding more.
-            own.beta_bound + factor * theirs.beta_bound + UNIT[dtype] * np.linalg.norm(beta),
-            own.loss_bound + factor**2 * theirs.loss_bound,
+            expected.beta_bound + factor * changed_reference.beta_bound + UNIT[dtype] * np.linalg.norm(beta),
+            expected.loss_bound + factor**2 * changed_reference.loss_bound,
         )
         with error_context(name):
-            found.append(judge(undo(other), factor**2 * other_losses, truth, dtype))
-    return _largest(found)
+            measured.append(judge(undo(other), factor**2 * other_losses, truth, dtype))
+    return _largest(measured)
 
 
 def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
@@ -346,8 +350,8 @@ def meets_least_squares(backend: ModuleType, dtype: str) -> Measured:
     # Golub and Van Loan, Matrix Computations, theorem 5.3.1: the sensitivity of least squares, n d u as backward error.
     condition = singular[0] / singular[-1]
     residual = float(np.linalg.norm(y - X @ solution))
-    own = X.size * UNIT["float64"] * condition * (np.linalg.norm(solution) + condition * residual / singular[0])
-    bound = float(expected.beta_bound[-1] + own + np.linalg.norm(expected.betas[-1] - solution))
+    slack = X.size * UNIT["float64"] * condition * (np.linalg.norm(solution) + condition * residual / singular[0])
+    bound = float(expected.beta_bound[-1] + slack + np.linalg.norm(expected.betas[-1] - solution))
     beta, losses = answer(backend, case)
     check_form(beta, losses, X.shape[1], dtype, case.max_iter)
     error = float(np.linalg.norm(beta - solution))
@@ -398,9 +402,9 @@ def _expected(backend: ModuleType, case: Fixture, dtype: str) -> Reference:
     return reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype, normwise)
 
 
-def _largest(found: Any) -> Measured:
+def _largest(measured: Any) -> Measured:
     """The error nearest to its bound."""
-    return max((pair for pair in found if pair), key=lambda pair: pair[0] / pair[1], default=None)
+    return max((pair for pair in measured if pair), key=lambda pair: pair[0] / pair[1], default=None)
 
 
 def _normwise(backend: ModuleType) -> bool:

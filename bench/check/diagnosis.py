@@ -68,8 +68,8 @@ class Diagnosis:
                     beta, losses = map(np.asarray, arrays(self._backend, self._backend.fit(*native, *arguments)))
                 except BaseException:  # what cannot be answered is no evidence
                     continue
-                for (name, now), given in zip(inputs.items(), (case.X, case.y, case.beta0), strict=True):
-                    if not np.array_equal(now, given):
+                for (name, now), original in zip(inputs.items(), (case.X, case.y, case.beta0), strict=True):
+                    if not np.array_equal(now, original):
                         self.written = CHANGED.format(name)
                 if beta.shape == (d,) and losses.ndim == 1 and beta.dtype == losses.dtype == self._dtype:
                     yield case, beta.astype(float), losses.astype(float)
@@ -78,14 +78,14 @@ class Diagnosis:
         """Whether a problem large enough to be shared out gets another answer each time, beyond rounding."""
         case = fixtures.shapes(self._dtype)[0]
         try:
-            one, *others = (np.asarray(answer(self._backend, case)[0], float) for _ in range(5))
+            first, *others = (np.asarray(answer(self._backend, case)[0], float) for _ in range(5))
         except BaseException:
             return False
-        return not all(_near(one, other, MATCH[self._dtype]) for other in others)
+        return not all(_near(first, other, MATCH[self._dtype]) for other in others)
 
     def stops(self) -> str | None:
         """The mistake in the stop rule, from the updates made at several tolerances."""
-        made = {}
+        updates = {}
         base = fixtures.stopping(self._dtype)[0]
         right = RIGHT.answer(base)[1]
         for tol in TOLS:
@@ -95,9 +95,9 @@ class Diagnosis:
                 return None
             if not _near(right[: len(losses)], losses, MATCH[self._dtype]):  # then it is not the rule that is wrong
                 return None
-            made[tol] = len(losses) - 1
+            updates[tol] = len(losses) - 1
         rules = {hint: [rule(tol) for tol in TOLS] for hint, rule in stop_rules(base).items()}
-        return _told([hint for hint, counts in rules.items() if counts == list(made.values())])
+        return _told([hint for hint, counts in rules.items() if counts == list(updates.values())])
 
     def diverges(self) -> str | None:
         """The mistake where the loss grows, or overflows."""
@@ -143,10 +143,10 @@ def hint(
     state = "right at first, but after" in detail or "once more the answer of an earlier one" in detail
     if state and not witness.written:
         return "the answer depends on an earlier call: is something kept in a global, a cache or a default argument?"
-    found = witness.written or witness.iterates
-    found = witness.written or found  # all else may follow from it, and only asking may have shown it
-    if found or not witness.right:
-        return found
+    mistake = witness.written or witness.iterates
+    mistake = witness.written or mistake  # all else may follow from it, and only asking may have shown it
+    if mistake or not witness.right:
+        return mistake
     if "the comparison is strict" in detail:
         return "it stops where J_0 is 0: is <= written where < belongs, or is something added to tol * J_0?"
     # On small problems all is right, so it is this check's own subject.
@@ -175,9 +175,9 @@ def _explained(seen: list[Seen], dtype: str) -> str | None:
         [(RIGHT, loss) for loss in LOSSES] + [(iterate, RIGHT) for iterate in ITERATES],
         [(iterate, loss) for iterate in ITERATES for loss in LOSSES],
     ):
-        found = [pair for pair in pairs if _matches(seen, *pair, MATCH[dtype])]
-        if found:
-            return _told(["; and ".join(filter(None, (a.hint, b.hint))) for a, b in found])
+        matching = [pair for pair in pairs if _matches(seen, *pair, MATCH[dtype])]
+        if matching:
+            return _told(["; and ".join(filter(None, (a.hint, b.hint))) for a, b in matching])
     return _narrow(seen, dtype) or _beta_alone(seen, dtype) or _step(seen, dtype) or _some_shapes(seen, dtype)
 
 
@@ -194,14 +194,14 @@ def _matches(seen: Sequence[Seen], iterate: Mistake, loss: Mistake, tolerance: f
     return all(_fits(both.answer(case), (beta, losses), tolerance) for case, beta, losses in seen)
 
 
-def _fits(expected: Any, found: Any, tolerance: float) -> bool:
-    return all(_near(e, f, tolerance) for e, f in zip(expected, found, strict=True))
+def _fits(expected: Any, actual: Any, tolerance: float) -> bool:
+    return all(_near(e, f, tolerance) for e, f in zip(expected, actual, strict=True))
 
 
-def _near(expected: Any, found: Any, tolerance: float) -> bool:
-    if expected.shape != found.shape:
+def _near(expected: Any, actual: Any, tolerance: float) -> bool:
+    if expected.shape != actual.shape:
         return False
-    return bool(np.linalg.norm(found - expected) <= tolerance * np.linalg.norm(expected))
+    return bool(np.linalg.norm(actual - expected) <= tolerance * np.linalg.norm(expected))
 
 
 def _narrow(seen: Sequence[Seen], dtype: str) -> str | None:
@@ -239,10 +239,10 @@ def _step(seen: Sequence[Seen], dtype: str) -> str | None:
     ratios, rates, penalties = [], [], []
     for case, beta, _ in seen:
         if case.max_iter == 1:
-            step, made = RIGHT.answer(case)[0] - case.beta0, beta - case.beta0
-            ratios.append(_multiple(made, step, dtype))
+            step, actual = RIGHT.answer(case)[0] - case.beta0, beta - case.beta0
+            ratios.append(_multiple(actual, step, dtype))
             rates.append(ratios[-1] * case.learning_rate)
-            penalties.append(_multiple(step - made, case.beta0, dtype))
+            penalties.append(_multiple(step - actual, case.beta0, dtype))
     if len(ratios) < 2:
         return None
     if np.abs(np.subtract(ratios, 1)).max() <= MATCH[dtype]:
@@ -267,7 +267,7 @@ def _some_shapes(seen: Sequence[Seen], dtype: str) -> str | None:
     """Where only some problems come out right, which."""
     good, bad = [], []
     for name in dict.fromkeys(case.name for case, *_ in seen):
-        answers = [(RIGHT.answer(case), given) for case, *given in seen if case.name == name]
+        answers = [(RIGHT.answer(case), actual) for case, *actual in seen if case.name == name]
         if all(_fits(*answer, MATCH[dtype]) for answer in answers):
             good.append(name)
         elif not all(_fits(*answer, 100 * MATCH[dtype]) for answer in answers):
@@ -276,9 +276,9 @@ def _some_shapes(seen: Sequence[Seen], dtype: str) -> str | None:
             return None
     if not good or not bad:
         return None
-    found = f"right for n x d = {', '.join(good)}; wrong for {', '.join(bad)}"
+    words = f"right for n x d = {', '.join(good)}; wrong for {', '.join(bad)}"
     n = int(good[0].split()[0])
-    return found + ": is the end of a block left out?" if n % 8 == 0 else found
+    return words + ": is the end of a block left out?" if n % 8 == 0 else words
 
 
 def _multiple(vector: np.ndarray, of: np.ndarray, dtype: str) -> float:

@@ -78,7 +78,7 @@ def shapes(dtype: str) -> list[Fixture]:
 def hard(dtype: str) -> list[Fixture]:
     """Problems that a step may trip over: columns that are equal, zero or of very different size; a single number."""
     base = synthetic("hard", 24, 4, 12, dtype)
-    X, found = base.X.astype(np.float64), []
+    X, cases = base.X.astype(np.float64), []
     columns = {
         "equal columns": np.column_stack([X, X[:, 0]]),
         "a column of zeros": np.column_stack([X, np.zeros(len(X))]),
@@ -88,8 +88,8 @@ def hard(dtype: str) -> list[Fixture]:
     }
     for name, features in columns.items():
         y, beta0 = base.y[: len(features)].astype(np.float64), np.linspace(-0.5, 0.75, features.shape[1])
-        found.append(Fixture(name, features, y, beta0, short_step(features), base.max_iter).cast(dtype))
-    return found
+        cases.append(Fixture(name, features, y, beta0, short_step(features), base.max_iter).cast(dtype))
+    return cases
 
 
 def long(dtype: str) -> Fixture:

@@ -40,9 +40,9 @@ def main() -> None:
             # Apart, and after: to find a hint the backend is asked more, and may crash.
             if result["passed"]:
                 continue
-            found = hint(check.__name__, result["detail"], witness, result["error"], result["bound"])
-            if found:
-                channel.ask(hinted=result["check"], hint=found)
+            mistake = hint(check.__name__, result["detail"], witness, result["error"], result["bound"])
+            if mistake:
+                channel.ask(hinted=result["check"], hint=mistake)
     channel.ask(status="ok" if clean else "failed")
 
 

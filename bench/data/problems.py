@@ -123,8 +123,8 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise ProblemError(f"--data: {path.name} has two columns named {twice!r}; allowed: different names")
     for line, row in rows:
         if len(row) != len(names):
-            found = f"--data: {path.name}, line {line}: found {len(row)} fields"
-            raise ProblemError(f"{found}; allowed: {len(names)}, as in the header")
+            message = f"--data: {path.name}, line {line}: found {len(row)} fields"
+            raise ProblemError(f"{message}; allowed: {len(names)}, as in the header")
     return names, rows
 
 

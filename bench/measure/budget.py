@@ -14,13 +14,13 @@ LOOK_S = 1.7  # at the sentinels, and at the bandwidth of each problem
 STAGE_S, REPORT_S = 4.0, 6.0  # data and references before the first block; tables and figures after the last
 
 
-def predict(cell: CellPlan, known: list[tuple[Case, float]]) -> float | None:
+def predict(cell: CellPlan, times: list[tuple[Case, float]]) -> float | None:
     """Seconds of one call of `cell`, from calls of the same backend on other cases; None where none is known.
 
     The two nearest sizes below fit seconds per iteration = a + b n d: small sizes show the overhead of a
     call, and far smaller ones than the next would let its error grow.
     """
-    points = sorted((case.size, seconds / max(case.max_iter, 1)) for case, seconds in known)[-2:]
+    points = sorted((case.size, seconds / max(case.max_iter, 1)) for case, seconds in times)[-2:]
     if not points:
         return None
     a, b = straight_line([size for size, _ in points], [seconds for _, seconds in points])

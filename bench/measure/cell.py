@@ -71,8 +71,8 @@ def _measure(
     beta0 = np.zeros(X.shape[1], X.dtype)
     normwise = getattr(backend, "ALGORITHM", None) is not None
     with np.load(folder / f"{task.files}-reference{'-normwise' if normwise else ''}.npz") as file:
-        known = dict(file)
-    expected, rate, K = load_reference(known, "whole"), float(known["learning_rate"]), task.max_iter
+        staged = dict(file)
+    expected, rate, K = load_reference(staged, "whole"), float(staged["learning_rate"]), task.max_iter
     first_worker = decision.calls is None
     compiler.start()
     reset = reset_peak_memory()
@@ -102,7 +102,7 @@ def _measure(
     if not expected.informative:
         sample.flags = ["bound not informative"]
         if first_worker:
-            _judge_prefixes(backend, X, y, beta0, known, task.dtype)
+            _judge_prefixes(backend, X, y, beta0, staged, task.dtype)
     kept = deque([result], maxlen=KEPT)
 
     def call() -> None:
@@ -155,7 +155,7 @@ def _measure(
     if not normwise and min(rounds) < K * 4 * X.size / FLOPS[task.dtype] / task.threads:
         raise Wrong(f"a call took {min(rounds):.3g} s, in which no processor computes this: its answer was stored")
     if first_worker:
-        other = load_reference(known, "other")
+        other = load_reference(staged, "other")
         with error_context("with another learning rate on the same data"):
             judge(*arrays(backend, backend.fit(*native, OTHER_RATE * rate, K, 0.0)), other, task.dtype)
     for name, array in (("X", X), ("y", y)):
@@ -171,12 +171,12 @@ def _more_warmup(decision: Decision, done: int, seconds: float, task: CellTask) 
 
 
 def _judge_prefixes(
-    backend: ModuleType, X: NDArray[Any], y: NDArray[Any], beta0: NDArray[Any], known: Any, dtype: str
+    backend: ModuleType, X: NDArray[Any], y: NDArray[Any], beta0: NDArray[Any], staged: Any, dtype: str
 ) -> None:
     """The bound is too wide here to show a missing step: the verdict rests on the first rows of the data."""
     for number, (rows, K) in enumerate(PREFIXES):
-        expected = load_reference(known, f"prefix{number}")
-        some_rate = float(known[f"prefix{number}_learning_rate"])
+        expected = load_reference(staged, f"prefix{number}")
+        some_rate = float(staged[f"prefix{number}_learning_rate"])
         native = backend.prepare(X[:rows].copy(), y[:rows].copy(), beta0.copy())
         with error_context(f"on the first {min(len(X), rows)} rows"):
             judge(*arrays(backend, backend.fit(*native, some_rate, K, 0.0)), expected, dtype)
@@ -195,14 +195,14 @@ def error_curve(losses: np.ndarray, expected: Reference) -> list[list[float]]:
 
 def threads_seen() -> dict[str, int]:
     """How many processors this process may use, and how many threads each loaded library has given itself."""
-    found: dict[str, int] = {}
+    threads: dict[str, int] = {}
     if hasattr(os, "sched_getaffinity"):
-        found["processors"] = len(os.sched_getaffinity(0))
+        threads["processors"] = len(os.sched_getaffinity(0))
     for pool in threadpool_info():
-        found[pool["internal_api"]] = max(found.get(pool["internal_api"], 0), pool["num_threads"])
+        threads[pool["internal_api"]] = max(threads.get(pool["internal_api"], 0), pool["num_threads"])
     if "numba" in sys.modules:
-        found["numba"] = sys.modules["numba"].config.NUMBA_NUM_THREADS  # asking for its pool would start it
-    return found
+        threads["numba"] = sys.modules["numba"].config.NUMBA_NUM_THREADS  # asking for its pool would start it
+    return threads
 
 
 class CompileWatch:

@@ -45,9 +45,9 @@ def make_plan(
     if sizes:
         cases += synthetic_cases(list(dict.fromkeys(map(_size, sizes))), seed, max_iter)
     if data is not None:
-        case, told = _data_case(data, target, max_iter)
+        case, data_notes = _data_case(data, target, max_iter)
         cases.append(case)
-        notes += told
+        notes += data_notes
     elif target is not None:
         raise ValueError(f"--target: found {target!r} without --data; allowed: together with --data FILE.csv")
     if not cases:

@@ -116,9 +116,9 @@ class RunDirectory:
 
     def restore(self) -> list[str]:
         """Put the folder back as this run left it; the names of what somebody else has changed."""
-        found = []
+        changed = []
         if not (self.folder / RAW).is_dir():
-            found.append(RAW)
+            changed.append(RAW)
             (self.folder / RAW).unlink(missing_ok=True)
             (self.folder / RAW).mkdir(parents=True)
         plan = encode(self.start, indent=1)
@@ -126,16 +126,16 @@ class RunDirectory:
             if read(self.folder / PLAN).encode("utf-8") == plan:
                 plan = b""
         if plan:
-            found.append(PLAN)
+            changed.append(PLAN)
             save_over(self.folder / PLAN, plan)
-        found += [lines.path.name for lines in (self._journal, self._blocks) if lines.restore()]
+        changed += [lines.path.name for lines in (self._journal, self._blocks) if lines.restore()]
         results = self._results()
         for name, was in self._seen.items():
             if results[name] != was:
-                found.append(name)
+                changed.append(name)
                 _remove(self.folder / name)
                 self._seen[name] = None
-        return found
+        return changed
 
     def abandon(self) -> None:
         """Leave nothing of a run that could not start: its folder was new or empty."""
@@ -149,19 +149,19 @@ class RunDirectory:
         self._blocks.close()
 
     def _results(self) -> dict[str, tuple[int, ...] | None]:
-        found: dict[str, tuple[int, ...] | None] = dict.fromkeys(RESULTS)
+        states: dict[str, tuple[int, ...] | None] = dict.fromkeys(RESULTS)
         for name in RESULTS:
             with contextlib.suppress(OSError):
                 status = (self.folder / name).lstat()
-                found[name] = status.st_ino, status.st_mtime_ns, status.st_size
-        return found
+                states[name] = status.st_ino, status.st_mtime_ns, status.st_size
+        return states
 
     def _refuse_strangers(self) -> None:
         """What the journal holds must be of this plan, and once."""
-        known, seen = {cell.id for cell in self.plan.cells}, set()
+        planned, seen = {cell.id for cell in self.plan.cells}, set()
         for sample in self.samples:
             where = sample.cell, sample.block
-            if sample.cell not in known or not 0 <= sample.block < self.plan.blocks or where in seen:
+            if sample.cell not in planned or not 0 <= sample.block < self.plan.blocks or where in seen:
                 raise UnreadableRun(f"{self._journal.path}: found {where}, which its plan does not have or has once")
             seen.add(where)
 
@@ -178,9 +178,9 @@ def is_new(folder: Path) -> bool:
 def _sweep(folder: Path) -> None:
     """Remove what `save` had half written when it was killed."""
     for inside in (folder, folder / RAW, folder / "figures"):
-        for left in inside.glob(".*-????????"):
-            if left.is_file() and not left.is_symlink():
-                left.unlink()
+        for path in inside.glob(".*-????????"):
+            if path.is_file() and not path.is_symlink():
+                path.unlink()
 
 
 def _locked(folder: Path) -> AppendOnlyLog:
@@ -205,17 +205,21 @@ def _text(line: bytes, path: Path) -> str:
 
 def _sources(plan: Plan) -> dict[str, str]:
     """Digests of the backends' files; of one without a file, such as a missing package's, none."""
-    found = {}
+    digests = {}
     for backend in plan.backends:
         with contextlib.suppress(OSError, ValueError, BackendError):
             if (path := describe(backend.source).path) is not None:
-                found[backend.name] = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
-    return found
+                digests[backend.name] = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+    return digests
 
 
 def _refuse_changes(start: RunManifest, plan: Plan) -> None:
     now, sources = machine.describe(), _sources(plan)
-    changed = [str(found) for found in machine_differences(start.machine, now, frozenset()) if found.kind != "note"]
+    changed = [
+        str(difference)
+        for difference in machine_differences(start.machine, now, frozenset())
+        if difference.kind != "note"
+    ]
     if start.machine.get("gdbench") != now["gdbench"]:
         changed.append(f"gdbench {start.machine.get('gdbench')} -> {now['gdbench']}")
     if max(plan.threads) > now["threads_available"]:

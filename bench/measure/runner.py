@@ -168,9 +168,9 @@ class RunInProgress:
 
     def block(self, block: BlockPlan) -> None:
         """All workers of a block, unless the book has it from before the run was stopped."""
-        known = next((b for b in self.book.blocks if (b.index, b.threads) == (block.index, block.threads)), None)
-        if known is not None:
-            self.blocks.append(known)
+        finished = next((b for b in self.book.blocks if (b.index, b.threads) == (block.index, block.threads)), None)
+        if finished is not None:
+            self.blocks.append(finished)
             return
         record = Block(
             index=block.index,
@@ -243,27 +243,27 @@ class RunInProgress:
 
         Returns the most threads that its processes found themselves with, by library.
         """
-        left = [cell for cell in cells if cell.id not in self.dropped]
+        remaining = [cell for cell in cells if cell.id not in self.dropped]
         attempt = 0
-        while left:
+        while remaining:
             deadline_s = self.deadline_s
-            ended, died_in, outcome = self.process(block, name, left, attempt, deadline_s)
-            left = [cell for cell in left if cell.id not in ended]
+            ended, died_in, outcome = self.process(block, name, remaining, attempt, deadline_s)
+            remaining = [cell for cell in remaining if cell.id not in ended]
             attempt += 1
-            if not left or (died_in is None and ended):
+            if not remaining or (died_in is None and ended):
                 continue
             died: Status = "out_of_memory" if outcome.out_of_memory else "crashed"
             status: Status = "timeout" if outcome.timed_out else died
             detail = outcome.describe() + ("" if outcome.returncode else ", without a result")
             if outcome.timed_out:
                 detail = f"no answer for {deadline_s:.0f} s, {detail}"
-            for cell in list(left):
+            for cell in list(remaining):
                 # It died in this cell, or before its first one: then the fault is the file's, in all its cells.
                 if died_in is None or cell == died_in:
                     self.record(cell, block, status=status, detail=detail)
                 elif outcome.timed_out and cell.case.size >= died_in.case.size:
                     self.record(cell, block, status="skipped", detail="not tried: a smaller size ran into its deadline")
-            left = [cell for cell in left if cell.id not in self.dropped]
+            remaining = [cell for cell in remaining if cell.id not in self.dropped]
         seen: Counter[str] = Counter()
         for cell in cells:
             for sample in self.samples.get(cell.id, []):
@@ -271,11 +271,11 @@ class RunInProgress:
                     seen |= Counter(sample.threads_seen)  # the larger of each
         return dict(seen)
 
-    def record(self, cell: CellPlan, block: BlockPlan, **found: Any) -> None:
+    def record(self, cell: CellPlan, block: BlockPlan, **fields: Any) -> None:
         """On disk first, then in memory. Raises ValueError where it is no sample."""
-        if isinstance(found.get("detail"), str):
-            found["detail"] = _without_paths(found["detail"], cell)
-        sample = msgspec.convert(found | {"cell": cell.id, "block": block.index}, CellSample)
+        if isinstance(fields.get("detail"), str):
+            fields["detail"] = _without_paths(fields["detail"], cell)
+        sample = msgspec.convert(fields | {"cell": cell.id, "block": block.index}, CellSample)
         self.book.add(sample)
         self._remember(sample)
 
@@ -370,8 +370,8 @@ class RunInProgress:
             costs = [sample.cost_s or 0.0 for cell in cells for sample in self.samples.get(cell.id, [])[-1:]]
             self.overhead_s[name, block.threads] = max(0.0, outcome.seconds - sum(costs))
         if not outcome.ok and not ended.issuperset(cell.id for cell in cells):
-            told = f"{outcome.describe()}\n\n{outcome.output}\n{outcome.stack}"
-            self.book.keep_raw(f"{stem}.txt", told.encode("utf-8", "replace"))
+            report = f"{outcome.describe()}\n\n{outcome.output}\n{outcome.stack}"
+            self.book.keep_raw(f"{stem}.txt", report.encode("utf-8", "replace"))
         shutil.rmtree(work, ignore_errors=True)
         return ended, current, outcome
 
@@ -391,8 +391,8 @@ class RunInProgress:
         """Whether a worker runs a cell, and with which counts."""
         counts = self.counts.get(cell.calibration_key)
         if cell.id in self.left_out:
-            own = [median(sample.rounds_s) for sample in self.samples.get(cell.id, []) if sample.rounds_s]
-            call_s = own[0] if own else budget.predict(cell, self.known_calls(cell)) or budget.guess(cell)
+            call_times = [median(sample.rounds_s) for sample in self.samples.get(cell.id, []) if sample.rounds_s]
+            call_s = call_times[0] if call_times else budget.predict(cell, self.known_calls(cell)) or budget.guess(cell)
             return Decision(False, budget.left_out(self.plan), call_s)
         if counts is None:
             predicted = budget.predict(cell, self.known_calls(cell))
@@ -404,22 +404,22 @@ class RunInProgress:
 
     def known_calls(self, cell: CellPlan) -> list[tuple[Case, float]]:
         """(case, seconds a call) of smaller cells of the same backend, dtype and threads."""
-        known = []
+        calls = []
         for other in self.plan.cells:
             alike = (other.backend, other.dtype, other.threads) == (cell.backend, cell.dtype, cell.threads)
             if alike and other.case.size < cell.case.size:
-                found = self.samples.get(other.id, [])
-                times = [median(s.rounds_s) for s in found if s.rounds_s]
-                times = times or [s.predicted_s for s in found if s.predicted_s]
+                samples = self.samples.get(other.id, [])
+                times = [median(s.rounds_s) for s in samples if s.rounds_s]
+                times = times or [s.predicted_s for s in samples if s.predicted_s]
                 if times:
-                    known.append((other.case, median(times)))
-        return known
+                    calls.append((other.case, median(times)))
+        return calls
 
 
 def _files(scratch: Path) -> dict[str, tuple[int, int]]:
     """Size and time of change of every staged file, by name."""
-    found = {path.name: path.stat() for path in scratch.glob("*.np[yz]")}
-    return {name: (status.st_size, status.st_mtime_ns) for name, status in found.items()}
+    status_of = {path.name: path.stat() for path in scratch.glob("*.np[yz]")}
+    return {name: (status.st_size, status.st_mtime_ns) for name, status in status_of.items()}
 
 
 def _without_paths(detail: str, cell: CellPlan) -> str:

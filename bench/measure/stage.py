@@ -45,24 +45,24 @@ def stage(folder: Path, case: Case, dtype: str, normwise: bool) -> str:
         whole = reference(X, y, beta0, rate, case.max_iter, dtype, kind)
         if not np.isfinite(whole.losses.astype(dtype)).all():
             raise ValueError(f"found numbers whose squares overflow {dtype}; allowed: scaled data")
-        found: dict[str, Any] = {"learning_rate": rate} | _fields("whole", whole)
-        found |= _fields("other", reference(X, y, beta0, OTHER_RATE * rate, case.max_iter, dtype, kind))
+        arrays: dict[str, Any] = {"learning_rate": rate} | _fields("whole", whole)
+        arrays |= _fields("other", reference(X, y, beta0, OTHER_RATE * rate, case.max_iter, dtype, kind))
         for number, (rows, max_iter) in enumerate(PREFIXES):
-            some, some_y = X[:rows], y[:rows]
-            some_rate = default_learning_rate(some)
-            found[f"prefix{number}_learning_rate"] = some_rate
-            found |= _fields(f"prefix{number}", reference(some, some_y, beta0, some_rate, max_iter, dtype, kind))
-        np.savez(folder / f"{name}-reference{'-normwise' if kind else ''}.npz", **found)
+            prefix, prefix_y = X[:rows], y[:rows]
+            prefix_rate = default_learning_rate(prefix)
+            arrays[f"prefix{number}_learning_rate"] = prefix_rate
+            arrays |= _fields(f"prefix{number}", reference(prefix, prefix_y, beta0, prefix_rate, max_iter, dtype, kind))
+        np.savez(folder / f"{name}-reference{'-normwise' if kind else ''}.npz", **arrays)
     return data.digest
 
 
-def _fields(label: str, found: Reference) -> dict[str, np.ndarray]:
-    return {f"{label}_{field}": getattr(found, field) for field in Reference.__dataclass_fields__}
+def _fields(label: str, solution: Reference) -> dict[str, np.ndarray]:
+    return {f"{label}_{field}": getattr(solution, field) for field in Reference.__dataclass_fields__}
 
 
-def load_reference(known: Any, label: str) -> Reference:
+def load_reference(arrays: Any, label: str) -> Reference:
     """The "whole", "other" or "prefix0" ... reference among the arrays of a staged .npz file."""
-    return Reference(**{field: known[f"{label}_{field}"] for field in Reference.__dataclass_fields__})
+    return Reference(**{field: arrays[f"{label}_{field}"] for field in Reference.__dataclass_fields__})
 
 
 def main() -> None:

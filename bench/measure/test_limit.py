@@ -95,16 +95,18 @@ def test_limit(request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.Ca
 def _reached(
     row: Row, cells: dict[tuple[Any, ...], Cell], roofs: dict[tuple[int, int], ProblemRoofline]
 ) -> Interval | None:
-    own = cells[row.backend, row.problem, "float64"]
+    cell = cells[row.backend, row.problem, "float64"]
     if row.other == "bandwidth":
-        found = [f for f in roofs[row.problem].backends if f.backend == row.backend] if row.problem in roofs else []
-        shares = [Interval(f.share, f.share_ci_low, f.share_ci_high) for f in found if f.share is not None]
+        attainments = (
+            [f for f in roofs[row.problem].backends if f.backend == row.backend] if row.problem in roofs else []
+        )
+        shares = [Interval(f.share, f.share_ci_low, f.share_ci_high) for f in attainments if f.share is not None]
         return shares[0] if shares else None
     if row.other == "its float64":
         faster = cells[row.backend, row.problem, "float32"]
-        return speedup(own.samples_s, faster.samples_s)
+        return speedup(cell.samples_s, faster.samples_s)
     other = cells.get((row.other, row.problem, "float64"))
-    return speedup(other.samples_s, own.samples_s) if other is not None and other.samples_s else None
+    return speedup(other.samples_s, cell.samples_s) if other is not None and other.samples_s else None
 
 
 def _qr_rows() -> list[tuple[Row, Interval]]:
@@ -131,11 +133,11 @@ def _qr_rows() -> list[tuple[Row, Interval]]:
             fit()
             seconds[name].append(time.perf_counter() - start)
     rows = []
-    for other, least in (("numpy_tuned", 25.0), ("LinearRegression", 0.5)):
+    for other, minimum in (("numpy_tuned", 25.0), ("LinearRegression", 0.5)):
         if other in seconds:
-            found = speedup([*seconds[other]], [*seconds["qr_compressed"]])
-            assert found is not None
-            rows.append((Row(LARGE, "qr_compressed", other, least), found))
+            ratio = speedup([*seconds[other]], [*seconds["qr_compressed"]])
+            assert ratio is not None
+            rows.append((Row(LARGE, "qr_compressed", other, minimum), ratio))
     return rows
 
 
@@ -144,21 +146,23 @@ def _print(cells: dict[tuple[Any, ...], Cell], roofs: dict[tuple[int, int], Prob
     table = Table(
         "problem", "backend", "against", "at least", "reached", "", "time per iteration", title="To the limit"
     )
-    for row, found in rows:
+    for row, reached in rows:
         size = f"{row.problem[0]:,} x {row.problem[1]}".replace(",", " ")
-        own = cells.get((row.backend, row.problem, "float64"))
-        each = "" if own is None or own.per_iteration_s is None else f"{own.per_iteration_s * 1e6:.4g} µs"
-        if found is None:
+        cell = cells.get((row.backend, row.problem, "float64"))
+        each = "" if cell is None or cell.per_iteration_s is None else f"{cell.per_iteration_s * 1e6:.4g} µs"
+        if reached is None:
             table.add_row(size, row.backend, row.other, f"{row.least:g} x", "not measured", "", each)
             continue
-        brackets = "" if found.low is None else f" [{found.low:.3g}, {found.high:.3g}]"
-        verdict = "reached" if found.median >= row.least else "SHORT"
-        table.add_row(size, row.backend, row.other, f"{row.least:g} x", f"{found.median:.3g}{brackets}", verdict, each)
+        brackets = "" if reached.low is None else f" [{reached.low:.3g}, {reached.high:.3g}]"
+        verdict = "reached" if reached.median >= row.least else "SHORT"
+        table.add_row(
+            size, row.backend, row.other, f"{row.least:g} x", f"{reached.median:.3g}{brackets}", verdict, each
+        )
     console = Console(width=130)
     console.print()
     console.print(table)
-    for row, found in rows:
-        if row.tried and found is not None and found.median < row.least:
+    for row, reached in rows:
+        if row.tried and reached is not None and reached.median < row.least:
             console.print(
                 f"short: {row.backend} at {row.problem[0]} x {row.problem[1]} against {row.other}: {row.tried}."
             )

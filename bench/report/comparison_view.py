@@ -30,10 +30,10 @@ COLOURS = {
 }  # fmt: skip
 
 
-def by_group(found: Comparison) -> dict[str, list[Change]]:
+def by_group(comparison: Comparison) -> dict[str, list[Change]]:
     """The cells by dtype and number of threads, in the order of the report."""
     parts: dict[str, list[Change]] = {}
-    for cell in found.cells:
+    for cell in comparison.cells:
         parts.setdefault(cell.group, []).append(cell)
     return parts
 
@@ -55,16 +55,16 @@ def table(cells: list[Change], title: str) -> Table:
     return Table(title, heads, rows)
 
 
-def differences(found: Comparison) -> Table:
+def differences(comparison: Comparison) -> Table:
     """One row per thing that the runs do not share, and what follows from it."""
-    rows = [(d.what, d.base, d.new, "not comparable" if d.blocks else _allowed(d.kind)) for d in found.differences]
+    rows = [(d.what, d.base, d.new, "not comparable" if d.blocks else _allowed(d.kind)) for d in comparison.differences]
     return Table("Differences", ("what", "BASE", "NEW", "so"), rows)
 
 
-def machines(found: Comparison) -> list[str]:
+def machines(comparison: Comparison) -> list[str]:
     """What the sentinels say of the machine, a sentence per number of threads; none where it did not change."""
     by_threads: dict[int, list[SentinelShift]] = {}
-    for moved in found.machine_changed:
+    for moved in comparison.machine_changed:
         by_threads.setdefault(moved.threads, []).append(moved)
     return [
         f"{text.number_of(threads, 'thread')}: {describe_shifts(moved)}. So speed-ups over {BASELINE} were compared"
@@ -73,11 +73,11 @@ def machines(found: Comparison) -> list[str]:
     ]
 
 
-def hidden(found: Comparison) -> str | None:
+def hidden(comparison: Comparison) -> str | None:
     """How large a change the unchanged cells could hide, because no change shown is not the same as none."""
     ends = [
         abs(math.log(end))
-        for cell in found.cells
+        for cell in comparison.cells
         if cell.verdict == "unchanged"
         for end in (cell.ci_low, cell.ci_high)
         if end
@@ -156,8 +156,8 @@ def _method() -> Section:
     return Section("Method", "method", [Items(items, "", HTML)])
 
 
-def _names(found: Comparison) -> str:
-    return f"BASE: {text.clean(found.base)}; NEW: {text.clean(found.new)}; exit code {found.exit_code}"
+def _names(comparison: Comparison) -> str:
+    return f"BASE: {text.clean(comparison.base)}; NEW: {text.clean(comparison.new)}; exit code {comparison.exit_code}"
 
 
 def _allowed(kind: str) -> str:
@@ -174,32 +174,32 @@ def _figures(cell: Change) -> tuple[str, str, str]:
 def _terminal_table(cells: list[Change]) -> Table:
     """The problem heads its backends instead of taking a column, and the reasons stand below."""
     rows: list[tuple[str, ...]] = []
-    for where, own in _by_problem(cells).items():
+    for where, problem_cells in _by_problem(cells).items():
         rows.append((where, "", "", "", ""))
-        rows += [(f"  {text.clean(cell.backend, 22)}", *_figures(cell), cell.verdict) for cell in own]
+        rows += [(f"  {text.clean(cell.backend, 22)}", *_figures(cell), cell.verdict) for cell in problem_cells]
     return Table("", ("backend", "NEW / BASE", "p", "limit", "verdict"), rows)
 
 
 def _by_problem(cells: list[Change]) -> dict[str, list[Change]]:
-    found: dict[str, list[Change]] = {}
+    by_problem: dict[str, list[Change]] = {}
     for cell in cells:
-        found.setdefault(cell.where, []).append(cell)
-    return found
+        by_problem.setdefault(cell.where, []).append(cell)
+    return by_problem
 
 
 def _reasons(cells: list[Change]) -> list[tuple[str, str]]:
     """(verdict with its reason, where), each reason once: "every backend at n = 100, d = 10; n = 1 000, d = 10"."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for problem, own in _by_problem(cells).items():
+    places_of: dict[str, dict[str, list[str]]] = {}
+    for problem, problem_cells in _by_problem(cells).items():
         by_reason: dict[str, list[str]] = {}
-        for cell in own:
+        for cell in problem_cells:
             if cell.detail:
                 kind = "judged" if cell.verdict in JUDGED else cell.verdict
                 by_reason.setdefault(f"{kind}: {cell.detail}", []).append(text.clean(cell.backend, 40))
         for words, names in by_reason.items():
-            who = "every backend" if len(names) == len(own) else text.listed(names)
-            found.setdefault(words, {}).setdefault(who, []).append(problem)
+            who = "every backend" if len(names) == len(problem_cells) else text.listed(names)
+            places_of.setdefault(words, {}).setdefault(who, []).append(problem)
     return [
         (words, ". ".join(f"{who} at {'; '.join(where)}" for who, where in places.items()))
-        for words, places in found.items()
+        for words, places in places_of.items()
     ]

@@ -65,18 +65,18 @@ def read(folder: Path = FOLDER) -> list[Dialect]:
     return [_read(name, folder / f"{name}.py") for name in CORE]
 
 
-def effort(run: Run, found: list[Dialect]) -> Table:
+def effort(run: Run, files: list[Dialect]) -> Table:
     """A row per dialect: its lines, and its time at the headline problem of the first group, or why it has none."""
     first = next(iter(group_cells(run)), None)
     cells = first.ranked if first else []
     problem = largest_comparable_problem(cells)
-    own = {cell.backend: cell for cell in cells if problem_key(cell) == problem}
+    cell_of = {cell.backend: cell for cell in cells if problem_key(cell) == problem}
     rows = []
-    for dialect in found:
-        cell = own.get(dialect.name)
-        shown = time_text(cell) if cell and time_per_iteration(cell) else "no time"
+    for dialect in files:
+        cell = cell_of.get(dialect.name)
+        duration = time_text(cell) if cell and time_per_iteration(cell) else "no time"
         status = status_text(cell) if cell else "no cell of this run" if problem else "nothing in this run has a time"
-        rows.append((dialect.name, _count(dialect.lines), _count(dialect.step_lines), shown, status))
+        rows.append((dialect.name, _count(dialect.lines), _count(dialect.step_lines), duration, status))
     where = f" at {problem_label(problem)}, {first.title}" if problem and first else ""
     heads = ("dialect", "lines of code", "of them in the four steps", "time per iteration", "status")
     return Table(f"Effort and speed{where}", heads, rows)
@@ -143,12 +143,12 @@ def _last(row: int, column: int, statements: list[_Statement], stops: set[int]) 
 
 def _chunks(lines: list[str], pieces: list[tuple[int, int, tuple[str, ...]]], aligned: bool) -> list[Chunk]:
     """The whole text in order. aligned: with rows, in which a step of one file stands beside that of another."""
-    found, position, row = [], 1, FIRST_ROW
+    chunks, position, row = [], 1, FIRST_ROW
     for first, last, steps in [*pieces, (len(lines) + 1, len(lines), ())]:
-        found.append(Chunk((), "\n".join(lines[position - 1 : first - 1]).strip("\n"), row, 1))
-        found.append(Chunk(steps, "\n".join(lines[first - 1 : last]), row + 1, 2 * len(steps) - 1))
+        chunks.append(Chunk((), "\n".join(lines[position - 1 : first - 1]).strip("\n"), row, 1))
+        chunks.append(Chunk(steps, "\n".join(lines[first - 1 : last]), row + 1, 2 * len(steps) - 1))
         position, row = last + 1, row + 2 * len(steps)
-    return [chunk if aligned else chunk._replace(row=0) for chunk in found if chunk.code.strip()]
+    return [chunk if aligned else chunk._replace(row=0) for chunk in chunks if chunk.code.strip()]
 
 
 def _count(lines: int | None) -> str:

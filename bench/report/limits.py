@@ -40,14 +40,14 @@ def roofs(group: Group) -> Table:
     rows = [
         (
             where(roof),
-            text.clean(found.backend, 40),
-            f"{text.significant(found.gb_per_s)} GB/s",
-            f"{text.significant(found.gflop_per_s)} Gflop/s",
-            _share(found),
-            held_back(found),
+            text.clean(attainment.backend, 40),
+            f"{text.significant(attainment.gb_per_s)} GB/s",
+            f"{text.significant(attainment.gflop_per_s)} Gflop/s",
+            _share(attainment),
+            held_back(attainment),
         )
         for roof in group.roofs
-        for found in roof.backends
+        for attainment in roof.backends
     ]
     return Table(
         "Share of the limit", ("problem", "backend", "reads", "computes", "of the limit", "held back by"), rows
@@ -71,21 +71,21 @@ def ceilings(group: Group) -> Table:
     return Table("The limit", heads, rows)
 
 
-def held_back(found: Attainment) -> str:
+def held_back(attainment: Attainment) -> str:
     """The largest part of a pass in words, with its share where the parts are known."""
-    if found.bottleneck is None:
-        return NOT_CLEAR if found.limit_s is not None else MISSING
-    if found.bottleneck == "call overhead" and found.overhead_s:
-        return f"call overhead: {text.percent(found.overhead_s / found.pass_s)} of a pass"
-    return found.bottleneck
+    if attainment.bottleneck is None:
+        return NOT_CLEAR if attainment.limit_s is not None else MISSING
+    if attainment.bottleneck == "call overhead" and attainment.overhead_s:
+        return f"call overhead: {text.percent(attainment.overhead_s / attainment.pass_s)} of a pass"
+    return attainment.bottleneck
 
 
 def cost_model(group: Group) -> Table:
     """A row per backend: the fit t = a + b n d of a pass, how well it predicts a size left out, growth, weak points."""
     rows = []
     for backend in backends(group.ranked):
-        own = [c for c in group.ranked if c.backend == backend and time_per_iteration(c)]
-        fit = costs.fit_cost_model(own)
+        timed = [c for c in group.ranked if c.backend == backend and time_per_iteration(c)]
+        fit = costs.fit_cost_model(timed)
         if fit is None:
             continue
         worst = max(fit.held_out, key=lambda size: abs(fit.held_out[size]))
@@ -96,8 +96,8 @@ def cost_model(group: Group) -> Table:
                 text.duration_interval(*fit.value_s),
                 f"{text.significant(100 * abs(fit.held_out[worst]))} % too "
                 f"{'much' if fit.held_out[worst] > 0 else 'little'} at n·d = {text.count(worst)}",
-                growth(own) or MISSING,
-                weak_points(own, fit),
+                growth(timed) or MISSING,
+                weak_points(timed, fit),
             )
         )
     heads = ("backend", "overhead a", "a value b", "left-out size, worst prediction", "growth", "weak point")
@@ -106,49 +106,49 @@ def cost_model(group: Group) -> Table:
 
 def growth(cells: Sequence[Cell]) -> str:
     """How time grows with n at the largest two sizes, and with d where one n has several: t ~ nᵖ."""
-    told = []
+    parts = []
     line = sorted((c for c in cells if c.problem.name == SYNTHETIC), key=lambda c: (c.n_features, c.n_samples))
     for d in sorted({c.n_features for c in line}):
         same = [c for c in line if c.n_features == d]
         if len(same) > 1:
-            found = costs.growth(same[-2], same[-1], same[-1].n_samples / same[-2].n_samples)
-            told += [f"n^{_power(found)} up to n = {text.count(same[-1].n_samples)} (d = {d})"] if found else []
+            power = costs.growth(same[-2], same[-1], same[-1].n_samples / same[-2].n_samples)
+            parts += [f"n^{_power(power)} up to n = {text.count(same[-1].n_samples)} (d = {d})"] if power else []
     for n in sorted({c.n_samples for c in line}):
         same = [c for c in line if c.n_samples == n]
         if len(same) > 1:
-            found = costs.growth(same[0], same[-1], same[-1].n_features / same[0].n_features)
-            told += [f"d^{_power(found)} up to d = {same[-1].n_features} (n = {text.count(n)})"] if found else []
-    return "; ".join(told)
+            power = costs.growth(same[0], same[-1], same[-1].n_features / same[0].n_features)
+            parts += [f"d^{_power(power)} up to d = {same[-1].n_features} (n = {text.count(n)})"] if power else []
+    return "; ".join(parts)
 
 
 def weak_points(cells: Sequence[Cell], fit: costs.CostModel) -> str:
     """Where this backend does badly, in words, each with its figure."""
-    told = []
+    parts = []
     sizes = {c.n_samples * c.n_features: c for c in cells if c.problem.name == SYNTHETIC}
     if fit.half_at and fit.half_at > min(sizes):
         d = next(iter(sizes.values())).n_features
-        told.append(f"below n ≈ {text.count(round(fit.half_at / d))} (d = {d}) most of a pass is overhead")
+        parts.append(f"below n ≈ {text.count(round(fit.half_at / d))} (d = {d}) most of a pass is overhead")
     largest = max(sizes)
     off = fit.held_out[largest]
     if off < -costs.HELD_OUT:
-        told.append(
+        parts.append(
             f"at {problem_label(sizes[largest])} it takes {text.significant(1 / (1 + off))} times what its smaller"
             " sizes predict: it has left a cache"
         )
-    return "; ".join(told) or "none found among these sizes"
+    return "; ".join(parts) or "none found among these sizes"
 
 
 def crossovers(group: Group) -> Table:
     """A row per backend and baseline: from which n on it is faster."""
     rows = []
     for baseline in (LOOPS, BASELINE):
-        theirs = [c for c in group.ranked if c.backend == baseline and time_per_iteration(c)]
+        baseline_cells = [c for c in group.ranked if c.backend == baseline and time_per_iteration(c)]
         for backend in backends(group.ranked):
-            own = [c for c in group.ranked if c.backend == backend and time_per_iteration(c)]
+            backend_cells = [c for c in group.ranked if c.backend == backend and time_per_iteration(c)]
             if backend != baseline and (baseline, backend) != (BASELINE, LOOPS):
                 rows += [
                     (text.clean(backend, 40), baseline, f"d = {text.count(at.n_features)}", crossing(at))
-                    for at in costs.crossovers(theirs, own)
+                    for at in costs.crossovers(baseline_cells, backend_cells)
                 ]
     return Table("Where is it faster?", ("backend", "faster than", "features", "where"), rows)
 
@@ -164,9 +164,9 @@ def threads_and_dtypes(run: Run) -> Table:
         others = [
             next((o for o in cells if same_problem(o, c) and (o.dtype, o.threads) == way[1:]), None) for way in ways[1:]
         ]
-        shown = (MISSING if o is None else _gain(c, o) for o in others)
+        gains = (MISSING if o is None else _gain(c, o) for o in others)
         if any(others):
-            rows.append((problem_label(c), name(c), time_text(c), *shown))
+            rows.append((problem_label(c), name(c), time_text(c), *gains))
     heads = [title_of(dtype, threads) for _, dtype, threads in ways]
     faster = (f"{head}: times as fast" for head in heads[1:])
     return Table("Threads and dtypes", ("problem", "backend", *heads[:1], *faster), rows)
@@ -180,16 +180,16 @@ def same_problem(other: Cell, cell: Cell) -> bool:
 
 def _gain(cell: Cell, other: Cell) -> str:
     """How many times as fast, block by block: both are parts of one run."""
-    found = paired_speedup(other, cell)
-    return MISSING if found is None else text.ratio_interval(*found)
+    ratio = paired_speedup(other, cell)
+    return MISSING if ratio is None else text.ratio_interval(*ratio)
 
 
-def _share(found: Attainment) -> str:
-    if found.share is None:
+def _share(attainment: Attainment) -> str:
+    if attainment.share is None:
         return MISSING
-    low, high = (None if end is None else 100 * end for end in (found.share_ci_low, found.share_ci_high))
-    return f"{text.percent(found.share)}{text.interval(low, high)}"
+    low, high = (None if end is None else 100 * end for end in (attainment.share_ci_low, attainment.share_ci_high))
+    return f"{text.percent(attainment.share)}{text.interval(low, high)}"
 
 
-def _power(found: Interval) -> str:
-    return f"{found.median:.2f}" + ("" if found.low is None else f" [{found.low:.2f}, {found.high:.2f}]")
+def _power(power: Interval) -> str:
+    return f"{power.median:.2f}" + ("" if power.low is None else f" [{power.low:.2f}, {power.high:.2f}]")

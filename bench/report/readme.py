@@ -24,10 +24,10 @@ def block(run: Run) -> str:
     from bench.report.plots import roofline, speedup, time_per_iteration
     from bench.report.plots.figures import stem
 
-    found = group_cells(run)
-    if not found:
+    groups = group_cells(run)
+    if not groups:
         return "The reference run holds no cell."
-    first = found[0]
+    first = groups[0]
     picture = (REFERENCE / "figures" / f"{stem('time_per_iteration', first)}.svg").as_posix()
     parts = [
         f"![{text.markdown(time_per_iteration.draw(first).alt)}]({picture})",

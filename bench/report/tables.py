@@ -88,8 +88,10 @@ def commands(cells: list[Cell], title: str) -> Table:
 def matrix(cells: list[Cell], title: str) -> Table:
     """A row per backend and a column per problem: the time per iteration, or the kind of the gap."""
     problems = sorted({problem_key(c) for c in cells})
-    found = {(c.backend, problem_key(c)): short_time(c) for c in cells}
-    rows = [(text.clean(b, 40), *(found.get((b, problem), MISSING) for problem in problems)) for b in backends(cells)]
+    times_of = {(c.backend, problem_key(c)): short_time(c) for c in cells}
+    rows = [
+        (text.clean(b, 40), *(times_of.get((b, problem), MISSING) for problem in problems)) for b in backends(cells)
+    ]
     return Table(title, ("backend", *map(problem_label, problems)), rows)
 
 
@@ -98,18 +100,18 @@ def name(cell: Cell) -> str:
 
 
 def time_text(cell: Cell) -> str:
-    found = time_per_iteration(cell)
-    return MISSING if found is None else text.duration_interval(*found)
+    interval = time_per_iteration(cell)
+    return MISSING if interval is None else text.duration_interval(*interval)
 
 
 def short_time(cell: Cell) -> str:
-    found = time_per_iteration(cell)
-    return gap_kind(cell) if found is None else text.duration(found.median)
+    interval = time_per_iteration(cell)
+    return gap_kind(cell) if interval is None else text.duration(interval.median)
 
 
 def speedup_text(cell: Cell, baseline: str) -> str:
-    found = speedup(cell, baseline)
-    return MISSING if found is None else text.ratio_interval(found.median, found.ci_low, found.ci_high)
+    ratio = speedup(cell, baseline)
+    return MISSING if ratio is None else text.ratio_interval(ratio.median, ratio.ci_low, ratio.ci_high)
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -119,8 +121,8 @@ def seconds_text(seconds: float | None) -> str:
 def pays_back(cell: Cell) -> str:
     calls = cell.cold_costs.break_even_calls
     if calls is None:
-        found = speedup(cell, BASELINE)
-        if found and holds_one(found.ci_low, found.ci_high):
+        ratio = speedup(cell, BASELINE)
+        if ratio and holds_one(ratio.ci_low, ratio.ci_high):
             return "tied"
         return "baseline" if cell.backend == BASELINE else "unknown"
     return (
@@ -148,9 +150,10 @@ def plan_line(run: Run, group: Group) -> str:
     calls = text.span(c.calls for c in group.cells if c.calls is not None)
     parts += [f"calls a round: {calls}"] if calls else []
     parts.append(f"iterations a call: {text.span(c.n_iter for c in group.cells)}")
-    known = [[s for s in c.samples_s if s is not None] for c in group.cells if time_per_iteration(c)]
-    found = sum(outliers(samples) for samples in known if len(samples) > 3)
-    parts.append(f"outliers: {text.count(found)} of {text.number_of(sum(map(len, known)), 'sample')}, none dropped")
+    samples_of_cells = [[s for s in c.samples_s if s is not None] for c in group.cells if time_per_iteration(c)]
+    n_outliers = sum(outliers(samples) for samples in samples_of_cells if len(samples) > 3)
+    n_samples = text.number_of(sum(map(len, samples_of_cells)), "sample")
+    parts.append(f"outliers: {text.count(n_outliers)} of {n_samples}, none dropped")
     return "; ".join(parts)
 
 
@@ -158,16 +161,16 @@ def control_line(group: Group) -> str | None:
     """What the A/A control found: the baseline against itself, which should be 1×."""
     if not group.controls:
         return None
-    found = [
+    parts = [
         f"{problem_label(c)}: {speedup_text(c, BASELINE) if time_per_iteration(c) else gap_kind(c)}"
         for c in group.controls
     ]
-    return f"A/A control ({BASELINE} against itself, 1× if all is well): " + "; ".join(found)
+    return f"A/A control ({BASELINE} against itself, 1× if all is well): " + "; ".join(parts)
 
 
 def lacks_intervals(cells: list[Cell]) -> bool:
     """Whether a time is shown without its interval, which a note then has to explain."""
-    return any(found.low is None for found in map(time_per_iteration, cells) if found)
+    return any(interval.low is None for interval in map(time_per_iteration, cells) if interval)
 
 
 def trust(run: Run) -> str:
@@ -182,30 +185,30 @@ def trust(run: Run) -> str:
 
 def flags(group: Group) -> list[tuple[str, str]]:
     """(what is doubtful and what to do, where with its figure): each kind of doubt once, by backend."""
-    found: dict[str, dict[str, list[str]]] = {}
+    by_kind: dict[str, dict[str, list[str]]] = {}
     for c in group.cells:
         for flag in c.flags:
             kind, _, figure = text.clean(flag, 400).partition(": ")
             where = problem_label(c) + (f" ({figure})" if figure else "")
-            found.setdefault(kind, {}).setdefault(name(c), []).append(where)
+            by_kind.setdefault(kind, {}).setdefault(name(c), []).append(where)
     return [
         (
             f"{kind} ({FLAGS[kind]})" if kind in FLAGS else kind,
             ". ".join(f"{backend} at {'; '.join(places)}" for backend, places in places_of.items()),
         )
-        for kind, places_of in found.items()
+        for kind, places_of in by_kind.items()
     ]
 
 
 def gaps(group: Group) -> list[tuple[str, str, list[Cell]]]:
     """(where, the kind of gap, its cells); cells of one backend with one and the same reason are told once."""
-    found: dict[tuple[str, bool, str, str | None], list[Cell]] = {}
+    cells_of: dict[tuple[str, bool, str, str | None], list[Cell]] = {}
     for c in group.cells:
         if time_per_iteration(c) is None:
-            found.setdefault((c.backend, c.control, gap_kind(c), c.detail), []).append(c)
+            cells_of.setdefault((c.backend, c.control, gap_kind(c), c.detail), []).append(c)
     return [
         (f"{name(cells[0])} at {'; '.join(problem_label(c) for c in cells)}", kind, cells)
-        for (_, _, kind, _), cells in found.items()
+        for (_, _, kind, _), cells in cells_of.items()
     ]
 
 
@@ -216,12 +219,12 @@ def short_times(cells: list[Cell]) -> Table:
         rows.append((problem_label(problem), "", ""))
         for c in (c for c in cells if problem_key(c) == problem):
             seconds = predicted_time(c)
-            shown = (
+            duration = (
                 time_text(c)
                 if time_per_iteration(c)
                 else gap_kind(c) + (f", predicted {text.duration(seconds)}" if seconds else "")
             )
-            rows.append((f"  {text.clean(c.backend, 22)}", shown, speedup_text(c, BASELINE)))
+            rows.append((f"  {text.clean(c.backend, 22)}", duration, speedup_text(c, BASELINE)))
     return Table("", ("backend", "time per iteration", "over numpy"), rows)
 
 

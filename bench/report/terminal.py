@@ -58,35 +58,35 @@ def print_list(backends: list[dict[str, Any]]) -> None:
     console().print(table)
 
 
-def print_machine(found: dict[str, Any]) -> None:
-    cpu = found["cpu"]
+def print_machine(machine: dict[str, Any]) -> None:
+    cpu = machine["cpu"]
     caches = ", ".join(f"L{cache['level']} {cache['size']} (for {cache['shared_by']})" for cache in cpu["caches"])
-    blas = ", ".join(f"{entry['library']} {entry['version']}, kernel {entry['kernel']}" for entry in found["blas"])
-    forced = " (forced by the environment)" if found["blas_forced"] else ""
-    threads = ", ".join(f"{name}={value}" for name, value in found["thread_settings"].items())
+    blas = ", ".join(f"{entry['library']} {entry['version']}, kernel {entry['kernel']}" for entry in machine["blas"])
+    forced = " (forced by the environment)" if machine["blas_forced"] else ""
+    threads = ", ".join(f"{name}={value}" for name, value in machine["thread_settings"].items())
     rows = {
         "processor": cpu["model"],
         "vector units": ", ".join(cpu["vector_extensions"]),
         "caches": caches or "unknown",
         "frequency governor": cpu["governor"] or "not readable",
-        "threads available": f"{found['threads_available']} of {cpu['logical_cores']} processors",
-        "memory": f"{found['memory_bytes'] / 2**30:.1f} GiB",
-        "system": found["system"] + (", a virtual machine" if found["virtual_machine"] else ""),
-        "load": "not readable" if found["load"] is None else text.significant(found["load"]),
+        "threads available": f"{machine['threads_available']} of {cpu['logical_cores']} processors",
+        "memory": f"{machine['memory_bytes'] / 2**30:.1f} GiB",
+        "system": machine["system"] + (", a virtual machine" if machine["virtual_machine"] else ""),
+        "load": "not readable" if machine["load"] is None else text.significant(machine["load"]),
         "BLAS of NumPy": (blas or "unknown") + forced,
         "thread settings": f"{threads}; a measurement sets its own" if threads else "none",
-        "settings": ", ".join(f"{name}={value}" for name, value in found["environment"].items())
+        "settings": ", ".join(f"{name}={value}" for name, value in machine["environment"].items())
         or "none that change figures",
-        "Python": found["python"],
-        **{name: version or "not installed" for name, version in found["versions"].items()},
+        "Python": machine["python"],
+        **{name: version or "not installed" for name, version in machine["versions"].items()},
     }
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows.items():
         table.add_row(Text(name, "bold"), Text(str(value)))
     out = console()
     out.print(table)
-    _print_peaks(found["peaks"], out)
-    for warning in found["warnings"]:
+    _print_peaks(machine["peaks"], out)
+    for warning in machine["warnings"]:
         out.print(Text(f"warning: {warning}", "yellow"))
 
 
@@ -102,11 +102,12 @@ def _print_peaks(peaks: list[dict[str, Any]], out: Console) -> None:
     columns = [f"\n{heading}" for heading in ("reading from", *headings)]
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in itertools.zip_longest(*(entry["read"] for entry in measured)):
-        known = next(one for one in row if one)
+        first = next(level for level in row if level)
         cells = (
-            "-" if one is None else f"{text.significant(one['gb_per_s'])} GB/s ({_size(one['bytes'])})" for one in row
+            "-" if level is None else f"{text.significant(level['gb_per_s'])} GB/s ({_size(level['bytes'])})"
+            for level in row
         )
-        table.add_row(known["fits_in"] or "unknown", *cells)
+        table.add_row(first["fits_in"] or "unknown", *cells)
     for dtype in measured[0]["gflop_per_s"]:
         rates = (f"{text.significant(entry['gflop_per_s'][dtype])} Gflop/s" for entry in measured)
         table.add_row(f"multiply-add, {dtype}", *rates)
@@ -133,10 +134,10 @@ def busy(what: str) -> contextlib.AbstractContextManager[object]:
     return out.status(Text(what)) if out.is_terminal else contextlib.nullcontext()
 
 
-def print_check(found: dict[str, Any]) -> None:
+def print_check(document: dict[str, Any]) -> None:
     out = console()
     table = Table("backend", "result", "checks", "largest error", box=None, pad_edge=False, header_style="bold")
-    for report in found["backends"]:
+    for report in document["backends"]:
         passed = sum(result["passed"] for result in report["checks"])
         shares = [r["error"] / r["bound"] for r in report["checks"] if r["bound"] and r["error"] is not None]
         worst = max(shares, default=0.0)
@@ -144,7 +145,7 @@ def print_check(found: dict[str, Any]) -> None:
         state = Text(report["status"], COLOURS[report["status"]])
         table.add_row(Text(report["backend"]), state, f"{passed} of {len(report['checks'])}", share)
     out.print(table)
-    for report in found["backends"]:
+    for report in document["backends"]:
         _print_failing(report, out)
 
 
@@ -247,14 +248,14 @@ def say(out: Console, words: str, style: str = "") -> None:
 
 def rich_table(table: "Entry", marks: Mapping[str, str] | None = None) -> Table:
     """A table for a terminal. A row with an empty rest is a heading. marks: styles of words in the last column."""
-    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    result = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
     for column in table.columns:
-        shown.add_column(column, justify="right" if column in NUMBERS else "left", overflow="fold")
+        result.add_column(column, justify="right" if column in NUMBERS else "left", overflow="fold")
     for row in table.rows:
         heading = len(row) > 1 and not any(row[1:])
         last = Text(row[-1], style=(marks or {}).get(row[-1], ""))
-        shown.add_row(*map(Text, row[:-1]), last, style="bold" if heading else "")
-    return shown
+        result.add_row(*map(Text, row[:-1]), last, style="bold" if heading else "")
+    return result
 
 
 class CheckProgress:
@@ -305,12 +306,16 @@ class RunProgress:
             self._bar.stop()
 
     def __call__(self, progress: "RunState") -> None:
-        left = "" if progress.left_s is None else f"about {progress.left_s:.0f} s left"
+        remaining = "" if progress.left_s is None else f"about {progress.left_s:.0f} s left"
         if self._bar:
             self._bar.update(
-                self._task, description=progress.what, total=progress.total or None, completed=progress.done, left=left
+                self._task,
+                description=progress.what,
+                total=progress.total or None,
+                completed=progress.done,
+                left=remaining,
             )
         elif time.monotonic() - self._last > 10:
             self._last = time.monotonic()
             counted = f": {progress.done} of {progress.total} cells" if progress.total else ""
-            self._console.print(Text(progress.what + counted + (f", {left}" if left else "")))
+            self._console.print(Text(progress.what + counted + (f", {remaining}" if remaining else "")))

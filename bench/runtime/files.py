@@ -149,13 +149,13 @@ class Scratch:
     """A folder for what is needed while a run goes on; the next run sweeps what a killed one has left."""
 
     def __init__(self, prefix: str = "gdbench-"):
-        for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
             with contextlib.suppress(OSError):
-                if not left.is_symlink() and left.stat().st_uid == os.getuid():
-                    lock = os.open(left / LOCK, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+                if not path.is_symlink() and path.stat().st_uid == os.getuid():
+                    lock = os.open(path / LOCK, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
                     with os.fdopen(lock):
                         _lock(lock)  # raises where its owner lives
-                        shutil.rmtree(left, ignore_errors=True)
+                        shutil.rmtree(path, ignore_errors=True)
         self.path = Path(tempfile.mkdtemp(prefix=prefix))
         self._lock = AppendOnlyLog(self.path / LOCK)
 

@@ -112,23 +112,23 @@ def working_sets(
     """
     if not caches or not all(_bytes(cache["size"]) for cache in caches):
         return [(size, None) for size in UNKNOWN_CACHES if size <= max(limit_bytes, UNKNOWN_CACHES[0])]
-    found: list[tuple[int, str | None]] = []
+    sizes: list[tuple[int, str | None]] = []
     below = 0
     for cache in caches:
         capacity = (_bytes(cache["size"]) or 0) * math.ceil(threads / max(1, cache["shared_by"]))
         parts = [capacity // part for part in ((2,) if quick else (4, 2))]
-        found += [(size, f"L{cache['level']}") for size in parts if below < size <= limit_bytes]
+        sizes += [(size, f"L{cache['level']}") for size in parts if below < size <= limit_bytes]
         below = max(below, capacity)
     beyond = sorted({min(times * below, limit_bytes) for times in ((8,) if quick else (2, 8))})
-    return found + [(size, "memory") for size in beyond if size > below]
+    return sizes + [(size, "memory") for size in beyond if size > below]
 
 
 def _peaks_of(threads: int, sets: list[tuple[int, str | None]], quick: bool) -> dict[str, Any]:
     spec = {"threads": threads, "working_sets": [size for size, _ in sets], "repetitions": 3 if quick else 5}
-    told = _probe(json.dumps(spec), threads)
-    if "error" not in told:
-        told["read"] = [entry | {"fits_in": cache} for entry, (_, cache) in zip(told["read"], sets, strict=True)]
-    return {"threads": threads} | told
+    answer = _probe(json.dumps(spec), threads)
+    if "error" not in answer:
+        answer["read"] = [entry | {"fits_in": cache} for entry, (_, cache) in zip(answer["read"], sets, strict=True)]
+    return {"threads": threads} | answer
 
 
 def read_rates(threads: int, working_sets: list[int]) -> dict[int, float]:
@@ -138,10 +138,10 @@ def read_rates(threads: int, working_sets: list[int]) -> dict[int, float]:
     """
     limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
     sizes = [size for size in working_sets if size <= limit]
-    told = _probe(json.dumps({"threads": threads, "working_sets": sizes, "repetitions": 3, "dtypes": []}), threads)
-    if "error" in told or not sizes:
+    answer = _probe(json.dumps({"threads": threads, "working_sets": sizes, "repetitions": 3, "dtypes": []}), threads)
+    if "error" in answer or not sizes:
         return {}
-    return {size: entry["gb_per_s"] for size, entry in zip(sizes, told["read"], strict=True)}
+    return {size: entry["gb_per_s"] for size, entry in zip(sizes, answer["read"], strict=True)}
 
 
 def sentinels(threads: int) -> dict[str, float]:
@@ -149,47 +149,47 @@ def sentinels(threads: int) -> dict[str, float]:
 
     threads: what the measurements beside them get; the kernels themselves use one.
     """
-    told = _probe("sentinels", threads)
-    return {} if "error" in told else told
+    answer = _probe("sentinels", threads)
+    return {} if "error" in answer else answer
 
 
-def _probe(asked: str, threads: int) -> dict[str, Any]:
+def _probe(question: str, threads: int) -> dict[str, Any]:
     """What the child answers, or {"error": the reason}."""
-    told: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
             outcome = process.run(
-                ["-m", "bench.runtime.probes", asked],
+                ["-m", "bench.runtime.probes", question],
                 threads=threads,
                 deadline_s=PROBE_DEADLINE_S,
                 folder=Path(folder),
-                on_message=told.update,
+                on_message=answer.update,
             )
     except OSError as error:  # no process, or no place for a folder
         return {"error": error.strerror or type(error).__name__}
-    return told if outcome.ok and told else {"error": _plain(outcome.describe())}
+    return answer if outcome.ok and answer else {"error": _plain(outcome.describe())}
 
 
 def warnings() -> list[str]:
     """Settings of this environment that make its figures unlike those of an ordinary one."""
-    found = []
+    messages = []
     if "OPENBLAS_CORETYPE" in os.environ or "OPENBLAS_L2_SIZE" in os.environ:
         kernels = ", ".join(str(entry["kernel"]) for entry in blas()) or "unknown"
-        found.append(
+        messages.append(
             "OPENBLAS_CORETYPE or OPENBLAS_L2_SIZE is set and decides how NumPy multiplies"
             f" (kernel now: {kernels}); unset both for figures of this processor"
         )
-    found += [
+    messages += [
         f"{name} is set, which changes how NumPy or its BLAS computes"
         for name in ("MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "BLIS_ARCH_TYPE", "NPY_DISABLE_CPU_FEATURES")
         if name in os.environ
     ]
     if not hasattr(os, "sched_getaffinity"):
-        found.append("threads not controlled: this system has no processor affinity, which alone limits JAX")
+        messages.append("threads not controlled: this system has no processor affinity, which alone limits JAX")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > 0.5 * (os.cpu_count() or 1):
-        found.append(f"the machine is busy: load {load:.1f} on {os.cpu_count()} processors")
-    return found
+        messages.append(f"the machine is busy: load {load:.1f} on {os.cpu_count()} processors")
+    return messages
 
 
 def _cpu() -> dict[str, Any]:
@@ -214,15 +214,15 @@ def _first_processor() -> dict[str, str]:
 
 
 def _caches() -> list[dict[str, Any]]:
-    found = []
+    caches = []
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         kind = _text(folder / "type")
         if kind in ("Data", "Unified"):
             shared = len(_cpu_list(_text(folder / "shared_cpu_list") or ""))
-            found.append(
+            caches.append(
                 {"level": int(_text(folder / "level") or 0), "size": _text(folder / "size"), "shared_by": shared}
             )
-    return found
+    return caches
 
 
 def _cpu_list(text: str) -> set[int]:

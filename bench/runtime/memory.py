@@ -38,9 +38,9 @@ def limit(pid: int, wanted: int) -> None:
     if sys.platform == "linux":
         import resource
 
-        most = min(wanted, int(SHARE * available()))
+        limit_bytes = min(wanted, int(SHARE * available()))
         with contextlib.suppress(OSError, ValueError):  # it has ended already, or has a stricter limit of the user's
-            resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+            resource.prlimit(pid, resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
 def scarce() -> bool:
@@ -62,6 +62,6 @@ def tree_rss(pid: int) -> int:
 def oom_kill_count() -> int:
     """How many processes the system has ended for want of memory since it started; 0 where it does not count."""
     with contextlib.suppress(OSError, ValueError):
-        found = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
-        return int(found[1]) if found else 0
+        match = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
+        return int(match[1]) if match else 0
     return 0

@@ -140,15 +140,15 @@ def peaks(threads: int, working_sets: list[int], repetitions: int, dtypes: Seque
         gflop_per_s[dtype] = passes_per_s * 2 * STEPS * LANES * threads / 1e9
     sizes = [max(1, size // (WORD_BYTES * threads)) for size in working_sets]  # words a thread
     memory = team.make(lambda: row_of_words(max(sizes)))
-    found = []
+    rates = []
     for size in sizes:
         total = size * WORD_BYTES * threads
         parts = [words[:size] for words in memory]
         passes_per_s = team.passes_per_s(read_all, parts)
-        found.append({"bytes": total, "gb_per_s": passes_per_s * total / 1e9})
+        rates.append({"bytes": total, "gb_per_s": passes_per_s * total / 1e9})
         for part in parts:
             part[-1] = size - 1  # as it was
-    return {"gflop_per_s": gflop_per_s, "read": found}
+    return {"gflop_per_s": gflop_per_s, "read": rates}
 
 
 def row_of_words(size: int) -> "NDArray[Any]":
@@ -191,17 +191,17 @@ def sentinels() -> dict[str, float]:
             kernel()
             if repetition:  # the first warms up
                 seconds[kernel.__name__].append(time.perf_counter() - start)
-    return {name: statistics.median(found) for name, found in seconds.items()}
+    return {name: statistics.median(times) for name, times in seconds.items()}
 
 
 def main() -> None:
     channel = process.Channel()
-    if (asked := sys.argv[1]) == "sentinels":
+    if (question := sys.argv[1]) == "sentinels":
         channel.send(**sentinels())
         return
     for name in [name for name in os.environ if name.startswith("NUMBA_") and name not in process.THREAD_VARIABLES]:
         del os.environ[name]  # the peaks are the machine's, whatever the user told Numba to do
-    channel.send(**peaks(**json.loads(asked)))
+    channel.send(**peaks(**json.loads(question)))
 
 
 if __name__ == "__main__":

@@ -139,17 +139,17 @@ def run(
     variables to add. memory_bytes: what it may have, if so much is free. Whatever the child started is gone
     when this returns.
     """
-    ours, theirs = socket.socketpair()
+    parent_end, child_end = socket.socketpair()
     stack = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the channel
     env = {name: value for name, value in os.environ.items() if name not in REMOVED and not name.startswith(PYTEST)}
     env |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     # Our package first: a folder named bench on the user's path must not stand in for ours.
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
     env.setdefault("JAX_PLATFORMS", "cpu")
-    env |= (environment or {}) | {CHANNEL: str(theirs.fileno()), STACK: str(stack.fileno())}
+    env |= (environment or {}) | {CHANNEL: str(child_end.fileno()), STACK: str(stack.fileno())}
     started, killed = time.monotonic(), memory.oom_kill_count()
     before = _adopt_orphans()
-    mine = os.sched_getaffinity(0) if (wanted := cpus(threads)) else set()
+    affinity = os.sched_getaffinity(0) if (wanted := cpus(threads)) else set()
     try:
         if wanted:  # inherited by the child, and so set before its interpreter starts
             os.sched_setaffinity(0, wanted)
@@ -160,22 +160,22 @@ def run(
             stderr=subprocess.STDOUT,
             cwd=folder,
             env=env,
-            pass_fds=[theirs.fileno(), stack.fileno()],
+            pass_fds=[child_end.fileno(), stack.fileno()],
             start_new_session=True,  # a group of its own, to be ended whole
         )
         memory.limit(child.pid, memory_bytes)
     except BaseException:
-        ours.close()
+        parent_end.close()
         stack.close()
         raise
     finally:
-        theirs.close()
-        if mine:
-            os.sched_setaffinity(0, mine)
+        child_end.close()
+        if affinity:
+            os.sched_setaffinity(0, affinity)
     assert child.stdout is not None
-    with ours, stack, child.stdout:
+    with parent_end, stack, child.stdout:
         try:
-            output, stopped = _listen(child, ours, deadline_s, on_message)
+            output, stopped = _listen(child, parent_end, deadline_s, on_message)
             if stopped == "deadline":
                 _request_stack_dump(child, stack)
         finally:
@@ -204,14 +204,16 @@ def _listen(
         gone = False
         while True:
             now = time.monotonic()
-            if (left := deadline - now) <= 0:
+            if (remaining_s := deadline - now) <= 0:
                 return output, None if gone else "deadline"
             # What is shared between processes, or held by many of them, no limit of a single one counts.
             if not gone and now >= look:
                 look = now + POLL_S
                 if memory.scarce() and memory.tree_rss(child.pid) > memory.available():
                     return output, "memory"
-            for key, _ in (events := selector.select(0 if gone else min(left, POLL_S if selector.get_map() else 0.01))):
+            for key, _ in (
+                events := selector.select(0 if gone else min(remaining_s, POLL_S if selector.get_map() else 0.01))
+            ):
                 chunk = _read(key.fileobj)
                 if chunk is None:
                     continue  # woken for nothing
@@ -294,11 +296,11 @@ def _end(child: subprocess.Popen[bytes], before: set[int]) -> None:
     finally:
         _kill_group(child)
         child.wait()
-        left = [process for process in psutil.Process().children(recursive=True) if process.pid not in before]
-        for process in left:
+        survivors = [process for process in psutil.Process().children(recursive=True) if process.pid not in before]
+        for process in survivors:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(left, GRACE_S)
+        psutil.wait_procs(survivors, GRACE_S)
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
