@@ -14,6 +14,7 @@ from helpers import sample_run
 from rich.console import Console
 
 from bench import report, text
+from bench.analysis.error_curves import MAX_POINTS
 from bench.analysis.sentences import headline_sentence
 from bench.analysis.speed import Group, group_cells, predicted_time, problem_label, time_per_iteration
 from bench.records import FLAGS, Cell, ProblemId, Run, load_run, save_run
@@ -563,7 +564,7 @@ def test_hostile_curves_are_drawn_all_the_same():
     wild = [[k % 100, 10.0 ** (k % 600 - 300), 10.0 ** (300 - k % 600)] for k in range(10_000)]
     drawing = error.draw(with_curve([[1e300, 1, 1], [1], *wild]))
     drawn = lines_of(drawing.figure)["a"]
-    assert len(drawn) == error.MAX_POINTS == len(drawing.table.rows)
+    assert len(drawn) == MAX_POINTS == len(drawing.table.rows)
     assert drawn == sorted(drawn)
     assert all(error.LOWEST <= share <= error.HIGHEST for _, share in drawn)
     assert canvas.render(drawing.figure)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from bench import text
 from bench.analysis import costs
+from bench.analysis.scaling import same_problem
 from bench.analysis.sentences import crossing, where
 from bench.analysis.speed import (
     BASELINE,
@@ -170,12 +171,6 @@ def threads_and_dtypes(run: Run) -> Table:
     heads = [title_of(dtype, threads) for _, dtype, threads in ways]
     faster = (f"{head}: times as fast" for head in heads[1:])
     return Table("Threads and dtypes", ("problem", "backend", *heads[:1], *faster), rows)
-
-
-def same_problem(other: Cell, cell: Cell) -> bool:
-    return (other.backend, other.problem.name, other.n_samples, other.n_features) == (
-        cell.backend, cell.problem.name, cell.n_samples, cell.n_features,
-    )  # fmt: skip
 
 
 def _gain(cell: Cell, other: Cell) -> str:

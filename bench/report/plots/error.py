@@ -13,13 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench import text
+from bench.analysis.error_curves import error_shares
 from bench.analysis.speed import Group, ProblemKey, backends, problem_key, problem_label, time_per_iteration
 from bench.records import Cell
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, SeriesStyle
 from bench.report.tables import Table
 
-MAX_PANELS, MAX_POINTS = 6, 50
+MAX_PANELS = 6
 LOWEST, HIGHEST = 1e-12, 1e3  # shares beyond these are drawn at them
 ROOM = 8.0  # the axis reaches at least from the bound / ROOM to ROOM times the bound
 COLUMNS, BETWEEN = 2, 0.3  # panels side by side; inches between them
@@ -59,30 +60,9 @@ def _recorded(cells: list[Cell]) -> list[Curve]:
     """
     curves: dict[tuple[str, ProblemKey], Curve] = {}
     for cell in cells:
-        if time_per_iteration(cell) and (points := shares(cell)):
+        if time_per_iteration(cell) and (points := error_shares(cell)):
             curves.setdefault((cell.backend, problem_key(cell)), Curve(cell, points))
     return list(curves.values())
-
-
-def shares(cell: Cell) -> list[tuple[int, float]]:
-    """The valid points of a recorded curve: at most MAX_POINTS, each iteration once."""
-    points: dict[int, float] = {}
-    for row in cell.error_curve or []:
-        if len(row) != 3 or not all(map(math.isfinite, row)):
-            continue
-        k, error, bound = row
-        if k == int(k) and 0 <= k <= cell.n_iter and error >= 0 and bound >= 0:
-            points.setdefault(int(k), _share(error, bound))
-        if len(points) == MAX_POINTS:
-            break
-    return sorted(points.items())
-
-
-def _share(error: float, bound: float) -> float:
-    """error / bound, which is 0 only for an error of exactly 0."""
-    if error == 0:
-        return 0.0
-    return max(error / bound, math.ulp(0.0)) if bound > 0 else math.inf
 
 
 def _problems(curves: list[Curve]) -> list[ProblemKey]:

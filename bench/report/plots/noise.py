@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench import text
-from bench.analysis.speed import Group, ProblemKey, backends, gap_kind, problem_key, problem_label, time_per_iteration
-from bench.records import Block, Cell, sentinel_seconds
+from bench.analysis.noise import deviations, sentinel_drifts
+from bench.analysis.speed import Group, ProblemKey, backends, gap_kind, problem_key, problem_label
+from bench.records import Cell
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, SeriesStyle
 from bench.report.tables import Table, name
@@ -42,7 +43,7 @@ def draw(group: Group) -> Drawing | None:
         return None
     problems = sorted({problem_key(c) for c in cells}, key=lambda k: (-_worst(k, cells), k))
     drawn = sorted(problems[:MAX_PANELS])
-    drifts = _drifts(group.blocks, group.threads)
+    drifts = sentinel_drifts(group.blocks, group.threads)
     title = f"Each process against the median of its cell ({group.title})"
     flagged = [f"{name(c)} at {problem_label(c)} ({'; '.join(flags(c))})" for c in cells if flags(c)]
     beyond = sum(abs(d) > LIMIT for c in cells for d in deviations(c))
@@ -62,13 +63,6 @@ def draw(group: Group) -> Drawing | None:
     return Drawing(_draw(title, drawn, drawn_cells, drifts), alt, table)
 
 
-def deviations(cell: Cell) -> list[float]:
-    """The deviation of each process from the median, in percent and block order; empty for a cell without a time."""
-    if time_per_iteration(cell) is None or not cell.median_s:
-        return []
-    return [100 * (sample / cell.median_s - 1) for sample in cell.samples_s if sample is not None]
-
-
 def flags(cell: Cell) -> list[str]:
     """The flags of a cell that are about noise."""
     return [text.clean(flag, 40) for flag in cell.flags if flag.partition(":")[0] not in NO_NOISE]
@@ -76,12 +70,6 @@ def flags(cell: Cell) -> list[str]:
 
 def _worst(problem: ProblemKey, cells: Sequence[Cell]) -> float:
     return max(abs(d) for c in cells if problem_key(c) == problem for d in deviations(c))
-
-
-def _drifts(blocks: Sequence[Block], threads: int) -> dict[str, list[float]]:
-    """The deviation of each sentinel from its first time, in percent and in the order of time."""
-    seconds = sentinel_seconds(list(blocks), threads)
-    return {kernel: [100 * (s / times[0] - 1) for s in times] for kernel, times in seconds.items() if len(times) > 1}
 
 
 def _signed(percent: float) -> str:

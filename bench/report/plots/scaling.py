@@ -1,37 +1,22 @@
 """How the backends scale with threads, over a whole run."""
 
-from typing import NamedTuple
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench import text
-from bench.analysis.speed import paired_speedup, problem_label, time_per_iteration
-from bench.records import Cell, Run
-from bench.report.limits import same_problem
+from bench.analysis.scaling import Scaling, thread_scalings
+from bench.analysis.speed import problem_label
+from bench.records import Run
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, LineEndLabel, Point, SeriesStyle
 from bench.report.tables import Table, name
-from bench.stats import Interval
 
 ABOVE, HEIGHT, BELOW = 0.5, 3.7, 0.68  # inches: above, of, and below a panel
 
 
-class Scaling(NamedTuple):
-    """Speed-ups over the smallest number of threads, for one dtype on its largest problem.
-
-    problem: a cell on that problem; entries: pairs of a cell and its speed-up, by backend, then by threads.
-    """
-
-    problem: Cell
-    entries: list[tuple[Cell, Interval]]
-
-
 def draw(run: Run) -> Drawing | None:
     """Speed-up against threads, a panel for each dtype; None for a run with one number of threads."""
-    counts = sorted({c.threads for c in run.cells})
-    dtypes = sorted({c.dtype for c in run.cells}, key=lambda dtype: (dtype != "float64", dtype))
-    panels = {dtype: scaling for dtype in dtypes if (scaling := _scaling(run, dtype, counts[0]))}
+    panels = thread_scalings(run)
     if not panels:
         return None
     rows = [
@@ -49,28 +34,7 @@ def draw(run: Run) -> Drawing | None:
     ]
     alt = f"Chart of the speed-up against the number of threads. {'. '.join(sentences)}."
     heads = ("problem", "dtype", "backend", "threads", "times as fast", "interval from", "to")
-    return Drawing(_draw(panels, counts), alt, Table("Thread scaling", heads, rows))
-
-
-def _scaling(run: Run, dtype: str, fewest: int) -> Scaling | None:
-    """The scaling of a dtype; None where no cell with the fewest threads has one with more on the same problem."""
-    cells = [
-        c for c in run.cells if c.dtype == dtype and not c.control and c.algorithm is None and time_per_iteration(c)
-    ]
-    bases = [
-        c for c in cells if c.threads == fewest and any(same_problem(o, c) for o in cells if o.threads > c.threads)
-    ]
-    if not bases:
-        return None
-    problem = max(bases, key=lambda c: (c.n_samples * c.n_features, c.problem.name))
-    key = (problem.problem, problem.n_samples, problem.n_features)
-    entries = []
-    for base in (c for c in bases if (c.problem, c.n_samples, c.n_features) == key):
-        for c in sorted((c for c in cells if same_problem(c, base)), key=lambda c: c.threads):
-            ratio = paired_speedup(c, base)
-            if ratio is not None:
-                entries.append((c, Interval(1.0, None, None) if c is base else ratio))
-    return Scaling(problem, entries)
+    return Drawing(_draw(panels, sorted({c.threads for c in run.cells})), alt, Table("Thread scaling", heads, rows))
 
 
 def _lines(scaling: Scaling) -> dict[str, list[Point]]:

@@ -1,0 +1,28 @@
+"""The recorded errors of a cell over its iterations, against their bounds."""
+
+import math
+
+from bench.records import Cell
+
+MAX_POINTS = 50  # of a curve
+
+
+def error_shares(cell: Cell) -> list[tuple[int, float]]:
+    """The valid points of a recorded curve: at most MAX_POINTS, each iteration once."""
+    points: dict[int, float] = {}
+    for row in cell.error_curve or []:
+        if len(row) != 3 or not all(map(math.isfinite, row)):
+            continue
+        k, error, bound = row
+        if k == int(k) and 0 <= k <= cell.n_iter and error >= 0 and bound >= 0:
+            points.setdefault(int(k), _share(error, bound))
+        if len(points) == MAX_POINTS:
+            break
+    return sorted(points.items())
+
+
+def _share(error: float, bound: float) -> float:
+    """error / bound, which is 0 only for an error of exactly 0."""
+    if error == 0:
+        return 0.0
+    return max(error / bound, math.ulp(0.0)) if bound > 0 else math.inf
