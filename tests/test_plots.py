@@ -1,4 +1,4 @@
-"""The winner map, the ledger, the break-even points and the scatter of the processes show what the run holds."""
+"""The winner map, the cost ledger, the break-even points and the noise of a run match its record."""
 
 import math
 import re

@@ -1,1 +1,1 @@
-"""The figures of a report."""
+"""The figures of a report: one module each, listed in `figures.py`, on the shared style of `canvas.py`."""
