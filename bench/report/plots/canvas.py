@@ -42,6 +42,7 @@ CORE_LOOK = (("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "
 MORE_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#8C6BB1", "#7F7F7F")
 MORE_MARKERS = ("v", "P", "X", "<", "*", ">", "h")
 WIDTH = 8.0  # inches
+ABOVE, PANEL, BELOW = 0.5, 3.7, 0.68  # inches: above, of, and below a panel of lines
 LEFT, CHARACTER = 0.95, 0.092  # inches: the left margin; the width of a letter at 11 points
 LEGEND_ROW, HANDLE = 0.25, 0.6  # inches: a row of the legend; the space of a marker in it
 
@@ -125,6 +126,17 @@ def add_axes(figure: Figure, left: float, top: float, right: float, height: floa
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(length=3, color="#888888", labelcolor=INK)
     return axes
+
+
+def stacked_panels(headings: Sequence[str], right: float) -> tuple[Figure, list[Axes]]:
+    """A figure of panels below each other, each under its heading. right: the right margin in inches."""
+    step = ABOVE + PANEL + BELOW
+    figure = Figure(figsize=(WIDTH, step * len(headings)))
+    axes = []
+    for index, words in enumerate(headings):
+        heading(figure, index * step + 0.12, words)
+        axes.append(add_axes(figure, LEFT, index * step + ABOVE, right, PANEL))
+    return figure, axes
 
 
 def heading(figure: Figure, top: float, words: str, size: float = 12.5) -> None:

@@ -24,7 +24,6 @@ from bench.records import Cell
 from bench.report.plots import canvas
 from bench.report.plots.canvas import LineEndLabel, Point, SeriesStyle
 
-HEIGHT = 3.7  # inches: of a panel
 GAP_ROW = 0.4  # inches: of a backend's row of gaps
 Value = Callable[[Cell], tuple[float, float | None, float | None] | None]
 
@@ -103,8 +102,12 @@ def _shape(panel: Panel) -> tuple[float, float, float]:
     """Inches above, of, and below the axes of a panel."""
     has_values = any(panel.value(c) for c in panel.cells)
     rows = len(_gap_rows(panel))
-    height = max(HEIGHT, 0.21 * len(backends(panel.cells))) if has_values or rows else 1.0
-    return 0.5 + 0.22 * len(_real_problems(panel)), height, 0.68 + (GAP_ROW * rows + 0.08 if rows else 0)
+    height = max(canvas.PANEL, 0.21 * len(backends(panel.cells))) if has_values or rows else 1.0
+    return (
+        canvas.ABOVE + 0.22 * len(_real_problems(panel)),
+        height,
+        canvas.BELOW + (GAP_ROW * rows + 0.08 if rows else 0),
+    )
 
 
 def _draw_lines(axes: Axes, panel: Panel, styles: dict[str, SeriesStyle], height: float) -> None:

@@ -13,7 +13,6 @@ from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, LineEndLabel, Point, SeriesStyle
 from bench.report.tables import Table
 
-ABOVE, HEIGHT, BELOW = 0.5, 3.7, 0.68  # inches: above, of, and below a panel
 BEYOND = "#f0f0f2"  # the area above the bandwidth
 
 
@@ -52,12 +51,10 @@ def _draw(roofs: list[ProblemRoofline], title: str) -> Figure:
     styles = canvas.series_styles(names)
     widths = sorted({roof.n_features for roof in roofs})
     right = canvas.label_margin([*map(canvas.short, names), "read bandwidth"])
-    step = ABOVE + HEIGHT + BELOW
+    headings = [f"Bytes read a second, d = {text.count(d)} ({title})" for d in widths]
     with canvas.house_style():
-        figure = Figure(figsize=(canvas.WIDTH, step * len(widths)))
-        for index, d in enumerate(widths):
-            canvas.heading(figure, index * step + 0.12, f"Bytes read a second, d = {text.count(d)} ({title})")
-            axes = canvas.add_axes(figure, canvas.LEFT, index * step + ABOVE, right, HEIGHT)
+        figure, panels = canvas.stacked_panels(headings, right)
+        for d, axes in zip(widths, panels, strict=True):
             _draw_panel(axes, [roof for roof in roofs if roof.n_features == d], styles)
     return figure
 
@@ -88,7 +85,7 @@ def _draw_panel(axes: Axes, roofs: list[ProblemRoofline], styles: dict[str, Seri
         if points:
             canvas.draw_points(axes, points, styles[b], b)
             ends.append(LineEndLabel(canvas.short(b), points[-1].n, points[-1].value, styles[b]))
-    canvas.end_labels(axes, ends, HEIGHT)
+    canvas.end_labels(axes, ends, canvas.PANEL)
 
 
 def _names(roofs: Sequence[ProblemRoofline]) -> list[str]:

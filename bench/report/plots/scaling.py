@@ -11,8 +11,6 @@ from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, LineEndLabel, Point, SeriesStyle
 from bench.report.tables import Table, name
 
-ABOVE, HEIGHT, BELOW = 0.5, 3.7, 0.68  # inches: above, of, and below a panel
-
 
 def draw(run: Run) -> Drawing | None:
     """Speed-up against threads, a panel for each dtype; None for a run with one number of threads."""
@@ -49,13 +47,13 @@ def _draw(panels: dict[str, Scaling], counts: list[int]) -> Figure:
     names = sorted({c.backend for scaling in panels.values() for c, _ in scaling.entries})
     styles = canvas.series_styles(names)
     right = canvas.label_margin([*map(canvas.short, names), "as many as threads"])
-    step = ABOVE + HEIGHT + BELOW
+    headings = [
+        f"Times as fast with more threads, {problem_label(scaling.problem)} ({text.clean(dtype, 20)})"
+        for dtype, scaling in panels.items()
+    ]
     with canvas.house_style():
-        figure = Figure(figsize=(canvas.WIDTH, step * len(panels)))
-        for index, (dtype, scaling) in enumerate(panels.items()):
-            heading = f"Times as fast with more threads, {problem_label(scaling.problem)} ({text.clean(dtype, 20)})"
-            canvas.heading(figure, index * step + 0.12, heading)
-            axes = canvas.add_axes(figure, canvas.LEFT, index * step + ABOVE, right, HEIGHT)
+        figure, all_axes = canvas.stacked_panels(headings, right)
+        for scaling, axes in zip(panels.values(), all_axes, strict=True):
             _draw_panel(axes, _lines(scaling), counts, styles)
     return figure
 
@@ -74,4 +72,4 @@ def _draw_panel(axes: Axes, lines: dict[str, list[Point]], counts: list[int], st
     for b, points in lines.items():
         canvas.draw_points(axes, points, styles[b], b)
         ends.append(LineEndLabel(canvas.short(b), points[-1].n, points[-1].value, styles[b]))
-    canvas.end_labels(axes, ends, HEIGHT)
+    canvas.end_labels(axes, ends, canvas.PANEL)
