@@ -1,4 +1,4 @@
-"""Pages and notebooks of the course: the blocks of a chapter as an offline page, its script as an executed notebook."""
+"""Pages and notebooks of the course: a chapter as an offline page and as an executed notebook."""
 
 import os
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ KINDS = ((Words, "words"), (Asked, "asked"), (Picture, "picture"), (Descents, "d
 
 
 class MissingExtra(Exception):
-    """What builds notebooks is not installed; the message says what to install."""
+    """A package that builds notebooks is not installed. The message names it."""
 
 
 def page(lesson: Lesson) -> str:
-    """A chapter that was given, as one offline HTML page."""
+    """A finished lesson as one offline HTML page."""
     first, *rest = lesson.blocks
     assert isinstance(first, Words)
     shown = [Words(first.markdown.split("\n", 1)[1]), *rest]  # its heading is the page's
@@ -38,10 +38,10 @@ def kind_of(block: Block) -> str:
 
 
 def build(folder: Path) -> list[Path]:
-    """Write all chapters as notebooks and pages, the teacher's page and a page of contents; what was written.
+    """Write all chapters as notebooks and pages, the teacher's page and a page of contents. Returns the paths.
 
-    Nothing is measured: the reader's own figures where there are some, else the recorded ones. Raises MissingExtra,
-    and OSError where the folder cannot be written.
+    Nothing is measured: the pages show the reader's runs, or the recorded ones. Raises MissingExtra, and OSError if the
+    folder cannot be written.
     """
     made = pages(folder)
     for each in chapters():
@@ -51,7 +51,7 @@ def build(folder: Path) -> list[Path]:
 
 
 def pages(folder: Path) -> list[Path]:
-    """Write the pages alone, that of the contents first."""
+    """Write the pages only. Returns the paths, the contents first."""
     folder.mkdir(parents=True, exist_ok=True)
     made = {"index": contents(), "teacher": teacher()}
     for each in chapters():
@@ -64,7 +64,7 @@ def pages(folder: Path) -> list[Path]:
 
 
 def notebook(each: Chapter, path: Path) -> None:
-    """The script of a chapter as a notebook, executed with the figures that are there. Raises MissingExtra."""
+    """Write the script of a chapter as an executed notebook. Nothing is measured. Raises MissingExtra."""
     try:
         import jupytext
         import nbformat
@@ -84,7 +84,7 @@ def notebook(each: Chapter, path: Path) -> None:
 
 
 def teacher() -> str:
-    """For who runs the course in class: a page from the chapters' own notes and the slips that their exercises know."""
+    """The teacher's page: the notes of each chapter, and the slips that its exercise names."""
     general = (HERE / "teacher.md").read_text("utf-8").removeprefix("# For the teacher\n")  # the page has its heading
     blocks = [Words(general)]
     for each in chapters():
@@ -96,7 +96,7 @@ def teacher() -> str:
 
 
 def contents() -> str:
-    """The page that leads to all others."""
+    """The page of contents."""
     around = [(f"{each.folder.name}.html", f"{each.number} · {each.title}") for each in chapters()]
     around.append(("teacher.html", "For the teacher"))
     words = Words((HERE / "course.md").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""A run of the suite for the course: a plan of its own, the measuring wing's blocks, processes and gate."""
+"""Runs for the course, with the blocks, processes and gate of the measuring wing."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from bench.runtime import process
 
 
 def known(backends: Sequence[str | Path]) -> list[Backend]:
-    """These backends and files, the baseline first, each once."""
+    """These backends and files without repetitions, the baseline first."""
     return list({one.name: one for one in (backend_of(str(each)) for each in (BASELINE, *backends))}.values())
 
 
@@ -28,10 +28,10 @@ def measured(
     command: str = "gdbench learn",
     foretold: Callable[[float], None] = lambda seconds: None,
 ) -> Run:
-    """Measure, or go on with what was interrupted in `folder`. More threads than this machine has are left out.
+    """Measure, or continue an interrupted run in `folder`. Numbers of threads beyond this machine's are left out.
 
-    foretold: told how many seconds it may take. Raises KeyboardInterrupt, after which the next call goes on, and
-    ValueError and UnreadableRun where the folder holds something else.
+    foretold: called with the predicted seconds. Raises KeyboardInterrupt, after which the next call continues the run,
+    and ValueError or UnreadableRun if the folder holds something else.
     """
     plan, _ = make_plan(
         mode="quick" if quick else "default",

@@ -1,4 +1,4 @@
-"""Finding in a run what a chapter speaks of, and saying it: None wherever it was not measured."""
+"""Figures of a run for the text of a chapter. Every function returns None for what was not measured."""
 
 from bench import text
 from bench.records import Cell, Run
@@ -8,7 +8,7 @@ from bench.stats import Interval, speedup
 def cell(
     run: Run, backend: str, n: int | None = None, d: int | None = None, dtype: str = "float64", threads: int = 1
 ) -> Cell | None:
-    """The cell of a backend that has a time: at n samples, the most of its cells by default, and d features."""
+    """The timed cell of a backend. Without n and d: the one with the largest problem."""
     found = [
         c
         for c in run.cells
@@ -19,7 +19,7 @@ def cell(
 
 
 def iteration(found: Cell | None) -> Interval | None:
-    """Seconds an iteration, with the interval."""
+    """Seconds per iteration, with the interval."""
     if found is None or found.median_s is None:
         return None
     low, high = found.ci_low_s, found.ci_high_s
@@ -28,12 +28,12 @@ def iteration(found: Cell | None) -> Interval | None:
 
 
 def a_pass(found: Cell | None) -> Interval | None:
-    """Seconds of a pass over X, with the interval: a call of K iterations makes K + 1 of them."""
+    """Seconds per pass over X, with the interval. A call of K iterations makes K + 1 passes."""
     return None if found is None else scaled(iteration(found), found.n_iter / (found.n_iter + 1))
 
 
 def ratio(slower: Cell | None, faster: Cell | None) -> Interval | None:
-    """How many times faster `faster` is than `slower`, block by block."""
+    """The speed-up of `faster` over `slower`, paired block by block."""
     if slower is None or faster is None:
         return None
     return speedup(slower.samples_s, faster.samples_s)
@@ -55,7 +55,7 @@ def seconds(found: Interval | None) -> str | None:
 
 
 def is_faster(found: Interval | None) -> bool | None:
-    """Whether a ratio is surely above 1; None where it may be either, or is not known."""
+    """Whether a ratio is above 1: True or False if its interval excludes 1, otherwise None."""
     if found is None or found.low is None or found.high is None or found.low <= 1 <= found.high:
         return None
     return found.low > 1
@@ -68,12 +68,12 @@ def computed_by(names: list[str], missing: list[str]) -> str:
 
 
 def chosen(answer: str | None) -> str:
-    """What the reader had chosen, to stand beside what is so; empty where they had not."""
-    return f"You had chosen “{answer}”." if answer else ""
+    """The reader's choice as a sentence, empty without one."""
+    return f"You chose “{answer}”." if answer else ""
 
 
 def judge_prediction(guess: float | None, truth: float | None) -> str | None:
-    """What a prediction was worth, in a sentence; both in one unit. None where the truth is not known."""
+    """A sentence that compares a prediction with the measured value, both in one unit."""
     if truth is None:
         return None
     if not guess or guess < 0:
@@ -81,6 +81,5 @@ def judge_prediction(guess: float | None, truth: float | None) -> str | None:
     factor = guess / truth
     if 0.8 <= factor <= 1.25:
         return "Your prediction was close."
-    return (
-        f"Your prediction lies {text.significant(max(factor, 1 / factor))}× {'above' if factor > 1 else 'below'} that."
-    )
+    times, side = text.significant(max(factor, 1 / factor)), "above" if factor > 1 else "below"
+    return f"Your prediction is {times}× {side} this value."

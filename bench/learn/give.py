@@ -1,4 +1,4 @@
-"""Give a chapter in a terminal, cell by cell, and write its page; list the chapters."""
+"""Run a chapter in a terminal and write its page; list the chapters."""
 
 import sys
 from pathlib import Path
@@ -18,9 +18,9 @@ from bench.runtime.files import save
 
 
 def give(given: Chapter, out: Console, quick: bool = False, again: bool = False) -> Path:
-    """Give a chapter to the reader at this terminal; the path of its page, with their figures in it.
+    """Run a chapter in this terminal. Returns the path of its page, with the reader's figures.
 
-    Raises KeyboardInterrupt: what was measured and predicted until then is kept.
+    Raises KeyboardInterrupt; measurements and predictions made before are kept.
     """
     lesson = Lesson(given, lambda block: show(block, out), lambda prompt: ask(prompt, out), quick=quick, again=again)
     perform(lesson)
@@ -32,7 +32,7 @@ def give(given: Chapter, out: Console, quick: bool = False, again: bool = False)
 
 
 def show(block: Block | str, out: Console) -> None:
-    """A block, or Markdown, in a terminal: a picture is its words and the table of its data."""
+    """Print a block or Markdown. A figure is printed as its description and its data."""
     match block:
         case str():
             out.print(Markdown(block))
@@ -51,7 +51,7 @@ def show(block: Block | str, out: Console) -> None:
 
 
 def ask(prompt: str, out: Console) -> str | None:
-    """A line from the terminal, or from whatever stands for it; None at its end."""
+    """Read a line from standard input. Returns None at its end."""
     out.print(Text(prompt), end="")
     out.file.flush()
     line = sys.stdin.readline()
@@ -80,5 +80,5 @@ def show_contents(found: list[dict[str, Any]], out: Console) -> None:
     ]
     out.print(rich_table(Table("Chapters", ("chapter", "", "", "exercise"), rows)))
     out.print(
-        Text(f"gdbench learn 1 begins. What you predict and solve is kept in {reader.path()}; delete it as you like.")
+        Text(f"Start with gdbench learn 1. Your predictions and attempts are in {reader.path()}; you may delete it.")
     )

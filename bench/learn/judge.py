@@ -1,4 +1,4 @@
-"""Judging an exercise: the reader's file in a process of its own, and a claim about time by a ratio with its interval.
+"""Judge an exercise: the reader's file in its own process, and a claim about time by a ratio with its interval.
 
 python -m bench.learn.judge NUMBER FILE: the child, which answers over its channel.
 
@@ -29,20 +29,20 @@ from bench.runtime import process
 from bench.stats import Interval, speedup
 
 DEADLINE_S = 90.0
-# For a file that did not come to an answer, which says nothing of what it would have computed.
+# Hints for a file that gave no answer.
 FAILED = (
-    "Your file did not come to an answer. The sentence above is what Python said of it: begin there.",
+    "Your file gave no answer. The sentence above is the message of Python: start there.",
     "Call your function yourself at the end of the file, with small numbers, and run the file with `python FILE`.",
-    "Go back to the file as it was given to you, which runs, and make one change at a time, running it after each.",
+    "Go back to the original file, which runs. Make one change at a time, and run the file after each change.",
 )
 Outcome = Literal["passed", "wrong", "failed", "inconclusive"]
 
 
 class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How an exercise went. why: what was found. slip: which mistake that is, a key of HINTS.
+    """The result of an exercise. why: the reason. slip: the mistake, a key of HINTS. hints: three levels.
 
-    "wrong": the answer is. "failed": the file raised, crashed or hung. "inconclusive": a claim about time that this
-    machine cannot tell apart from its contrary. hints: three levels.
+    "wrong": the answer is wrong. "failed": the file raised, crashed or hung. "inconclusive": this machine cannot decide
+    a claim about time.
     """
 
     outcome: Outcome
@@ -55,7 +55,7 @@ class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.outcome == "passed"
 
     def words(self, attempts: int) -> str:
-        """In Markdown: the verdict, why, and a hint that says more with every attempt."""
+        """The verdict in Markdown, with a hint that gets more specific with each attempt."""
         said = f"**{self.outcome}**: {self.why}"
         if self.passed or not self.hints:
             return said
@@ -102,13 +102,13 @@ def judge(given: Chapter, path: Path, quick: bool = False) -> Verdict:
 
 
 def attempt(given: Chapter, path: Path, known: Reader, quick: bool = False) -> tuple[Verdict, int]:
-    """Judge a reader's file and remember it: the verdict, and how often this slip was made by now."""
+    """Judge a reader's file and store the attempt. Returns the verdict and how often this slip was made."""
     verdict = judge(given, path, quick)
     return verdict, attempted(known, given.number, verdict.passed, verdict.slip)
 
 
 def load(path: Path) -> ModuleType:
-    """The reader's file as a module, whatever it is called."""
+    """Import the reader's file under a fixed module name."""
     import importlib.util
 
     spec = importlib.util.spec_from_file_location("gdbench_exercise", path)
@@ -120,7 +120,7 @@ def load(path: Path) -> ModuleType:
 
 
 def cross_check(path: Path) -> Verdict:
-    """All checks of `gdbench check` on a backend file, in this process, up to the first that fails."""
+    """Run the checks of `gdbench check` on a backend file in this process, up to the first failure."""
     from backends import load as load_backend
 
     backend = load_backend(path)
@@ -130,13 +130,13 @@ def cross_check(path: Path) -> Verdict:
             found = run_check(check, backend, dtype)
             if not found["passed"]:
                 told = hint(check.__name__, found["detail"], witness, found["error"], found["bound"])
-                why = f"{found['check']}: {found['detail']}" + (f". It looks as if: {told}" if told else "")
+                why = f"{found['check']}: {found['detail']}" + (f". Possible cause: {told}" if told else "")
                 return Verdict("wrong" if found.get("wrong") else "failed", why)
     return Verdict("passed", "it computes what the formula says, in every check")
 
 
 def imported(tree: ast.AST) -> list[str]:
-    """The names of all modules that a file imports, in their order."""
+    """The names of all modules that a file imports, in order."""
     names = []
     for node in ast.walk(tree):
         names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -145,9 +145,9 @@ def imported(tree: ast.AST) -> list[str]:
 
 
 def against(path: Path, other: str | Path, size: str, quick: bool) -> tuple[Interval | None, Run]:
-    """How many times faster a backend file is than another backend, with its interval; the run that it comes from.
+    """The speed-up of a backend file over another backend, with its interval, and the run.
 
-    None where one of them has no time.
+    The speed-up is None if one of them has no time.
     """
     from bench.learn import experiment
 

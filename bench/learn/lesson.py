@@ -1,6 +1,7 @@
-"""What a chapter is given with: it asks for predictions, measures, shows, explains and offers the exercise.
+"""The steps of a chapter: predict, measure, show, explain, exercise.
 
-The same calls serve a terminal, a notebook and a page: a Lesson collects blocks, and its stage shows each as it comes.
+The same calls serve a terminal, a notebook and a page. A Lesson collects blocks and hands each to its stage, which
+shows it.
 """
 
 import contextlib
@@ -28,11 +29,11 @@ RECORDED = "GDBENCH_LEARN_RECORDED"  # in the environment of a notebook that is 
 
 
 class Lesson:
-    """One chapter, being given.
+    """One chapter for one reader.
 
-    stage: shows a block. ask: shows a prompt and returns the line typed, None at the end of the input. own: measure on
-    this machine what is not measured yet, else show what is recorded. quick: with fewer processes. again: measure
-    anew. blocks: all that was shown.
+    stage: shows a block. ask: shows a prompt and returns the typed line, or None at the end of the input. own: measure
+    on this machine; otherwise show the recorded runs. quick: use fewer processes. again: repeat the measurements.
+    blocks: everything shown so far.
     """
 
     def __init__(
@@ -61,9 +62,9 @@ class Lesson:
         self.put(Words(markdown, note))
 
     def show(self, drawing: Drawing | None) -> None:
-        """A figure with its words and its data; None, where too little was measured to draw it, says so."""
+        """Show a figure with its description and data. None means that a measurement is missing, and is reported."""
         if drawing is None:
-            self.say("*This picture needs figures that are not here.*", note=True)
+            self.say("*This figure needs measurements that are missing.*", note=True)
         else:
             self.put(Picture.of(drawing))
 
@@ -71,19 +72,22 @@ class Lesson:
         self.put(table)
 
     def play(self, data: dict[str, Any], still: Drawing) -> None:
-        """Descents to be played, see player.py; `still` stands for them in print and in a terminal."""
+        """Show descents as an animation, see player.py. Print and terminals show `still` instead."""
         self.put(Descents(data, Picture.of(still)))
 
     def explain(self, markdown: str, *, shown_by: str, **facts: str | None) -> None:
-        """A paragraph whose figures come from the experiment named: {name} stands for a fact, and None for one missing.
+        """Show a paragraph with figures from the experiment `shown_by`. {name} is replaced by a fact.
 
-        The only place where a chapter may say why; without a fact that it names the paragraph is left out, and says so.
-        There may be more facts than it names.
+        Only these paragraphs give causes. A paragraph is left out, with a note, if one of its facts is None. Facts that
+        the text does not name are ignored.
         """
         named = {name: facts[name] for _, name, _, _ in Formatter().parse(markdown) if name}
         missing = [name for name, fact in named.items() if fact is None]
         if missing:
-            self.say(f"*Left out: a paragraph that needs {text.listed(missing)}, not in these figures.*", note=True)
+            self.say(
+                f"*A paragraph is left out because these measurements do not contain {text.listed(missing)}.*",
+                note=True,
+            )
         else:
             safe = {name: str(fact).replace("|", "\\|") for name, fact in named.items()}
             self.say(markdown.format(**safe))
@@ -91,7 +95,7 @@ class Lesson:
     # ------------------------------------------------------------------------------------------------- predictions
 
     def predict(self, name: str, question: str, unit: str = "") -> float | None:
-        """A number, asked for once and then remembered; None where the reader gives none."""
+        """Ask for a number once and store it. Returns None if the reader gives no answer."""
 
         def read(line: str) -> float:
             found = NUMBER.match(line)
@@ -113,7 +117,7 @@ class Lesson:
         return answer if isinstance(answer, float) else None
 
     def choose(self, name: str, question: str, choices: Sequence[str]) -> str | None:
-        """One of several answers, asked for once and then remembered."""
+        """Ask for one of several answers once and store it."""
 
         def read(line: str) -> str:
             fits = [c for c in choices if c.lower().startswith(line.lower())]
@@ -146,7 +150,7 @@ class Lesson:
     # ------------------------------------------------------------------------------------------------- experiments
 
     def compute(self, name: str, experiment: Callable[..., Any], *arguments: Any) -> Any:
-        """An experiment that takes no time worth measuring, done here and now. name: what `explain` refers to."""
+        """Run an experiment that needs no timing. name: the name that `explain` refers to."""
         return experiment(*arguments)
 
     def measure(
@@ -158,10 +162,10 @@ class Lesson:
         threads: Sequence[int] = (1,),
         max_iter: int | None = None,
     ) -> Run:
-        """A run of the suite: these backends and files in blocks of processes, with numpy_vectorized and its twin.
+        """A run of these backends and files, with numpy_vectorized as baseline and A/A control.
 
-        The reader's own, kept under results/course, or the recorded one. Backends whose library is missing are left
-        out, which is said, and so are numbers of threads that this machine has not.
+        Returns the reader's run, stored under results/course, or the recorded run. Backends without their library are
+        left out, with a note, and so are numbers of threads that this machine does not have.
         """
         folder = self.folder / name
         if self.own:
@@ -188,14 +192,19 @@ class Lesson:
         chosen = experiment.known(backends)
         gone = [f"{one.name} ({one.missing})" for one in chosen if one.missing is not None]
         if gone:
-            self.say(f"Left out on this machine: {text.listed(gone)}.", note=True)
+            self.say(f"Not installed on this machine: {text.listed(gone)}.", note=True)
         if self.again and folder.exists():
             shutil.rmtree(folder)
         if (folder / "run.json").exists():
             return load_run(folder)
 
         def foretold(seconds: float) -> None:
-            self.stage(Words(f"Measuring, about {max(seconds, 5):.0f} s. Leave the machine alone.", note=True))
+            self.stage(
+                Words(
+                    f"Measuring takes about {max(seconds, 5):.0f} s. Please do not use the machine meanwhile.",
+                    note=True,
+                )
+            )
 
         command = f"gdbench learn {self.chapter.number}"
         return experiment.measured(folder, chosen, sizes, dtypes, threads, max_iter, self.quick, command, foretold)
@@ -207,7 +216,7 @@ class Lesson:
         return self.folder / "exercise.py"
 
     def exercise(self) -> None:
-        """Give the reader a file to edit, and judge it as often as they like."""
+        """Copy the start of the exercise for the reader, and judge the file on request."""
         from bench.learn.judge import attempt
 
         if self.own and not self.exercise_file.exists():
@@ -229,26 +238,25 @@ class Lesson:
 
 
 def origin(run: Run, own: bool, number: int) -> str:
-    """Whose figures these are, in a sentence."""
-    model = text.clean(str(get_nested(run.machine, "cpu", "model") or "a processor that it does not name"), 60)
+    """One sentence: where and when the run was measured."""
+    model = text.clean(str(get_nested(run.machine, "cpu", "model") or "unknown processor"), 60)
     day = text.clean(run.created[:10], 10)
     if own:
         return f"Measured on this machine ({model}), {day}."
-    return f"Recorded on another machine ({model}), {day}: `gdbench learn {number}` puts your own figures in its place."
+    return f"Recorded on another machine ({model}), {day}. `gdbench learn {number}` measures on your machine instead."
 
 
 def doubt(run: Run, name: str, number: int) -> str:
-    """That the suite doubts a run, and why, in plain words."""
+    """A warning that a run is unstable, with the reasons."""
     kinds = {
-        "A/A control": "numpy_vectorized, measured twice in every block, does not agree well enough with itself",
-        "drift": "the machine changed its speed meanwhile",
-        "cells are noisy": "many times scatter widely",
+        "A/A control": "the two measurements of numpy_vectorized in each block disagree",
+        "drift": "the speed of the machine changed during the run",
+        "cells are noisy": "many times vary widely",
     }
-    found = [words for kind, words in kinds.items() if any(kind in reason for reason in run.reasons)]
+    reasons = [words for kind, words in kinds.items() if any(kind in reason for reason in run.reasons)]
     return (
-        f"The suite doubts these figures ({name}): {'; '.join(found) or 'see its reasons in the run'}. Take what"
-        f" follows as what they suggest, not as proved. `gdbench learn {number} --again` measures anew, best on a quiet"
-        " machine."
+        f"This run ({name}) is unstable: {'; '.join(reasons) or 'see the reasons in the run'}. Treat the conclusions"
+        f" below as suggestions. `gdbench learn {number} --again` repeats the measurement, best on a quiet machine."
     )
 
 
@@ -257,7 +265,7 @@ _giving: list[Lesson] = []
 
 @contextlib.contextmanager
 def giving(lesson: Lesson) -> Iterator[Lesson]:
-    """While this lasts, `begin` in a chapter's script returns this lesson."""
+    """Within this context, `begin` in a chapter's script returns this lesson."""
     _giving.append(lesson)
     try:
         yield lesson
@@ -266,7 +274,7 @@ def giving(lesson: Lesson) -> Iterator[Lesson]:
 
 
 def perform(lesson: Lesson) -> None:
-    """Say its text cells and run its code cells, in their order and in one namespace."""
+    """Show the text cells and run the code cells of a chapter, in order and in one namespace."""
     namespace: dict[str, Any] = {"__name__": "chapter"}
     with giving(lesson):
         for cell in lesson.chapter.cells:
@@ -277,7 +285,7 @@ def perform(lesson: Lesson) -> None:
 
 
 def begin(number: int) -> Lesson:
-    """The lesson of a chapter: the one that is being given, or, in a notebook, a new one."""
+    """The current lesson of a chapter, or a new one in a notebook."""
     if _giving and _giving[-1].chapter.number == number:
         return _giving[-1]
     from bench.learn import notebook

@@ -1,7 +1,7 @@
-"""What the course remembers of its reader: predictions, and how the exercises went. One file, never sent anywhere.
+"""The reader's predictions and exercise attempts, in one local file.
 
-It lies in results/course under the current directory, beside the reader's own runs and exercise files; who deletes it
-starts anew.
+The file is in results/course under the current directory, beside the reader's runs and exercise files. Deleting it
+resets the course.
 """
 
 from pathlib import Path
@@ -16,8 +16,10 @@ COURSE = Path("results") / "course"
 
 
 class Progress(msgspec.Struct, forbid_unknown_fields=True):
-    """Of one chapter. predictions: by name, as the reader gave them. attempts: at the exercise; slips: how
-    often each was made; passed: an attempt."""
+    """Progress in one chapter.
+
+    predictions: by name. attempts: at the exercise. slips: how often each slip was made. passed: an attempt passed.
+    """
 
     predictions: dict[str, float | str] = {}
     attempts: int = 0
@@ -27,13 +29,13 @@ class Progress(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Reader(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole file. chapters: by number, as text, which is what JSON has for keys."""
+    """The whole file. chapters: by number, as text because JSON keys are text."""
 
     version: Literal[1] = 1
     chapters: dict[str, Progress] = {}
 
     def of(self, number: int) -> Progress:
-        """The reader's progress in a chapter, which may be changed and saved."""
+        """The reader's progress in a chapter, to be changed and stored."""
         return self.chapters.setdefault(str(number), Progress())
 
 
@@ -42,12 +44,12 @@ def path() -> Path:
 
 
 def folder(number: int) -> Path:
-    """Where a chapter keeps the reader's runs, page and exercise."""
+    """The folder of a chapter's runs, page and exercise."""
     return COURSE / f"chapter-{number:02}"
 
 
 def load() -> Reader:
-    """Raises UnreadableRun, saying what to do, where the file is there but cannot be read."""
+    """Load the file, or return a new record. Raises UnreadableRun if the file exists but cannot be read."""
     try:
         return msgspec.json.decode(read(path()), type=Reader)
     except FileNotFoundError:
@@ -64,7 +66,7 @@ def store(reader: Reader) -> None:
 
 
 def attempted(reader: Reader, number: int, passed: bool, slip: str) -> int:
-    """Count an attempt at an exercise and remember whether one passed; how often this slip was made by now."""
+    """Store an attempt at an exercise. Returns how often this slip was made."""
     progress = reader.of(number)
     progress.attempts += 1
     progress.passed |= passed
@@ -75,7 +77,7 @@ def attempted(reader: Reader, number: int, passed: bool, slip: str) -> int:
 
 
 def forget() -> bool:
-    """Remove the file; whether there was one. The runs and the exercises stay."""
+    """Delete the file. Returns whether it existed. Runs and exercises stay."""
     there = path().exists()
     path().unlink(missing_ok=True)
     return there
