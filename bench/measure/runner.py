@@ -290,7 +290,10 @@ class RunInProgress:
     def process(
         self, block: BlockPlan, name: str, cells: list[CellPlan], attempt: int, deadline_s: float
     ) -> tuple[set[str], CellPlan | None, process.Outcome]:
-        """One process on `cells`. Returns the ids that ended, the cell it was in when it died, and how it ended."""
+        """Run one process on `cells`. Returns the ids of finished cells, the cell in which it died, and its outcome.
+
+        Long because its three handlers share the state of the conversation.
+        """
         ended: set[str] = set()
         current: CellPlan | None = None
 

@@ -131,13 +131,13 @@ def run(
     environment: dict[str, str] | None = None,
     memory_bytes: int = memory.BASE,
 ) -> Outcome:
-    """Run `python -P ARGUMENTS` in `folder` and return how it ended.
+    """Run `python -P ARGUMENTS` in `folder` and return how it ended. All processes that it started are ended, too.
 
-    threads: processors and library threads that the child gets. on_message: called with each message;
-    what it returns, if not None, is sent back. deadline_s: wall seconds until the child is ended by
-    force, counted anew from each message that was answered: printing does not count. environment:
-    variables to add. memory_bytes: what it may have, if so much is free. Whatever the child started is gone
-    when this returns.
+    threads: processors and library threads of the child. on_message: called with each message; a result that is not None
+    is sent back. deadline_s: wall seconds until the child is killed, counted anew after each answered message (printing
+    does not count). environment: variables to add. memory_bytes: the memory limit, if so much is free.
+
+    Long because the child must be ended on every path.
     """
     parent_end, child_end = socket.socketpair()
     stack = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the channel
