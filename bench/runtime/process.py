@@ -133,7 +133,7 @@ def run(
 ) -> Outcome:
     """Run `python -P ARGUMENTS` in `folder` and return how it ended. All processes that it started are ended, too.
 
-    threads: processors and library threads of the child. on_message: called with each message; a result that is not None
+    threads: processors and library threads of the child. on_message: called with each message; a result, if not None,
     is sent back. deadline_s: wall seconds until the child is killed, counted anew after each answered message (printing
     does not count). environment: variables to add. memory_bytes: the memory limit, if so much is free.
 
