@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers import sample_run
-from helpers.command import gdbench
+from helpers.command import gdbench, unprobed
 from rich.console import Console
 from test_report import Page
 
@@ -921,7 +921,7 @@ def test_a_doubtful_run_is_a_baseline_with_a_note(fields, told, tmp_path, monkey
 def test_a_place_that_cannot_be_written_is_told_before_the_run(tmp_path):
     """`results` is a file: exit 2 at once, and no measurement was made for nothing."""
     (tmp_path / "results").write_text("mine")
-    code, _, err = gdbench("run", "--save-baseline", "main", "--out", "new", cwd=tmp_path)
+    code, _, err = unprobed("run", "--save-baseline", "main", "--out", "new", cwd=tmp_path)
     assert code == 2
     assert err.count("\n") == 1
     assert not (tmp_path / "new").exists()
@@ -931,10 +931,10 @@ def test_a_place_that_cannot_be_written_is_told_before_the_run(tmp_path):
 def test_a_run_saves_its_baseline(tmp_path):
     """Two real runs: the first is kept under a name, and the second is compared with it, undecided for its few blocks."""
     size = ("--quick", "--no-report", "--size", "60x3", "-b", "numpy_vectorized")
-    code, _, err = gdbench("run", *size, "--save-baseline", "main", cwd=tmp_path)
+    code, _, err = unprobed("run", *size, "--save-baseline", "main", cwd=tmp_path)
     assert code == 0
     assert "saved as baseline main in results/baselines/main" in " ".join(err.split())
-    assert gdbench("run", *size, "--out", "new", cwd=tmp_path)[0] == 0
+    assert unprobed("run", *size, "--out", "new", cwd=tmp_path)[0] == 0
     code, out, _ = gdbench("compare", "main", "new", cwd=tmp_path)
     assert code == 4
     assert "undecided" in out
