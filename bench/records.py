@@ -1,7 +1,7 @@
 """What a run is on disk: its schema and the versions of that, saving and loading.
 
 A run folder holds run.json (a Run), the report and the figures, all of them written at the end; and from the
-start plan.json (a Start), journal.jsonl (a CellSample per line, written the moment a cell ends), blocks.jsonl (a
+start plan.json (a RunManifest), journal.jsonl (a CellSample per line, written the moment a cell ends), blocks.jsonl (a
 Block per line) and raw/ (pytest-benchmark's own JSON). Statistics and pictures are derived from samples and can
 be made again at any time. Nothing that is read is ever evaluated.
 """
