@@ -1,6 +1,7 @@
 """What all tests share: the backends by name, and what a missing library means."""
 
 import importlib
+import io
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,7 @@ def main(tmp_path, monkeypatch, capsys):
     def main(*arguments, cwd=tmp_path):
         monkeypatch.chdir(cwd)
         monkeypatch.setattr(sys, "argv", ["gdbench", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
         with pytest.raises(SystemExit) as ended:
             cli.main()
         return ended.value.code, *capsys.readouterr()

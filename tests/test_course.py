@@ -15,7 +15,6 @@ from helpers.slips import slips_of
 from msgspec import to_builtins
 from rich.console import Console
 
-from bench import cli
 from bench.learn import build, experiment, give, reader
 from bench.learn import judge as judging
 from bench.learn.chapters import chapter, chapters
@@ -383,20 +382,6 @@ def test_hints_say_more_with_each_time_the_same_slip_is_made(course):
     assert reader.load().of(1).attempts == 4
 
 
-@pytest.fixture
-def gdbench(course, monkeypatch, capsys):
-    """gdbench("learn", ...): the exit code, and what was printed to stdout and to stderr."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["gdbench", *words])
-        monkeypatch.setattr(sys, "stdin", io.StringIO())
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return ended.value.code, *capsys.readouterr()
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -407,24 +392,24 @@ def gdbench(course, monkeypatch, capsys):
         (["3", "--check", "x.py", "--forget"], "allowed: one of them"),
     ],
 )
-def test_bad_input_is_one_clear_sentence(gdbench, words, said):
+def test_bad_input_is_one_clear_sentence(main, course, words, said):
     """Whatever is wrong with the words of `learn`, it says so, changes nothing and exits with 2."""
-    code, out, err = gdbench("learn", *words)
+    code, out, err = main("learn", *words)
     assert (code, out) == (2, "")
     assert said in err.replace("\n", " ")
     assert not reader.COURSE.exists()
 
 
-def test_a_broken_file_of_the_reader_is_an_error_that_says_what_to_do(gdbench):
+def test_a_broken_file_of_the_reader_is_an_error_that_says_what_to_do(main, course):
     """It is not overwritten; --forget removes it."""
     reader.COURSE.mkdir(parents=True)
     reader.path().write_text("{")
-    code, _, err = gdbench("learn")
+    code, _, err = main("learn")
     assert code == 6
     assert "delete it to start anew" in err.replace("\n", " ")
     assert reader.path().read_text() == "{"
-    assert gdbench("learn", "--forget")[0] == 0
-    code, out, _ = gdbench("learn", "--json")
+    assert main("learn", "--forget")[0] == 0
+    code, out, _ = main("learn", "--json")
     assert code == 0
     assert [each["chapter"] for each in json.loads(out)["chapters"]] == list(range(1, 12))
 
@@ -438,10 +423,10 @@ def test_a_broken_file_of_the_reader_is_an_error_that_says_what_to_do(gdbench):
         ("import os; os.abort()", "failed", 3),
     ],
 )
-def test_whatever_the_readers_file_does_there_is_a_verdict(gdbench, course, text, outcome, code):
+def test_whatever_the_readers_file_does_there_is_a_verdict(main, course, text, outcome, code):
     """A file that cannot be read, ends the process or holds nothing is judged in words, and counted as an attempt."""
     (course / "mine.py").write_text(text)
-    ended, out, _ = gdbench("learn", "1", "--check", "mine.py", "--json")
+    ended, out, _ = main("learn", "1", "--check", "mine.py", "--json")
     found = json.loads(out)
     assert (ended, found["outcome"]) == (code, outcome)
     assert reader.load().of(1).attempts == 1

@@ -151,7 +151,7 @@ class RunInProgress:
         self.book, self.plan, self.scratch, self.on_progress = book, book.plan, scratch, on_progress
         self.started = time.monotonic()
         self.samples: dict[str, list[CellSample]] = {}
-        self.counts: dict[tuple[str, str, str, int], dict[str, int]] = {}
+        self.counts: dict[tuple[str, str, str, int], tuple[int, int]] = {}
         self.dropped: set[str] = set()
         self.left_out = set(self.plan.left_out)
         self.replanned = False
@@ -272,10 +272,13 @@ class RunInProgress:
         return dict(seen)
 
     def record(self, cell: CellPlan, block: BlockPlan, **fields: Any) -> None:
-        """On disk first, then in memory. Raises ValueError where it is no sample."""
-        if isinstance(fields.get("detail"), str):
-            fields["detail"] = _without_paths(fields["detail"], cell)
-        sample = msgspec.convert(fields | {"cell": cell.id, "block": block.index}, CellSample)
+        """Record a sample that the driver makes itself."""
+        self.keep(CellSample(cell=cell.id, block=block.index, **fields), cell)
+
+    def keep(self, sample: CellSample, cell: CellPlan) -> None:
+        """Write a sample to disk, then remember it. Raises ValueError for a NaN, which JSON does not have."""
+        if sample.detail is not None:
+            sample = msgspec.structs.replace(sample, detail=_without_paths(sample.detail, cell))
         self.book.add(sample)
         self._remember(sample)
 
@@ -284,8 +287,7 @@ class RunInProgress:
         if sample.status != "ok":
             self.dropped.add(sample.cell)
         elif sample.calls and sample.warmup_calls:
-            counts = {"calls": sample.calls, "warmup_calls": sample.warmup_calls}
-            self.counts.setdefault(self._twins[sample.cell], counts)
+            self.counts.setdefault(self._twins[sample.cell], (sample.calls, sample.warmup_calls))
 
     def process(
         self, block: BlockPlan, name: str, cells: list[CellPlan], attempt: int, deadline_s: float
@@ -296,7 +298,6 @@ class RunInProgress:
         """
         ended: set[str] = set()
         current: CellPlan | None = None
-
         by_id = {cell.id: cell for cell in cells}
 
         def on_message(fields: dict[str, Any]) -> Decision | None:
@@ -384,10 +385,9 @@ class RunInProgress:
             wrote = f"wrote into the folder of the run: {', '.join(changed)}"
             self.record(cell, block, status="failed", detail=f"{wrote}; it was put back as it had been")
             return
-        fields = {name: value for name, value in msgspec.to_builtins(sample).items() if name not in ("cell", "block")}
         try:
-            self.record(cell, block, **fields | {"cold": cold})
-        except (TypeError, ValueError, msgspec.ValidationError) as error:  # such as a NaN, which JSON does not have
+            self.keep(msgspec.structs.replace(sample, block=block.index, cold=cold), cell)
+        except ValueError as error:
             self.record(cell, block, status="failed", detail=f"its worker gave no valid sample: {error}")
 
     def decide(self, cell: CellPlan) -> Decision:
@@ -401,9 +401,8 @@ class RunInProgress:
             predicted = budget.predict(cell, self.known_calls(cell))
             if predicted is not None and (reason := budget.too_long(self.plan, predicted)):
                 return Decision(False, reason, predicted)
-        first = cell.id not in self.samples
-        frozen = counts or {}
-        return Decision(True, calls=frozen.get("calls"), warmup_calls=frozen.get("warmup_calls"), curve=first)
+        calls, warmup_calls = counts or (None, None)
+        return Decision(True, calls=calls, warmup_calls=warmup_calls, curve=cell.id not in self.samples)
 
     def known_calls(self, cell: CellPlan) -> list[tuple[Case, float]]:
         """(case, seconds a call) of smaller cells of the same backend, dtype and threads."""

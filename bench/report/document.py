@@ -132,6 +132,11 @@ class Section:
     blocks: Sequence[Block] = ()
     topics: Sequence[Topic] = ()
 
+    @property
+    def all_blocks(self) -> list[Block]:
+        """The blocks of the section and of its topics, in order."""
+        return [*self.blocks, *(block for topic in self.topics for block in topic.blocks)]
+
 
 @dataclass(frozen=True)
 class Report:
@@ -157,9 +162,10 @@ def report_of(run: Run, drawings: Mapping[str, tuple["Drawing", bytes]] | None =
     series = {} if drawings is None else _series(run)
     drawings = drawings or {}
     groups = group_cells(run)
+    data = run_for_page(run)
     sections = [_group(run, group, number, drawings) for number, group in enumerate(groups, 1)]
     sections += [_threads_and_dtypes(run, groups, drawings), _backends(run), _dialects(run)]
-    sections += [_repeat(run, groups), _machine(run), _method()]
+    sections += [_repeat(run, groups, fits=data is not None), _machine(run), _method()]
     return Report(
         title="gdbench report",
         headline=sentences.headline_sentence(groups[0]) if groups else "The run holds no cell.",
@@ -168,7 +174,7 @@ def report_of(run: Run, drawings: Mapping[str, tuple["Drawing", bytes]] | None =
         doubtful=not run.stable,
         sections=[section for section in sections if section.blocks or section.topics],
         lead=True,
-        data=run_for_page(run),
+        data=data,
         series=series,
         origin=(run.command, run.created),
     )
@@ -188,9 +194,9 @@ def _group(run: Run, group: Group, number: int, drawings: Mapping[str, tuple["Dr
     """The cells of one dtype and number of threads."""
     blocks: list[Block] = []
     if number > 1:
-        blocks = [Text(sentences.headline_sentence(group))]
-        blocks += [Text(fact, media=HTML) for fact in sentences.summary_sentences(group)]
-        blocks += [Items([("", fact) for fact in sentences.summary_sentences(group)], "", frozenset(("markdown",)))]
+        facts = sentences.summary_sentences(group)
+        blocks = [Text(sentences.headline_sentence(group)), *(Text(fact, media=HTML) for fact in facts)]
+        blocks += [Items([("", fact) for fact in facts], "", frozenset(("markdown",)))]
     figures = _figures(group, drawings)
     alone = [(name, figure) for name, figure in figures.items() if name not in BESIDE_TABLES]
     topics = [
@@ -346,7 +352,8 @@ def _dialects(run: Run) -> Section:
     )
 
 
-def _repeat(run: Run, groups: Sequence[Group]) -> Section:
+def _repeat(run: Run, groups: Sequence[Group], fits: bool) -> Section:
+    """fits: the run is inside the page."""
     words = (
         "Install gdbench (pip install -e . in its folder) and run this command. Without --out, the run goes into a new"
         f" folder. An existing run is never overwritten. Started {text.clean(run.created)} as"
@@ -357,10 +364,9 @@ def _repeat(run: Run, groups: Sequence[Group]) -> Section:
         if table.rows:
             blocks += [Entries(table, group.title, folded=True, media=HTML)]
     blocks += [Text(f"Each command also runs {BASELINE}, the baseline.", "note", HTML)]
-    inside = run_for_page(run) is not None
     saved = "The whole run is inside this page: gdbench report PAGE.html and gdbench compare read it."
     beside = "The run is too large for this page. It is in run.json beside it."
-    return Section("Repeat it", "repeat", [*blocks, Text(saved if inside else beside, "note", HTML)])
+    return Section("Repeat it", "repeat", [*blocks, Text(saved if fits else beside, "note", HTML)])
 
 
 def _machine(run: Run) -> Section:

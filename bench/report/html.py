@@ -32,7 +32,7 @@ def _sources(report: Report, room: int) -> dict[str, str]:
     """Data addresses of the figures that fit, kind by kind, those of all sections in turn."""
     by_title: dict[str, list[Figure]] = {}
     for section in report.sections:
-        for block in (*section.blocks, *(block for topic in section.topics for block in topic.blocks)):
+        for block in section.all_blocks:
             if isinstance(block, Figure):
                 by_title.setdefault(block.title, []).append(block)
     sources = {}

@@ -26,8 +26,6 @@ from bench.report.tables import Table, name, time_text
 from bench.stats import Interval
 from bench.text import MISSING
 
-HEIGHT = 3.7  # inches: of a panel
-BEYOND = "#f0f0f2"  # faster than can be read
 NOT_CLEAR = "not clear: the cost model does not reach this size"
 
 

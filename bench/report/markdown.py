@@ -13,8 +13,7 @@ def write(report: Report) -> str:
     parts += [_bullets([("", fact) for fact in report.facts])] if report.facts else []
     for section in report.sections:
         parts += _section(section)
-    blocks = [block for section in report.sections for block in (*section.blocks, *_of_topics(section))]
-    figures = [block for block in blocks if isinstance(block, Figure)]
+    figures = [block for section in report.sections for block in section.all_blocks if isinstance(block, Figure)]
     parts += ["## Figures"] if figures else []
     parts += [f"![{text.markdown(figure.drawing.alt)}](figures/{figure.stem}.svg)" for figure in figures]
     if report.origin is not None:
@@ -30,10 +29,6 @@ def _section(section: Section) -> list[str]:
         if words := _written(topic.blocks):
             parts += [f"### {topic.title}", *words]
     return [f"## {text.markdown(section.title)}", *parts] if parts else []
-
-
-def _of_topics(section: Section) -> list[Block]:
-    return [block for topic in section.topics for block in topic.blocks]
 
 
 def _written(blocks: Sequence[Block]) -> list[str]:

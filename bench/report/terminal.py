@@ -213,8 +213,7 @@ def write(report: "Report", out: Console) -> None:
         say(out, f"- {fact}")
     say(out, report.status, "bold yellow" if report.doubtful else "")
     for section in report.sections:
-        blocks = [*section.blocks, *(block for topic in section.topics for block in topic.blocks)]
-        if blocks := [block for block in blocks if "terminal" in block.media]:
+        if blocks := [block for block in section.all_blocks if "terminal" in block.media]:
             out.print()
             for block in blocks:
                 _print_block(block, out)
