@@ -125,23 +125,25 @@ def check(backends: Annotated[list[str] | None, Several] = None, /, *, json: Ann
     """
     import tempfile
 
-    from bench import check as wing
+    from msgspec import to_builtins
+
+    from bench import check as cross_check
     from bench.report.terminal import CheckProgress, print_check
 
     chosen = _backends(backends or _all_names())
     usable = [backend for backend in chosen if backend.missing is None]
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder, CheckProgress(quiet=json) as progress:
-        document = wing.check([backend.source for backend in usable], Path(folder), progress)
-    document["backends"] += [wing.unavailable(b.name, b.missing) for b in chosen if b.missing is not None]
-    statuses = {report["status"] for report in document["backends"]}
+        result = cross_check.check([backend.source for backend in usable], Path(folder), progress)
+    result.backends += [cross_check.unavailable(b.name, b.missing) for b in chosen if b.missing is not None]
+    statuses = {report.status for report in result.backends}
     code = 1 if "wrong" in statuses else 3 if statuses & ({"failed", "unavailable"} if backends else {"failed"}) else 0
-    if not document["passed"] and code == 0:
+    if not result.passed and code == 0:
         code = 3  # no backend could be checked, which is not a success
-    document["passed"] = code == 0
+    result.passed = code == 0
     if json:
-        _print_json(document)
+        _print_json(to_builtins(result))
     else:
-        print_check(document)
+        print_check(result.backends)
     return code
 
 

@@ -12,7 +12,7 @@ from backends import solve
 from backends._solve import default_learning_rate
 from bench.check import checks
 from bench.check.bound import UNIT
-from bench.check.checks import CHECKS, arrays, judge
+from bench.check.checks import CHECKS, as_arrays, judge
 from bench.data import problems
 
 CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
@@ -97,4 +97,4 @@ def test_is_right_where_blocks_tiles_and_threads_meet(backend, dtype, n, d):
     rate = default_learning_rate(X)
     expected = ONCE["reference"](X, y, beta0, rate, 3, dtype, getattr(backend, "ALGORITHM", None) is not None)
     result = backend.fit(*backend.prepare(X, y, beta0), rate, 3, 0.0)
-    judge(*arrays(backend, result), expected, dtype)
+    judge(*as_arrays(backend, result), expected, dtype)

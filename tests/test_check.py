@@ -4,13 +4,14 @@ import json
 from fractions import Fraction
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 
 from backends import load
 from bench.check import check, fixtures
 from bench.check.bound import UNIT, gamma, reference
-from bench.check.checks import THREADED, Wrong, answer, judge, obeys_the_symmetries
+from bench.check.checks import THREADED, Wrong, judge, obeys_the_symmetries, solve_fixture
 from bench.check.oracle import closed_form, distance, exact_iterates
 from bench.check.stopping import broken_rule, stop_window
 from bench.runtime.process import available_threads
@@ -144,12 +145,12 @@ def test_reports_have_their_json_form(tmp_path, fresh):
     """The document of `gdbench check --json`: its keys, its verdicts, and a detail for what failed."""
     good, bad = fresh("good"), fresh("bad", "(-2 / n)", "(2 / n)")
     broken = fresh("broken", text="import math\nraise RuntimeError('no')\n")
-    found = check([str(path) for path in (good, bad, broken)], tmp_path)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert [report["status"] for report in found["backends"]] == ["ok", "wrong", "failed"]
-    assert [report["passed"] for report in found["backends"]] == [True, False, False]
-    assert found["passed"] is False
-    for report in found["backends"]:
+    document = msgspec.to_builtins(check([str(path) for path in (good, bad, broken)], tmp_path))
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert [report["status"] for report in document["backends"]] == ["ok", "wrong", "failed"]
+    assert [report["passed"] for report in document["backends"]] == [True, False, False]
+    assert document["passed"] is False
+    for report in document["backends"]:
         assert set(report) == {"backend", "passed", "status", "checks"}
         for result in report["checks"]:
             assert set(result) == {"check", "passed", "detail", "hint", "error", "bound"}
@@ -164,9 +165,9 @@ def test_reports_have_their_json_form(tmp_path, fresh):
 def test_a_backend_that_fails_is_not_called_wrong(tmp_path, fresh, text, status):
     """What it raises, its crash or its exit is reported, and the check goes on or ends with a reason."""
     path = fresh("failing", "    n = len(X)\n", f"    {text}\n    n = len(X)\n")
-    found = check([str(path)], tmp_path)
-    assert found["backends"][0]["status"] == status
-    assert any(result["detail"] for result in found["backends"][0]["checks"])
+    (report,) = check([str(path)], tmp_path).backends
+    assert report.status == status
+    assert any(result.detail for result in report.checks)
 
 
 @pytest.mark.parametrize("dtype", UNIT)
@@ -219,7 +220,7 @@ def test_a_fixture_is_out_of_reach_of_a_backend(fresh):
         load(fresh("writes", "n = len(X)", "n = len(X); X *= 2; y *= 2")),
         fixtures.unconverged("float64")[0],
     )
-    answer(backend, case)
+    solve_fixture(backend, case)
     np.testing.assert_array_equal(case.X, fixtures.unconverged("float64")[0].X)
     np.testing.assert_array_equal(case.y, fixtures.unconverged("float64")[0].y)
 
@@ -228,20 +229,20 @@ def test_a_fixture_is_out_of_reach_of_a_backend(fresh):
 def test_fewer_threads_are_judged_apart(tmp_path, fresh):
     """A backend that is wrong on one thread only: the sums are checked again there, named with the count."""
     wrong = fresh("alone", "n = len(X)", "import os\n    n = len(X) + (len(os.sched_getaffinity(0)) == 1)")
-    good, bad = check([str(fresh("good")), str(wrong)], tmp_path)["backends"]
+    good, bad = check([str(fresh("good")), str(wrong)], tmp_path).backends
     named = [f"{each.__name__}[{dtype}, 1 thread(s)]" for dtype in UNIT for each in THREADED]
     for report in (good, bad):
-        results = {result["check"]: result["passed"] for result in report["checks"]}
+        results = {result.check: result.passed for result in report.checks}
         assert set(named) <= set(results)
         assert all(passed for name, passed in results.items() if name not in named)
         assert all(results[name] == (report is good) for name in named)
-    assert (good["status"], bad["status"]) == ("ok", "wrong")
+    assert (good.status, bad.status) == ("ok", "wrong")
 
 
 @pytest.mark.parametrize("dtypes", ["()", "('float16',)", "'float64'", "{'float64': 1}", "(np.float64,)"])
 def test_dtypes_that_cannot_be_checked_are_told(tmp_path, fresh, dtypes):
     """A file that declares no dtype, or none that there is, has passed nothing."""
     path = fresh("declares", "import numpy as np\n", f"import numpy as np\nDTYPES = {dtypes}\n")
-    report = check([str(path)], tmp_path)["backends"][0]
-    assert report["status"] == "failed"
-    assert "DTYPES is" in report["checks"][-1]["detail"]
+    (report,) = check([str(path)], tmp_path).backends
+    assert report.status == "failed"
+    assert "DTYPES is" in report.checks[-1].detail

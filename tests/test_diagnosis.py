@@ -26,13 +26,13 @@ def backend_of(mistake: Mistake, dtype: str, stop=None) -> SimpleNamespace:
     def fit(X, y, beta, learning_rate, max_iter, tol):
         K = min(max_iter, stop(tol)) if stop else max_iter
         with np.errstate(all="ignore"):
-            betas, losses = mistake.answer(Fixture("asked", X, y, beta, learning_rate, K))
+            betas, losses = mistake.result(Fixture("asked", X, y, beta, learning_rate, K))
         return betas.astype(dtype), losses.astype(dtype)
 
     return SimpleNamespace(prepare=lambda *given: given, fit=fit, to_numpy=np.array)
 
 
-def told(mistake: Mistake, dtype: str) -> str | None:
+def hint_of(mistake: Mistake, dtype: str) -> str | None:
     return hint("follows_the_exact_iterates", VALUES, Diagnosis(backend_of(mistake, dtype), dtype), 0.5, 1e-14)
 
 
@@ -40,18 +40,18 @@ def told(mistake: Mistake, dtype: str) -> str | None:
 @pytest.mark.parametrize("mistake", [*ITERATES, *LOSSES], ids=lambda mistake: mistake.hint[:50])
 def test_every_known_mistake_is_told_by_its_answers(mistake, dtype):
     """It alone: no other entry with another text explains the same evidence."""
-    assert told(mistake, dtype) == mistake.hint
+    assert hint_of(mistake, dtype) == mistake.hint
 
 
 @pytest.mark.parametrize(("iterate", "loss"), PAIRS, ids=lambda mistake: mistake.hint[:40])
 def test_two_mistakes_are_told_together(iterate, loss):
     """One in the iterates and one in the losses: both are named, or the one mistake that answers just as the two do."""
-    witness = Diagnosis(backend_of(replace(iterate, loss=loss.loss, losses=loss.losses), "float64"), "float64")
-    said = hint("follows_the_exact_iterates", VALUES, witness)
+    diagnosed = Diagnosis(backend_of(replace(iterate, loss=loss.loss, losses=loss.losses), "float64"), "float64")
+    mistake_hint = hint("follows_the_exact_iterates", VALUES, diagnosed)
     singles = [(single, RIGHT) for single in ITERATES] + [(RIGHT, single) for single in LOSSES]
-    alike = [a.hint + b.hint for a, b in singles if diagnosis._matches(witness.seen, a, b, 1e-11)]
-    assert said is not None
-    assert said in alike if alike else iterate.hint in said and loss.hint in said
+    alike = [a.hint + b.hint for a, b in singles if diagnosis._matches(diagnosed.answers, a, b, 1e-11)]
+    assert mistake_hint is not None
+    assert mistake_hint in alike if alike else iterate.hint in mistake_hint and loss.hint in mistake_hint
 
 
 @pytest.mark.parametrize("name", ["python_loops", "numpy_vectorized", "numba_jit", "jax_jit"])
@@ -59,24 +59,24 @@ def test_a_correct_backend_gets_no_hint(name):
     """Even if a check were to fail for a reason of its own."""
     backend = load(name)
     for dtype in getattr(backend, "DTYPES", UNIT):
-        witness = Diagnosis(backend, dtype)
+        diagnosed = Diagnosis(backend, dtype)
         for each in CHECKS:
-            assert hint(each.__name__, VALUES, witness, 1e-13, 1e-14) is None, each.__name__
-        assert witness.right
-        assert witness.stops() is None
-        assert witness.diverges() is None
+            assert hint(each.__name__, VALUES, diagnosed, 1e-13, 1e-14) is None, each.__name__
+        assert diagnosed.right
+        assert diagnosed.stops() is None
+        assert diagnosed.diverges() is None
 
 
 def step(function) -> Mistake:
     return Mistake("not listed", step=function)
 
 
-# What is said of mistakes that are not listed: what the answers show, or nothing.
+# What is mistake_hint of mistakes that are not listed: what the answers show, or nothing.
 UNLISTED = [
     ("a factor", step(lambda X, y, b, r, s, k, bs: 1.25 * s * (X.T @ r)), "after one step beta has moved 1.25 times as far as it should, in every problem"),
     ("a tiny factor", step(lambda X, y, b, r, s, k, bs: 1.000000001 * s * (X.T @ r)), "after one step beta has moved 1.000000001 times as far as it should, in every problem"),
     ("a factor of its own", step(lambda X, y, b, r, s, k, bs: s**1.5 * (X.T @ r)), "the first step has the right direction but the wrong length"),
-    ("a fixed rate", step(lambda X, y, b, r, s, k, bs: 0.03 * 2 / len(y) * (X.T @ r)), "the step is that of learning_rate = 0.03, whatever it is told"),
+    ("a fixed rate", step(lambda X, y, b, r, s, k, bs: 0.03 * 2 / len(y) * (X.T @ r)), "the step is that of learning_rate = 0.03, whatever the argument is"),
     ("a penalty", step(lambda X, y, b, r, s, k, bs: s * (X.T @ r) - 0.02 * b), "the step has a part along beta itself: is there a penalty, or weight decay?"),
     ("a later change", step(lambda X, y, b, r, s, k, bs: (1.5 if k else 1) * s * (X.T @ r)), "the first step is right, the later ones are not: does something change from update to update?"),
     ("noise", step(lambda X, y, b, r, s, k, bs: s * (X.T @ r) + 0.01 * np.sin(1 + np.arange(len(b)))), None),
@@ -88,25 +88,25 @@ UNLISTED = [
 @pytest.mark.parametrize(("mistake", "expected"), [case[1:] for case in UNLISTED], ids=[case[0] for case in UNLISTED])
 def test_an_unlisted_mistake_gets_only_what_its_answers_show(mistake, expected):
     """Not the name of a mistake that it only resembles."""
-    said = told(mistake, "float64")
+    mistake_hint = hint_of(mistake, "float64")
     if expected is None:
-        assert said is None or said.startswith("right for n x d")
+        assert mistake_hint is None or mistake_hint.startswith("right for n x d")
     else:
-        assert said == expected
+        assert mistake_hint == expected
 
 
 @pytest.mark.parametrize("factor", [1 + 1e-9, 1 + 1e-8, 1 + 1e-7, 1 + 1e-6, 1 - 1e-7])
 def test_a_small_wrong_factor_is_not_called_float32(factor):
     """Its error is of that size, but along the step, where rounding has no direction."""
-    said = told(step(lambda X, y, b, r, s, k, bs: factor * s * (X.T @ r)), "float64")
-    assert said is None or "float32" not in said
+    mistake_hint = hint_of(step(lambda X, y, b, r, s, k, bs: factor * s * (X.T @ r)), "float64")
+    assert mistake_hint is None or "float32" not in mistake_hint
 
 
 def test_rounding_to_float32_is_named(fresh):
     """A backend that computes in float32 and returns float64 is told so."""
     path = fresh("narrow", "X.T @ residual", "(X.T.astype('f4') @ residual.astype('f4')).astype('f8')")
-    said = hint("follows_the_exact_iterates", VALUES, Diagnosis(load(path), "float64"))
-    assert said is not None and "computed in float32" in said
+    mistake_hint = hint("follows_the_exact_iterates", VALUES, Diagnosis(load(path), "float64"))
+    assert mistake_hint is not None and "computed in float32" in mistake_hint
 
 
 @pytest.mark.parametrize("dtype", UNIT)
@@ -115,8 +115,8 @@ def test_a_wrong_stop_rule_is_named(dtype):
     base = stopping(dtype)[0]
     for text, rule in stop_rules(base).items():
         backend = backend_of(RIGHT, dtype, rule)
-        said = Diagnosis(backend, dtype).stops()
-        assert said is None if text == "" else said is not None and text in said, text
+        mistake_hint = Diagnosis(backend, dtype).stops()
+        assert mistake_hint is None if text == "" else mistake_hint is not None and text in mistake_hint, text
 
 
 def test_a_rule_is_not_blamed_for_losses_that_are_wrong():
@@ -127,17 +127,17 @@ def test_a_rule_is_not_blamed_for_losses_that_are_wrong():
 
 def test_a_hint_never_raises(fresh):
     """Whatever the backend does when it is asked again."""
-    witness = Diagnosis(load(fresh("bad", "n = len(X)", "raise SystemExit(1)")), "float64")
+    diagnosed = Diagnosis(load(fresh("bad", "n = len(X)", "raise SystemExit(1)")), "float64")
     for each in CHECKS:
-        assert hint(each.__name__, VALUES, witness) is None
+        assert hint(each.__name__, VALUES, diagnosed) is None
 
 
 def test_what_is_seen_of_a_form_is_not_called_a_state_or_an_alias(fresh):
     """A check that fails for the form of the answer gives no hint about its own subject."""
-    witness = Diagnosis(load(fresh("three", "return beta, np", "return beta, beta, np")), "float64")
+    diagnosed = Diagnosis(load(fresh("three", "return beta, np", "return beta, beta, np")), "float64")
     detail = "fit returned a tuple of 3; allowed: (beta, losses)"
     for name in ("returns_memory_of_its_own", "leaves_its_inputs_alone", "forgets_earlier_calls"):
-        assert hint(name, detail, witness) is None
+        assert hint(name, detail, diagnosed) is None
 
 
 def test_answers_that_differ_are_named_before_a_lost_block(fresh):
@@ -145,8 +145,8 @@ def test_answers_that_differ_are_named_before_a_lost_block(fresh):
     path = fresh(
         "race", "X.T @ residual", "X.T @ residual * (1 if n < 100 else np.random.default_rng().uniform(0.9, 1.1))"
     )
-    said = hint("fits_every_shape", VALUES, Diagnosis(load(path), "float64"), 0.5, 1e-14)
-    assert said is not None and said.startswith("two calls on the same problem")
+    mistake_hint = hint("fits_every_shape", VALUES, Diagnosis(load(path), "float64"), 0.5, 1e-14)
+    assert mistake_hint is not None and mistake_hint.startswith("two calls on the same problem")
 
 
 @pytest.mark.parametrize("end", ["import os; os._exit(3)", "import os; os.abort()", "import time; time.sleep(600)"])
@@ -155,20 +155,20 @@ def test_a_backend_that_ends_while_asked_for_a_hint_keeps_its_verdict(tmp_path, 
     monkeypatch.setattr(wing, "DEADLINE_S", 4.0)
     n, d = diagnosis.SHAPES[1]  # asked for by hints only
     path = fresh("trap", "n = len(X)", f"n = len(X) + 1\n    if X.shape == ({n}, {d}):\n        {end}")
-    report = check([str(path)], tmp_path)["backends"][0]
-    assert report["status"] == "wrong"
-    first, last = [result for result in report["checks"] if not result["passed"]]
-    assert "off by" in first["detail"]
-    assert first["hint"] is None
-    assert "ended" in last["detail"] or "killed" in last["detail"] or "stopped at its deadline" in last["detail"]
+    (report,) = check([str(path)], tmp_path).backends
+    assert report.status == "wrong"
+    first, last = [result for result in report.checks if not result.passed]
+    assert "off by" in first.detail
+    assert first.hint is None
+    assert "ended" in last.detail or "killed" in last.detail or "stopped at its deadline" in last.detail
 
 
 def test_hints_reach_the_document(tmp_path, fresh):
     """Beside the check that failed, and only there."""
-    report = check([str(fresh("turned", "(-2 / n)", "(2 / n)"))], tmp_path)["backends"][0]
-    for result in report["checks"]:
-        assert result["passed"] == (result["hint"] is None)
-    assert any("the wrong way" in (result["hint"] or "") for result in report["checks"])
+    (report,) = check([str(fresh("turned", "(-2 / n)", "(2 / n)"))], tmp_path).backends
+    for result in report.checks:
+        assert result.passed == (result.hint is None)
+    assert any("the wrong way" in (result.hint or "") for result in report.checks)
 
 
 def test_mistakes_have_texts_of_one_form():

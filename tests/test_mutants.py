@@ -12,7 +12,7 @@ from backends import load
 from backends._solve import default_learning_rate
 from bench.check import check
 from bench.check.bound import UNIT, reference
-from bench.check.checks import CHECKS, arrays, judge
+from bench.check.checks import CHECKS, as_arrays, judge
 from bench.data import problems
 
 
@@ -102,12 +102,12 @@ def test_unusual_but_correct_backends_pass_at_large_sizes(odd, tmp_path):
     for dtype in getattr(backend, "DTYPES", UNIT):
         X, y, beta0, rate, K = large(dtype)
         expected = large_reference(dtype, hasattr(backend, "ALGORITHM"))
-        judge(*arrays(backend, backend.fit(*backend.prepare(X, y, beta0), rate, K, 0.0)), expected, dtype)
+        judge(*as_arrays(backend, backend.fit(*backend.prepare(X, y, beta0), rate, K, 0.0)), expected, dtype)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("odd", odd_params({"threads", "qr_rows", "fsum", "numba_parallel", "jax_transposed"}))
 def test_unusual_but_correct_backends_pass_at_every_thread_count(odd, tmp_path):
     """In processes of their own, with all threads of the machine and with fewer."""
-    report = check([str(odd(tmp_path))], tmp_path)["backends"][0]
-    assert report["status"] == "ok", [result for result in report["checks"] if not result["passed"]]
+    (report,) = check([str(odd(tmp_path))], tmp_path).backends
+    assert report.status == "ok", [result for result in report.checks if not result.passed]

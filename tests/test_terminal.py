@@ -2,18 +2,18 @@
 
 import pytest
 
-from bench.check import result
+from bench.check.messages import BackendReport, CheckResult
 from bench.report import terminal
 
 LONG = "losses[3] is 0.123456789, J(beta_3) is 0.987654321: off by 0.864; " * 3
 
 
 def report(backend, status, *checks):
-    return {"backend": backend, "passed": status == "ok", "status": status, "checks": list(checks)}
+    return BackendReport(backend, status == "ok", status, list(checks))
 
 
 def failed(check, detail, hint=None):
-    return result(check, False, detail) | {"hint": hint}
+    return CheckResult(check, False, detail, hint)
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def printed(capsys):
     """The lines that `gdbench check` prints for some reports."""
 
     def lines(*reports):
-        terminal.print_check({"passed": False, "backends": list(reports)})
+        terminal.print_check(reports)
         return capsys.readouterr().out.splitlines()
 
     return lines
@@ -34,7 +34,7 @@ def test_a_hint_that_checks_share_is_printed_once_and_first(printed):
         report(
             "mine",
             "wrong",
-            result("has_the_form[float64]", True, None),
+            CheckResult("has_the_form[float64]", True),
             failed("one_step[float64]", "beta is off by 1", half),
             failed("two_steps[float64]", "beta is off by 2", half),
             failed("stops[float64]", "made 3 updates"),
@@ -68,7 +68,7 @@ def test_long_details_are_wrapped_under_their_check(printed):
 def test_what_passed_needs_no_words(printed):
     """A right backend is a row of the table and no more; one that is missing says what to install, and counts nothing."""
     lines = printed(
-        report("right", "ok", result("one_step[float64]", True, None)),
+        report("right", "ok", CheckResult("one_step[float64]", True)),
         report("absent", "unavailable", failed("loads", "needs torch; install it: pip install gdbench[torch]")),
     )
     assert lines[3:] == ["", "absent: unavailable", "  loads: needs torch; install it: pip install gdbench[torch]"]

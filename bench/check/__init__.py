@@ -1,65 +1,81 @@
 """The cross-check: does a backend compute what the formula says?
 
-`check` runs every backend in a process of its own. Importing this package imports no array library.
+`check` runs each backend in a child process. Importing this package imports no array library.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from bench.check.messages import (
+    BackendEnds,
+    BackendReport,
+    CheckEnds,
+    CheckMessage,
+    CheckReport,
+    CheckResult,
+    CheckStarts,
+    CheckStatus,
+    HintFound,
+)
 from bench.runtime import process
 
 DEADLINE_S = 60.0
 
 
 def check(
-    backends: list[str], folder: Path, on_begin: Callable[[str, str], None] = lambda backend, check: None
-) -> dict[str, Any]:
-    """Cross-check backends, given by name or absolute path, and return the document of `gdbench check --json`.
+    backends: list[str], folder: Path, on_start: Callable[[str, str], None] = lambda backend, check: None
+) -> CheckReport:
+    """Cross-check backends, given by name or absolute path.
 
-    folder: where the children run. on_begin: called with each backend's name and each check's as it
-    begins. A backend is "wrong" where a check found a wrong answer, "failed" where it raised,
-    crashed or hung, and "unavailable" where its library is missing.
+    folder: the working directory of the child processes. on_start: called with the name of the backend and of the
+    check when a check starts.
     """
-    reports = [_check_one(backend, folder, on_begin) for backend in backends]
-    # Passed: something was compared, and nothing was found wrong or failed.
-    good = [report for report in reports if report["status"] == "ok"]
-    bad = [report for report in reports if report["status"] in ("wrong", "failed")]
-    return {"passed": bool(good) and not bad, "backends": reports}
+    reports = [_check_backend(backend, folder, on_start) for backend in backends]
+    ok = any(report.status == "ok" for report in reports)
+    bad = any(report.status in ("wrong", "failed") for report in reports)
+    return CheckReport(ok and not bad, reports)
 
 
-def _check_one(backend: str, folder: Path, on_begin: Callable[[str, str], None]) -> dict[str, Any]:
+def unavailable(backend: str, reason: str) -> BackendReport:
+    """The report of a backend whose library is missing."""
+    return BackendReport(backend, False, "unavailable", [CheckResult("loads", False, reason)])
+
+
+def _check_backend(backend: str, folder: Path, on_start: Callable[[str, str], None]) -> BackendReport:
     name = Path(backend).stem if backend.endswith(".py") else backend
     available = process.available_threads()
-    status, results = _in_a_child(backend, name, available, [], folder, on_begin)
-    # With all threads every check; with fewer, where a sum is cut differently, those that look at sums.
+    status, results = _run_child(backend, name, available, [], folder, on_start)
+    # All checks with all threads. With fewer threads, sums are split differently: only the checks that compare sums.
     for threads in (1 << power for power in range(available.bit_length()) if 1 << power < available):
         if status == "ok":
-            status, more = _in_a_child(backend, name, threads, [str(threads)], folder, on_begin)
+            status, more = _run_child(backend, name, threads, [str(threads)], folder, on_start)
             results += more
-    return {"backend": name, "passed": status == "ok", "status": status, "checks": results}
+    return BackendReport(name, status == "ok", status, results)
 
 
-def _in_a_child(
-    backend: str, name: str, threads: int, arguments: list[str], folder: Path, on_begin: Callable[[str, str], None]
-) -> tuple[str, list[dict[str, Any]]]:
-    """The status of a backend and its results in one process with so many threads."""
-    results: list[dict[str, Any]] = []
-    ends: list[tuple[str, str | None]] = []
-    running = ["loads"]
+def _run_child(
+    backend: str, name: str, threads: int, arguments: list[str], folder: Path, on_start: Callable[[str, str], None]
+) -> tuple[CheckStatus, list[CheckResult]]:
+    """Check a backend in one child process and return its status and results."""
+    results: list[CheckResult] = []
+    end: BackendEnds | None = None
+    current, wrong = "loads", False
 
-    def on_message(message: dict[str, Any]) -> dict[str, Any] | None:
-        if "begins" in message:
-            running[0] = message["begins"]
-            on_begin(name, running[0])
-        elif "check" in message:
-            results.append(message)
-        elif "hinted" in message:
-            results[-1]["hint"] = message["hint"]
-        elif "status" in message:
-            ends.append((message["status"], message.get("detail")))
-        else:
-            return None
+    def on_message(fields: dict[str, Any]) -> dict[str, Any]:
+        nonlocal current, wrong, end
+        match msgspec.convert(fields, CheckMessage):
+            case CheckStarts(current):
+                on_start(name, current)
+            case CheckEnds(result, is_wrong):
+                results.append(result)
+                wrong |= is_wrong
+            case HintFound(hint):
+                results[-1].hint = hint
+            case BackendEnds() as end:
+                pass
         return {}
 
     outcome = process.run(
@@ -69,20 +85,7 @@ def _in_a_child(
         folder=folder,
         on_message=on_message,
     )
-    status, detail = ends[-1] if ends else ("failed", outcome.describe())
-    if detail is not None:
-        results.append(result(running[0], False, detail))
-    for entry in results:
-        if entry.pop("wrong", False):
-            status = "wrong"
-    return status, results
-
-
-def unavailable(backend: str, reason: str) -> dict[str, Any]:
-    """The entry of a backend whose library is known to be missing."""
-    return {"backend": backend, "passed": False, "status": "unavailable", "checks": [result("loads", False, reason)]}
-
-
-def result(check: str, passed: bool, detail: str | None) -> dict[str, Any]:
-    """One entry of "checks" in the document of `gdbench check --json`."""
-    return {"check": check, "passed": passed, "detail": detail, "hint": None, "error": None, "bound": None}
+    end = end or BackendEnds("failed", outcome.describe())
+    if end.detail is not None:
+        results.append(CheckResult(current, False, end.detail))
+    return "wrong" if wrong else end.status, results

@@ -1,17 +1,17 @@
-"""How far correct floating-point arithmetic can be from the exact iterates: derived, not chosen.
+"""An upper bound on the distance between correctly computed and exact iterates, derived from rounding analysis.
 
-One step beta_{k+1} = beta_k + eta (2/n) Xᵀ(y - X beta_k) in arithmetic with unit roundoff u carries the
-error of beta_k on, times at most rho = max |1 - eta lambda_i(H)|, and adds its own rounding. With
+One step beta_{k+1} = beta_k + eta (2/n) Xᵀ(y - X beta_k) in arithmetic with unit roundoff u multiplies the
+error of beta_k by at most rho = max |1 - eta lambda_i(H)| and adds its own rounding error. With
 gamma_m = m u / (1 - m u) (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1):
 
     A_k     = |X|ᵀ(|X|(|beta_k| + B_k) + |y|)
     t_k     = eta (2/n) gamma_{n+d+8} A_k + u (|beta_{k+1}| + B_k)
     B_{k+1} = rho B_k + ||t_k||_2 / (1 - u),    B_0 = 0
 
-and every order of summation, fused multiply-add, blocking or number of threads stays within
-||beta_computed - beta_k||_2 <= B_k. The loss of row i is off by at most 2|r_i| D_i + D_i² with
-D_i = gamma_{d+1}(|x_i||beta_k| + |y_i|) + ||x_i|| B_k, and their mean by gamma_{n+3} more.
-Underflow is outside this model. Diverging iterates overflow it: then the bound is infinite.
+and ||beta_computed - beta_k||_2 <= B_k holds for every order of summation, with or without fused multiply-add,
+blocking and threads. The error of the squared residual of row i is at most 2|r_i| D_i + D_i² with
+D_i = gamma_{d+1}(|x_i||beta_k| + |y_i|) + ||x_i|| B_k, and their mean adds a relative error of gamma_{n+3}.
+The model ignores underflow. Where diverging iterates overflow, the bound is infinite.
 """
 
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNIT = {"float64": 2.0**-53, "float32": 2.0**-24}
-NORMWISE_FACTOR = 8  # of another algorithm's error, whose constants are not ours to know
+NORMWISE_FACTOR = 8  # allowance for the constants in the error of another algorithm, which are unknown
 
 
 def gamma(m: int, u: float) -> float:
-    """m u / (1 - m u), infinite where m u >= 1."""
+    """m u / (1 - m u); infinity if m u >= 1."""
     return m * u / (1 - m * u) if m * u < 1 else float("inf")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Iterates to compare with, and how far a correct backend may be from them.
+    """Iterates computed in float64, with the error bounds that a correct backend keeps.
 
     betas: (K + 1, n_features), losses: (K + 1,), in float64. beta_bound, loss_bound: (K + 1,), the
-    largest distances that correct arithmetic in the judged dtype gives, the reference's own error in.
+    largest errors of correct arithmetic in the dtype of the backend, plus the error of the reference itself.
     """
 
     betas: np.ndarray
@@ -44,7 +44,7 @@ class Reference:
 
     @property
     def informative(self) -> bool:
-        """Whether the last step is 100 times the bound: otherwise a missing step could hide in it."""
+        """Whether the last step is at least 100 times the bound, so that the bound cannot hide a missing step."""
         if len(self.betas) < 2:
             return True
         return bool(np.linalg.norm(self.betas[-1] - self.betas[-2]) >= 100 * self.beta_bound[-1])
@@ -59,10 +59,10 @@ def reference(
     dtype: str,
     normwise: bool = False,
 ) -> Reference:
-    """A float64 descent of our own, with the bound for a backend that computes in `dtype`.
+    """Gradient descent in float64, with the error bounds for a backend that computes in `dtype`.
 
     X: (n_samples, n_features), y: (n_samples,), beta0: (n_features,), as the backend gets them.
-    normwise: for a file with ALGORITHM, whose stability is by norms and not by components.
+    normwise: use the bound for another algorithm (ALGORITHM), which is stable in norms and not in components.
     """
     X, y = X.astype(np.float64), y.astype(np.float64)
     n = len(X)
@@ -86,13 +86,13 @@ def reference(
 
 
 class _Bound:
-    """B_k of the module's head, carried from step to step."""
+    """The bound B_k of the module's docstring, updated at each step."""
 
     def __init__(self, X: NDArray[Any], y: NDArray[Any], learning_rate: float, u: float, normwise: bool) -> None:
         n, d = X.shape
         self.X, self.y, self.u, self.n, self.d, self.normwise = np.abs(X), np.abs(y), u, n, d, normwise
         self.rate = learning_rate * 2 / n
-        # Of the smaller Gram matrix: the other eigenvalues of H are 0, and |1 - 0| = 1.
+        # The smaller Gram matrix has all nonzero eigenvalues of H. For the others, |1 - 0| = 1.
         with np.errstate(over="ignore", invalid="ignore"):
             gram = X.T @ X if d <= n else X @ X.T
         eigenvalues = np.linalg.eigvalsh(gram) if np.isfinite(gram).all() else np.array([np.inf])

@@ -1,7 +1,7 @@
-"""What every backend must do, as small functions: one list for `gdbench check`, the gate of `run` and the tests.
+"""The checks that every backend must pass, one function each. `gdbench check`, `gdbench run` and the tests use them.
 
-A check takes the backend's module and a dtype, raises Wrong with the evidence, and returns the largest
-error found with the bound it had to keep, or None where it compares no numbers.
+A check takes the module of a backend and a dtype. It raises Wrong with the reason, or returns the error that is nearest
+to its bound, with that bound. It returns None if it compares no numbers.
 """
 
 import math
@@ -27,28 +27,28 @@ Measured = tuple[float, float] | None
 
 
 class Wrong(Exception):
-    """A backend computes something wrong. error and bound where numbers were compared."""
+    """A backend computes something wrong. error, bound: set if numbers were compared."""
 
     def __init__(self, detail: str, error: float | None = None, bound: float | None = None):
         super().__init__(detail)
         self.detail, self.error, self.bound = detail, error, bound
 
 
-def answer(backend: ModuleType, case: Fixture) -> tuple[np.ndarray, np.ndarray]:
-    """beta and losses of one call from the NumPy arrays of `case` to NumPy arrays."""
-    # Copies: what a backend does to its inputs must not reach what it is judged by.
-    native = backend.prepare(case.X.copy(), case.y.copy(), case.beta0.copy())
-    return arrays(backend, backend.fit(*native, case.learning_rate, case.max_iter, case.tol))
+def solve_fixture(backend: ModuleType, fixture: Fixture) -> tuple[np.ndarray, np.ndarray]:
+    """beta and losses of one fit, as NumPy arrays."""
+    # Copies, because a wrong backend may write to its inputs.
+    native = backend.prepare(fixture.X.copy(), fixture.y.copy(), fixture.beta0.copy())
+    return as_arrays(backend, backend.fit(*native, fixture.learning_rate, fixture.max_iter, fixture.tol))
 
 
-def arrays(backend: ModuleType, result: Any) -> tuple[np.ndarray, np.ndarray]:
-    """beta and losses of what fit returned, as to_numpy gives them."""
+def as_arrays(backend: ModuleType, result: Any) -> tuple[np.ndarray, np.ndarray]:
+    """beta and losses as NumPy arrays, from the return value of fit."""
     beta, losses = unpack(result)
     return backend.to_numpy(beta), backend.to_numpy(losses)
 
 
 def unpack(result: Any) -> tuple[Any, Any]:
-    """What fit returned, if it is a pair."""
+    """beta and losses from the return value of fit. Raises Wrong if it is not a pair."""
     if not isinstance(result, tuple | list) or len(result) != 2:
         count = f" of {len(result)}" if isinstance(result, tuple | list) else ""
         raise Wrong(f"fit returned a {type(result).__name__}{count}; allowed: (beta, losses)")
@@ -58,7 +58,7 @@ def unpack(result: Any) -> tuple[Any, Any]:
 
 @contextmanager
 def error_context(where: str) -> Iterator[None]:
-    """Put in front of what is found wrong where it was found."""
+    """Prefix the detail of a Wrong with the context."""
     try:
         yield
     except Wrong as wrong:
@@ -66,7 +66,7 @@ def error_context(where: str) -> Iterator[None]:
 
 
 def check_form(beta: NDArray[Any], losses: NDArray[Any], n_features: int, dtype: str, max_iter: int) -> None:
-    """Types, shapes, dtypes and lengths, before any value is looked at."""
+    """Check types, shapes, dtypes and lengths. Raises Wrong."""
     for name, array in (("beta", beta), ("losses", losses)):
         if not isinstance(array, np.ndarray):
             raise Wrong(f"to_numpy({name}) returned {type(array).__name__}; allowed: numpy.ndarray")
@@ -80,7 +80,10 @@ def check_form(beta: NDArray[Any], losses: NDArray[Any], n_features: int, dtype:
 
 
 def judge(beta: NDArray[Any], losses: NDArray[Any], expected: Reference, dtype: str) -> tuple[float, float]:
-    """Raise Wrong unless beta and every loss lie within their bounds and all K updates were made."""
+    """Raise Wrong unless K updates were made and beta and every loss lie within their bounds.
+
+    Returns the error of beta and its bound.
+    """
     K = len(expected.losses) - 1
     check_form(beta, losses, expected.betas.shape[1], dtype, K)
     if len(losses) != K + 1:
@@ -88,7 +91,7 @@ def judge(beta: NDArray[Any], losses: NDArray[Any], expected: Reference, dtype: 
         why = "" if math.isfinite(losses[-1]) else last
         raise Wrong(f"losses has {len(losses)} entries{why}; allowed: {K + 1} after {K} updates with tol = 0")
     error, bound = float(np.linalg.norm(beta - expected.betas[-1])), float(expected.beta_bound[-1])
-    if not error <= bound:  # written so that a NaN is wrong
+    if not error <= bound:  # a NaN is wrong, too
         raise Wrong(
             f"beta is off by {error:.3g} after {K} updates; correct arithmetic is within {bound:.3g}", error, bound
         )
@@ -105,32 +108,33 @@ def judge(beta: NDArray[Any], losses: NDArray[Any], expected: Reference, dtype: 
 
 
 def returns_the_right_form(backend: ModuleType, dtype: str) -> Measured:
-    """Types, shapes, dtypes and counts; and without an update the start itself, with its loss."""
-    case = fixtures.unconverged(dtype)[0]
+    """fit returns arrays of the right types, shapes, dtypes and lengths; without an update it returns the start."""
+    fixture = fixtures.unconverged(dtype)[0]
     for max_iter in (3, 1, 0):
-        shorter = replace(case, max_iter=max_iter)
-        beta, losses = answer(backend, shorter)
-        check_form(beta, losses, len(case.beta0), dtype, max_iter)
+        shorter = replace(fixture, max_iter=max_iter)
+        beta, losses = solve_fixture(backend, shorter)
+        check_form(beta, losses, len(fixture.beta0), dtype, max_iter)
         if len(losses) != max_iter + 1:
             raise Wrong(
                 f"losses has {len(losses)} entries; allowed: {max_iter + 1} after {max_iter} updates with tol = 0"
             )
-    with error_context("with max_iter = 0"):  # where the bound of beta is 0
+    with error_context("with max_iter = 0"):  # the bound of beta is 0 here
         judge(beta, losses, _expected(backend, shorter, dtype), dtype)
     return None
 
 
 def leaves_its_inputs_alone(backend: ModuleType, dtype: str) -> Measured:
-    case = fixtures.unconverged(dtype)[0]
-    inputs = [array.copy() for array in (case.X, case.y, case.beta0)]
+    """prepare and fit accept read-only arrays and never write to their inputs."""
+    fixture = fixtures.unconverged(dtype)[0]
+    inputs = [array.copy() for array in (fixture.X, fixture.y, fixture.beta0)]
     for array in inputs:
-        array.flags.writeable = False  # read-only arrays must work, too
+        array.flags.writeable = False
     X, y, beta0 = inputs
     native = backend.prepare(X, y, beta0)
-    arguments = case.learning_rate, case.max_iter, case.tol
+    arguments = fixture.learning_rate, fixture.max_iter, fixture.tol
     first = [np.array(backend.to_numpy(a)) for a in unpack(backend.fit(*native, *arguments))]
-    # Writable inputs next: a change in place cannot be seen where writing fails.
-    again = backend.prepare(case.X.copy(), case.y.copy(), case.beta0.copy())
+    # Then writable inputs: a backend may catch the error of writing to a read-only array.
+    again = backend.prepare(fixture.X.copy(), fixture.y.copy(), fixture.beta0.copy())
     for _ in range(2):
         second = [np.array(backend.to_numpy(a)) for a in unpack(backend.fit(*again, *arguments))]
         for name, first_array, second_array in zip(("beta", "losses"), first, second, strict=True):
@@ -140,19 +144,20 @@ def leaves_its_inputs_alone(backend: ModuleType, dtype: str) -> Measured:
                 raise Wrong(
                     f"a second call on the same inputs gave another {name}: fit changes its inputs or keeps a state"
                 )
-    writable = [array.copy() for array in (case.X, case.y, case.beta0)]
+    writable = [array.copy() for array in (fixture.X, fixture.y, fixture.beta0)]
     backend.fit(*backend.prepare(*writable), *arguments)
-    for name, before, after in zip(("X", "y", "beta"), (case.X, case.y, case.beta0), writable, strict=True):
+    for name, before, after in zip(("X", "y", "beta"), (fixture.X, fixture.y, fixture.beta0), writable, strict=True):
         if not np.array_equal(before, after):
             raise Wrong(f"{name} was changed by prepare or fit; allowed: inputs stay as they are")
     return None
 
 
 def returns_memory_of_its_own(backend: ModuleType, dtype: str) -> Measured:
-    case = fixtures.unconverged(dtype)[0]
-    for max_iter in (0, case.max_iter):
-        native = backend.prepare(case.X.copy(), case.y.copy(), case.beta0.copy())
-        arguments = case.learning_rate, max_iter, case.tol
+    """The results share no memory with the inputs, and a later call does not change them."""
+    fixture = fixtures.unconverged(dtype)[0]
+    for max_iter in (0, fixture.max_iter):
+        native = backend.prepare(fixture.X.copy(), fixture.y.copy(), fixture.beta0.copy())
+        arguments = fixture.learning_rate, max_iter, fixture.tol
         result = unpack(backend.fit(*native, *arguments))
         for name, returned in zip(("beta", "losses"), result, strict=True):
             for source, array_ in zip(("X", "y", "beta"), native, strict=True):
@@ -162,7 +167,7 @@ def returns_memory_of_its_own(backend: ModuleType, dtype: str) -> Measured:
                 if same:
                     raise Wrong(f"the {name} returned shares the memory of the {source} given (max_iter = {max_iter})")
         kept = [np.array(backend.to_numpy(array)) for array in result]
-        backend.fit(*backend.prepare(case.X * 2, case.y + 1, case.beta0 - 1), *arguments)
+        backend.fit(*backend.prepare(fixture.X * 2, fixture.y + 1, fixture.beta0 - 1), *arguments)
         for name, before, now in zip(("beta", "losses"), kept, result, strict=True):
             if not np.array_equal(before, backend.to_numpy(now), equal_nan=True):
                 raise Wrong(f"the {name} returned changed when fit was called again: a buffer is reused")
@@ -170,44 +175,44 @@ def returns_memory_of_its_own(backend: ModuleType, dtype: str) -> Measured:
 
 
 def forgets_earlier_calls(backend: ModuleType, dtype: str) -> Measured:
-    """One problem between others that differ from it in a single argument, or in its size: all must come out right."""
-    first_case = fixtures.unconverged(dtype)[0]
+    """Results are right for a problem and for others that differ in one argument or in size, in alternation."""
+    base = fixtures.unconverged(dtype)[0]
     others = {
-        "more rows": replace(
-            first_case, X=np.concatenate([first_case.X, first_case.X[:5]]), y=np.append(first_case.y, first_case.y[:5])
-        ),
-        "another X of the same shape": replace(first_case, X=first_case.X[::-1].copy()),
-        "another y": replace(first_case, y=first_case.y[::-1].copy()),
-        "another start": replace(first_case, beta0=-first_case.beta0),
-        "another learning_rate": replace(first_case, learning_rate=first_case.learning_rate / 2),
-        "another max_iter": replace(first_case, max_iter=1),
+        "more rows": replace(base, X=np.concatenate([base.X, base.X[:5]]), y=np.append(base.y, base.y[:5])),
+        "another X of the same shape": replace(base, X=base.X[::-1].copy()),
+        "another y": replace(base, y=base.y[::-1].copy()),
+        "another start": replace(base, beta0=-base.beta0),
+        "another learning_rate": replace(base, learning_rate=base.learning_rate / 2),
+        "another max_iter": replace(base, max_iter=1),
     }
-    first = answer(backend, first_case)
-    measured = [judge(*first, _expected(backend, first_case, dtype), dtype)]
+    first = solve_fixture(backend, base)
+    measured = [judge(*first, _expected(backend, base, dtype), dtype)]
     for name, other in others.items():
-        beta, losses = answer(backend, other)
+        beta, losses = solve_fixture(backend, other)
         again = np.array_equal(beta, first[0]) and np.array_equal(losses, first[1])
         with error_context(
-            f"with {name}, after other calls{', it gave once more the answer of an earlier one' if again else ''}"
+            f"with {name}, after other calls{', it returned the result of an earlier one again' if again else ''}"
         ):
             measured.append(judge(beta, losses, _expected(backend, other, dtype), dtype))
         with error_context(f"right at first, but after a call with {name}"):
-            measured.append(judge(*answer(backend, first_case), _expected(backend, first_case, dtype), dtype))
+            measured.append(judge(*solve_fixture(backend, base), _expected(backend, base, dtype), dtype))
     return _largest(measured)
 
 
 def follows_the_exact_iterates(backend: ModuleType, dtype: str) -> Measured:
-    return _largest(_judge_exactly(backend, case, dtype) for case in fixtures.unconverged(dtype))
+    """The results agree with rational arithmetic."""
+    return _largest(_judge_exactly(backend, fixture, dtype) for fixture in fixtures.unconverged(dtype))
 
 
 def is_exact_on_integers(backend: ModuleType, dtype: str) -> Measured:
-    if _normwise(backend):  # another algorithm rounds where this one does not
+    """The results are exact where the algorithm rounds nothing."""
+    if _normwise(backend):  # another algorithm may round here
         return None
-    case = fixtures.integers(dtype)
-    betas, exact_losses = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
-    beta, losses = answer(backend, case)
-    check_form(beta, losses, len(case.beta0), dtype, case.max_iter)
-    # A loss may be the square of a norm, which rounds twice; a beta has no such excuse.
+    fixture = fixtures.integers(dtype)
+    betas, exact_losses = exact_iterates(*fixture.problem)
+    beta, losses = solve_fixture(backend, fixture)
+    check_form(beta, losses, len(fixture.beta0), dtype, fixture.max_iter)
+    # A loss may be the square of a norm, which rounds twice. beta must be exact.
     for name, computed, exact, slack in (
         ("beta", beta, betas[-1], 0),
         ("losses", losses, exact_losses, 4 * UNIT[dtype]),
@@ -222,64 +227,71 @@ def is_exact_on_integers(backend: ModuleType, dtype: str) -> Measured:
 
 
 def fits_every_shape(backend: ModuleType, dtype: str) -> Measured:
-    return _largest(_judge_named(backend, case, dtype) for case in fixtures.shapes(dtype))
+    """The results agree with the reference for sizes at which blocks and tiles are not full."""
+    return _largest(_judge_named(backend, fixture, dtype) for fixture in fixtures.shapes(dtype))
 
 
 def survives_hard_problems(backend: ModuleType, dtype: str) -> Measured:
-    return _largest(_judge_named(backend, case, dtype) for case in fixtures.hard(dtype))
+    """The results agree with the reference for degenerate problems."""
+    return _largest(_judge_named(backend, fixture, dtype) for fixture in fixtures.hard(dtype))
 
 
 def follows_a_long_descent(backend: ModuleType, dtype: str) -> Measured:
-    """After thousands of updates, against the closed form, which makes none."""
-    case = fixtures.long(dtype)
-    expected = _expected(backend, case, dtype)
-    beta, losses = answer(backend, case)
+    """After thousands of updates, beta agrees with the closed form."""
+    fixture = fixtures.long(dtype)
+    expected = _expected(backend, fixture, dtype)
+    beta, losses = solve_fixture(backend, fixture)
     judge(beta, losses, expected, dtype)
-    exact, _ = closed_form(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
+    exact, _ = closed_form(*fixture.problem)
     error, bound = distance(beta, exact), float(expected.beta_bound[-1])
     if not error <= bound:
-        far = f"after {case.max_iter} updates beta is {error:.3g} from the closed form; correct arithmetic is within"
+        far = f"after {fixture.max_iter} updates beta is {error:.3g} from the closed form; correct arithmetic is within"
         raise Wrong(f"{far} {bound:.3g}", error, bound)
     return error, bound
 
 
 def obeys_the_symmetries(backend: ModuleType, dtype: str) -> Measured:
-    """What a change of the problem must do to the answer, where no oracle is needed to say it.
+    """The results change as they must when the problem changes, which needs no oracle.
 
-    Each changed problem is made without rounding, so that both answers have one exact truth and a bound each.
+    Each changed problem is computed without rounding, so both results have the same exact value and a bound each.
     """
-    case = fixtures.gridded(dtype)
-    X, y, d = case.X, case.y, case.X.shape[1]
+    fixture = fixtures.gridded(dtype)
+    X, y, d = fixture.X, fixture.y, fixture.X.shape[1]
     rows, columns = np.random.default_rng(1).permutation(len(X)), np.arange(d)[::-1]
     shift = np.arange(1.0, d + 1, dtype=X.dtype)
-    # What is changed; the changed problem; how its beta is taken back; by which factor that scales.
+    # The change; the changed problem; the inverse change of its beta; the factor by which the inverse scales.
     relations: list[tuple[str, Fixture, Callable[[NDArray[Any]], NDArray[Any]], float]] = [
-        ("rows in another order", replace(case, X=X[rows], y=y[rows]), lambda b: b, 1),
-        ("columns in another order", replace(case, X=X[:, columns].copy()), lambda b: b[columns], 1),
-        ("every row twice", replace(case, X=np.repeat(X, 2, axis=0), y=np.repeat(y, 2)), lambda b: b, 1),
-        ("y times 4", replace(case, y=4 * y), lambda b: b / 4, 1 / 4),
-        ("another origin of beta", replace(case, y=y - X @ shift, beta0=case.beta0 - shift), lambda b: b + shift, 1),
-        ("half of the updates, then the others", case, lambda b: b, 1),
+        ("rows in another order", replace(fixture, X=X[rows], y=y[rows]), lambda b: b, 1),
+        ("columns in another order", replace(fixture, X=X[:, columns].copy()), lambda b: b[columns], 1),
+        ("every row twice", replace(fixture, X=np.repeat(X, 2, axis=0), y=np.repeat(y, 2)), lambda b: b, 1),
+        ("y times 4", replace(fixture, y=4 * y), lambda b: b / 4, 1 / 4),
+        (
+            "another origin of beta",
+            replace(fixture, y=y - X @ shift, beta0=fixture.beta0 - shift),
+            lambda b: b + shift,
+            1,
+        ),
+        ("half of the updates, then the others", fixture, lambda b: b, 1),
     ]
 
     def ask(name: str, changed: Fixture) -> tuple[np.ndarray, np.ndarray]:
         if not name.startswith("half"):
-            return answer(backend, changed)
-        middle, first = answer(backend, replace(changed, max_iter=changed.max_iter // 2))
-        beta, last = answer(backend, replace(changed, beta0=middle, max_iter=changed.max_iter - len(first) + 1))
+            return solve_fixture(backend, changed)
+        middle, first = solve_fixture(backend, replace(changed, max_iter=changed.max_iter // 2))
+        beta, last = solve_fixture(backend, replace(changed, beta0=middle, max_iter=changed.max_iter - len(first) + 1))
         return beta, np.concatenate([first, last[1:]])
 
-    beta, losses = answer(backend, case)
-    check_form(beta, losses, d, dtype, case.max_iter)
-    expected, measured = _expected(backend, case, dtype), []
+    beta, losses = solve_fixture(backend, fixture)
+    check_form(beta, losses, d, dtype, fixture.max_iter)
+    expected, measured = _expected(backend, fixture, dtype), []
     for name, changed, undo, factor in relations:
         other, other_losses = ask(name, changed)
-        check_form(other, other_losses, d, dtype, case.max_iter)
+        check_form(other, other_losses, d, dtype, fixture.max_iter)
         changed_reference = _expected(backend, changed, dtype)
         truth = Reference(
-            np.tile(beta.astype(np.float64), (case.max_iter + 1, 1)),
+            np.tile(beta.astype(np.float64), (fixture.max_iter + 1, 1)),
             losses.astype(np.float64),
-            # The change is taken back in the dtype, too: one rounding more.
+            # The inverse change rounds once more.
             expected.beta_bound + factor * changed_reference.beta_bound + UNIT[dtype] * np.linalg.norm(beta),
             expected.loss_bound + factor**2 * changed_reference.loss_bound,
         )
@@ -289,75 +301,76 @@ def obeys_the_symmetries(backend: ModuleType, dtype: str) -> Measured:
 
 
 def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
-    for case in fixtures.stopping(dtype):
-        beta, losses = answer(backend, case)
-        check_form(beta, losses, len(case.beta0), dtype, case.max_iter)
+    """fit stops at the right k, and returns the beta and losses of that k."""
+    for fixture in fixtures.stopping(dtype):
+        beta, losses = solve_fixture(backend, fixture)
+        check_form(beta, losses, len(fixture.beta0), dtype, fixture.max_iter)
         n_iter = len(losses) - 1
-        _, exact = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
-        bounds = _expected(backend, case, dtype).loss_bound
-        first, last = stop_window(np.array([float(loss) for loss in exact]), bounds, case.tol, case.max_iter)
+        _, exact = exact_iterates(*fixture.problem)
+        bounds = _expected(backend, fixture, dtype).loss_bound
+        first, last = stop_window(np.array([float(loss) for loss in exact]), bounds, fixture.tol, fixture.max_iter)
         if not first <= n_iter <= last:
             allowed = str(first) if first == last else f"{first} to {last}"
-            raise Wrong(f"with tol = {case.tol:g} it made {n_iter} updates; allowed: {allowed}")
-        if (where := broken_rule(losses, case.tol, case.max_iter)) is not None:
+            raise Wrong(f"with tol = {fixture.tol:g} it made {n_iter} updates; allowed: {allowed}")
+        if (where := broken_rule(losses, fixture.tol, fixture.max_iter)) is not None:
             raise Wrong(
-                f"with tol = {case.tol:g} its own losses break the stop rule at k = {where} (n_iter = {n_iter})"
+                f"with tol = {fixture.tol:g} its own losses break the stop rule at k = {where} (n_iter = {n_iter})"
             )
-        # What it stopped with belongs to the update where it stopped.
-        with error_context(f"stopped by tol = {case.tol:g}"):
-            judge(beta, losses, _expected(backend, replace(case, max_iter=n_iter), dtype), dtype)
-    # Strict: with J_0 = 0 nothing is smaller than tol * J_0, and so nothing may stop it.
+        with error_context(f"stopped by tol = {fixture.tol:g}"):
+            judge(beta, losses, _expected(backend, replace(fixture, max_iter=n_iter), dtype), dtype)
+    # The comparison is strict: with J_0 = 0, no change is smaller than tol * J_0.
     still = fixtures.stopping(dtype)[0]
     zero = replace(still, y=still.y * 0, beta0=still.beta0 * 0, max_iter=4)
-    if len(answer(backend, zero)[1]) != 5:
+    if len(solve_fixture(backend, zero)[1]) != 5:
         raise Wrong("it stopped where the loss change equals tol * J_0 (both 0); the comparison is strict")
     return None
 
 
 def stops_when_it_diverges(backend: ModuleType, dtype: str) -> Measured:
+    """fit stops at the first loss that overflows."""
     largest = Fraction(float(np.finfo(dtype).max))
-    for case in fixtures.diverging(dtype):
-        betas, exact = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, 8)
+    for fixture in fixtures.diverging(dtype):
+        betas, exact = exact_iterates(fixture.X, fixture.y, fixture.beta0, fixture.learning_rate, 8)
         expected = next(k for k, loss in enumerate(exact) if loss > largest)
-        beta, losses = answer(backend, case)
-        check_form(beta, losses, len(case.beta0), dtype, case.max_iter)
+        beta, losses = solve_fixture(backend, fixture)
+        check_form(beta, losses, len(fixture.beta0), dtype, fixture.max_iter)
         if math.isfinite(losses[-1]):
             raise Wrong(
-                f"{case.name}: the last loss is {losses[-1]:.3g}; allowed: none, it overflows at k = {expected}"
+                f"{fixture.name}: the last loss is {losses[-1]:.3g}; allowed: none, it overflows at k = {expected}"
             )
         slack = 1 if _normwise(backend) else 0
         if abs(len(losses) - 1 - expected) > slack:
             raise Wrong(
-                f"{case.name}: it made {len(losses) - 1} updates; allowed: {expected}, where the loss overflows"
+                f"{fixture.name}: it made {len(losses) - 1} updates; allowed: {expected}, where the loss overflows"
             )
-        # The beta of that loss, as far as numbers this large have a bound.
-        bound = _expected(backend, replace(case, max_iter=len(losses) - 1), dtype).beta_bound[-1]
+        # The bound may be infinite for numbers as large as these.
+        bound = _expected(backend, replace(fixture, max_iter=len(losses) - 1), dtype).beta_bound[-1]
         with np.errstate(over="ignore"):
             error = distance(beta, betas[len(losses) - 1]) if np.isfinite(beta).all() else math.nan
         if not error <= bound:
-            raise Wrong(f"{case.name}: beta is not the one whose loss overflows, but {beta}", error, float(bound))
+            raise Wrong(f"{fixture.name}: beta is not the one whose loss overflows, but {beta}", error, float(bound))
     return None
 
 
 def meets_least_squares(backend: ModuleType, dtype: str) -> Measured:
-    """Converged on the penguins it is as near to numpy.linalg.lstsq as the conditioning lets both be."""
+    """After convergence on the penguins, beta agrees with numpy.linalg.lstsq as far as the condition number allows."""
     data = problems.penguins()
     rate = float(np.float32(default_learning_rate(data.X)))
-    case = Fixture("penguins", data.X, data.y, np.zeros(data.X.shape[1]), rate, 600).cast(dtype)
-    expected = _expected(backend, case, dtype)
-    X, y = case.X.astype(np.float64), case.y.astype(np.float64)
+    fixture = Fixture("penguins", data.X, data.y, np.zeros(data.X.shape[1]), rate, 600).cast(dtype)
+    expected = _expected(backend, fixture, dtype)
+    X, y = fixture.X.astype(np.float64), fixture.y.astype(np.float64)
     solution, _, _, singular = np.linalg.lstsq(X, y)
-    # Golub and Van Loan, Matrix Computations, theorem 5.3.1: the sensitivity of least squares, n d u as backward error.
+    # The sensitivity of least squares: Golub and Van Loan, Matrix Computations, theorem 5.3.1. Backward error: n d u.
     condition = singular[0] / singular[-1]
     residual = float(np.linalg.norm(y - X @ solution))
     slack = X.size * UNIT["float64"] * condition * (np.linalg.norm(solution) + condition * residual / singular[0])
     bound = float(expected.beta_bound[-1] + slack + np.linalg.norm(expected.betas[-1] - solution))
-    beta, losses = answer(backend, case)
-    check_form(beta, losses, X.shape[1], dtype, case.max_iter)
+    beta, losses = solve_fixture(backend, fixture)
+    check_form(beta, losses, X.shape[1], dtype, fixture.max_iter)
     error = float(np.linalg.norm(beta - solution))
     if not error <= bound:
-        far = f"after {case.max_iter} updates beta is {error:.3g} from the least-squares solution; allowed: {bound:.3g}"
-        raise Wrong(far, error, bound)
+        distant = f"after {fixture.max_iter} updates beta is {error:.3g} from the least-squares solution"
+        raise Wrong(f"{distant}; allowed: {bound:.3g}", error, bound)
     return error, bound
 
 
@@ -376,34 +389,34 @@ CHECKS: tuple[Callable[[ModuleType, str], Measured], ...] = (
     stops_when_it_diverges,
     meets_least_squares,
 )
-# Those that another number of threads could answer differently.
+# The checks whose result may depend on the number of threads.
 THREADED = (follows_the_exact_iterates, is_exact_on_integers, fits_every_shape)
 
 
-def _judge_exactly(backend: ModuleType, case: Fixture, dtype: str) -> Measured:
-    betas, losses = exact_iterates(case.X, case.y, case.beta0, case.learning_rate, case.max_iter)
-    beta, computed = answer(backend, case)
-    bounds = _expected(backend, case, dtype)
+def _judge_exactly(backend: ModuleType, fixture: Fixture, dtype: str) -> Measured:
+    betas, losses = exact_iterates(*fixture.problem)
+    beta, computed = solve_fixture(backend, fixture)
+    bounds = _expected(backend, fixture, dtype)
     exact = Reference(np.array(betas, float), np.array(losses, float), bounds.beta_bound, bounds.loss_bound)
-    with error_context(f"{case.name} ({len(case.y)} x {len(case.beta0)})"):
+    with error_context(f"{fixture.name} ({len(fixture.y)} x {len(fixture.beta0)})"):
         judge(beta, computed, exact, dtype)
     return distance(beta, betas[-1]), float(bounds.beta_bound[-1])
 
 
-def _judge_named(backend: ModuleType, case: Fixture, dtype: str) -> Measured:
-    expected = _expected(backend, case, dtype)
-    with error_context(case.name):
-        return judge(*answer(backend, case), expected, dtype)
+def _judge_named(backend: ModuleType, fixture: Fixture, dtype: str) -> Measured:
+    expected = _expected(backend, fixture, dtype)
+    with error_context(fixture.name):
+        return judge(*solve_fixture(backend, fixture), expected, dtype)
 
 
-def _expected(backend: ModuleType, case: Fixture, dtype: str) -> Reference:
-    """Our own float64 descent on `case`, with the bound that this backend has to keep."""
+def _expected(backend: ModuleType, fixture: Fixture, dtype: str) -> Reference:
+    """The float64 reference of a fixture, with the bounds for this backend."""
     normwise = _normwise(backend)
-    return reference(case.X, case.y, case.beta0, case.learning_rate, case.max_iter, dtype, normwise)
+    return reference(*fixture.problem, dtype, normwise)
 
 
 def _largest(measured: Any) -> Measured:
-    """The error nearest to its bound."""
+    """The error that is nearest to its bound."""
     return max((pair for pair in measured if pair), key=lambda pair: pair[0] / pair[1], default=None)
 
 

@@ -1,8 +1,8 @@
-"""Small problems on which a wrong backend cannot hide.
+"""Small problems that expose wrong backends.
 
-Sharp ones have not converged: their last step is at least 100 times the bound, so a missing step, a
-wrong factor or a skipped row shows. The integer ones round nowhere, so every order of arithmetic gives
-the same bits. tests/test_check.py proves both.
+The unconverged problems end with a step of at least 100 times the bound, so a missing step, a wrong factor or a
+skipped row exceeds it. The integer problem needs no rounding, so every order of arithmetic gives the same bits.
+tests/test_check.py proves both properties.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from bench.data import problems
 
 @dataclass(frozen=True)
 class Fixture:
-    """Inputs as a backend gets them. X: (n_samples, n_features), y: (n_samples,), beta0: (n_features,)."""
+    """The arguments of one fit. X: (n_samples, n_features), y: (n_samples,), beta0: (n_features,)."""
 
     name: str
     X: np.ndarray
@@ -25,17 +25,22 @@ class Fixture:
     max_iter: int
     tol: float = 0.0
 
+    @property
+    def problem(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, int]:
+        """The arguments without the tolerance."""
+        return self.X, self.y, self.beta0, self.learning_rate, self.max_iter
+
     def cast(self, dtype: str) -> "Fixture":
         return replace(self, X=self.X.astype(dtype), y=self.y.astype(dtype), beta0=self.beta0.astype(dtype))
 
 
 def short_step(X: np.ndarray) -> float:
-    """Well under 1/L, and a float32 number, so that no dtype has to round it."""
+    """A learning rate well under 1/L that is exact in float32 and float64."""
     return float(np.float32(0.7 * default_learning_rate(X)))
 
 
 def synthetic(name: str, n: int, d: int, max_iter: int, dtype: str) -> Fixture:
-    """A well-conditioned problem with a start that is not zero and a step under 1/L."""
+    """A well-conditioned problem with a nonzero start and a learning rate under 1/L."""
     data = problems.synthetic(n, d, seed=3)
     beta0 = np.random.default_rng([n, d]).uniform(-1, 1, d)
     return Fixture(name, data.X, data.y, beta0, short_step(data.X), max_iter).cast(dtype)
@@ -43,7 +48,7 @@ def synthetic(name: str, n: int, d: int, max_iter: int, dtype: str) -> Fixture:
 
 def unconverged(dtype: str) -> list[Fixture]:
     """Problems whose exact iterates are known and far from convergence."""
-    if dtype == "float32":  # 2^-24 leaves room for few rows and few steps
+    if dtype == "float32":  # with u = 2^-24 the bound soon exceeds a hundredth of the last step
         return [
             synthetic("short", 16, 3, 3, dtype),
             synthetic("wide", 4, 6, 2, dtype),
@@ -60,7 +65,7 @@ def unconverged(dtype: str) -> list[Fixture]:
 
 
 def integers(dtype: str) -> Fixture:
-    """Small integers, and a step with 2 learning_rate / n a power of two: nothing is rounded."""
+    """A problem of small integers in which 2 learning_rate / n is a power of two, so that no operation rounds."""
     rng = np.random.default_rng(8)
     X, y = rng.integers(-3, 4, (8, 3)), rng.integers(-9, 10, 8)
     beta0 = rng.integers(-2, 3, 3)
@@ -69,14 +74,14 @@ def integers(dtype: str) -> Fixture:
 
 
 def shapes(dtype: str) -> list[Fixture]:
-    """Sizes at which blocks and tiles end unevenly, and a square; judged with the float64 reference."""
-    # Not larger: (n, 1) - (n,) is a common slip, and its n x n matrix must fit in memory.
+    """Sizes at which blocks and tiles are not full, and a square X."""
+    # No larger sizes: (n, 1) - (n,) is a common mistake, and its n x n matrix must fit in memory.
     sizes = ((2000, 10), (1021, 3), (130, 33), (12, 12), (300, 150), (4099, 2))
     return [synthetic(f"{n} x {d}", n, d, 5, dtype) for n, d in sizes]
 
 
 def hard(dtype: str) -> list[Fixture]:
-    """Problems that a step may trip over: columns that are equal, zero or of very different size; a single number."""
+    """Degenerate problems: columns that are equal, zero or of very different size, and a single number."""
     base = synthetic("hard", 24, 4, 12, dtype)
     X, cases = base.X.astype(np.float64), []
     columns = {
@@ -93,25 +98,25 @@ def hard(dtype: str) -> list[Fixture]:
 
 
 def long(dtype: str) -> Fixture:
-    """Steps enough for an error that grows from step to step."""
+    """A problem with so many updates that an error which grows with them becomes visible."""
     return synthetic("long", 40, 4, 3000, dtype)
 
 
 def gridded(dtype: str) -> Fixture:
-    """Numbers with few bits, so that what is made of them by adding and by small integers is exact in either dtype."""
+    """Numbers with few bits: sums of them and products with small integers are exact in both dtypes."""
     rng = np.random.default_rng(5)
     X, y = rng.integers(-512, 513, (300, 6)) / 256, rng.integers(-512, 513, 300) / 256
     return Fixture("gridded", X, y, np.zeros(6), short_step(X), 12).cast(dtype)
 
 
 def stopping(dtype: str) -> list[Fixture]:
-    """The same descent stopped by tolerances that it reaches at once, later, and not at all."""
+    """One problem with tolerances that it meets at once, later, and never."""
     base = synthetic("stop", 32, 4, 40, dtype)
     return [replace(base, name=f"stop at tol {tol:g}", tol=tol) for tol in (2.0, 0.5, 1e-2, 1e-4, 0.0)]
 
 
 def diverging(dtype: str) -> list[Fixture]:
-    """Steps so large that no rounding can move the k at which the loss overflows, and an overflow at the start."""
+    """Problems whose loss overflows at a k that does not depend on rounding: after some updates, and at the start."""
     base = synthetic("diverging", 16, 3, 30, dtype)
     rate, huge = (1e28, 1e200) if dtype == "float64" else (1e10, 1e30)
     return [

@@ -1,6 +1,6 @@
-"""The mistakes that people make in this algorithm, each as a descent that makes it; what they look like is theirs to say.
+"""Common mistakes in the algorithm, each as a gradient descent that makes it.
 
-A mistake is wrong in one way and right in all others, so that two of them can be told apart by their answers.
+Each is wrong in exactly one way, so that their results differ.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Mistake:
-    """A descent that is wrong in one way; the defaults are right.
+    """A gradient descent with one mistake. The defaults are correct.
 
-    data: (X, y) -> what is used in their place. start: of beta_0. scale: (n, d, learning_rate) -> what multiplies
-    Xᵀ residual. step: (X, y, beta, residual, scale, k, all betas) -> what is added to beta, where it is no such
-    product. updates: K -> how many are made. returned: all betas -> the one given back. loss: (residual, y, y_pred, d)
-    -> one loss. losses: all of them, one more than updates -> the list given back.
+    data: (X, y) -> the X and y that are used. start: beta_0 -> the beta that is used. scale: (n, d, learning_rate) ->
+    the factor of Xᵀ residual. step: (X, y, beta, residual, scale, k, all betas) -> the change of beta. updates: K ->
+    the number of updates. returned: all betas -> the returned beta. loss: (residual, y, y_pred, d) -> one loss.
+    losses: all losses, one more than returned -> the returned losses.
     """
 
     hint: str
@@ -36,19 +36,19 @@ class Mistake:
     loss: Callable[..., Any] = lambda residual, y, y_pred, d: np.mean(residual * residual)
     losses: Callable[..., Any] = lambda losses: losses[:-1]
 
-    def answer(self, case: Fixture) -> tuple[np.ndarray, np.ndarray]:
-        """beta and losses as this descent would return them."""
-        betas, losses = self.descend(case)
+    def result(self, fixture: Fixture) -> tuple[np.ndarray, np.ndarray]:
+        """The beta and losses that this descent returns."""
+        betas, losses = self.descend(fixture)
         return self.returned(betas[:-1]), np.array(self.losses(losses))
 
-    def descend(self, case: Fixture) -> tuple[list[np.ndarray], list[float]]:
-        """Every beta and every loss, one more of each than updates are asked for."""
-        X, y = self.data(case.X.astype(float), case.y.astype(float))
+    def descend(self, fixture: Fixture) -> tuple[list[np.ndarray], list[float]]:
+        """All betas and losses, with one update more than requested."""
+        X, y = self.data(fixture.X.astype(float), fixture.y.astype(float))
         n, d = X.shape
-        scale = self.scale(n, d, case.learning_rate)
-        betas, losses = [self.start(case.beta0.astype(float))], []
-        updates = self.updates(case.max_iter)
-        for k in range(updates + 1):  # one more than is returned: some mistakes look ahead
+        scale = self.scale(n, d, fixture.learning_rate)
+        betas, losses = [self.start(fixture.beta0.astype(float))], []
+        updates = self.updates(fixture.max_iter)
+        for k in range(updates + 1):  # one more, because some mistakes return a later beta or loss
             y_pred = X @ betas[-1]
             residual = y - y_pred
             losses.append(self.loss(residual, y, y_pred, d))
@@ -59,7 +59,7 @@ class Mistake:
 
 
 def _masked(rows: slice = slice(None), columns: slice = slice(None)) -> Callable[..., Array]:
-    """A step that sees some rows, and moves some components."""
+    """A step that uses only some rows and updates only some components."""
 
     def step(X: Array, y: Array, beta: Array, residual: Array, scale: float, k: int, betas: list[Array]) -> Array:
         moved = np.zeros_like(beta)
@@ -146,7 +146,6 @@ ITERATES = (
     Mistake("the gradient is divided by its own norm", step=lambda X, y, b, r, s, k, bs: s * (X.T @ r) / np.linalg.norm(s * (X.T @ r)) * s * len(y) / 2),
     Mistake("the gradient is that of the absolute error: only the signs of the residual are used", step=lambda X, y, b, r, s, k, bs: s * (X.T @ np.sign(r))),
 )  # fmt: skip
-# ... and with the losses that are told of them.
 LOSSES = (
     Mistake("every loss is half of what it should be: is it divided by 2n?", loss=lambda r, y, p, d: np.mean(r * r) / 2),
     Mistake("the loss is the sum of the squares, not their mean", loss=lambda r, y, p, d: np.sum(r * r)),
@@ -176,9 +175,9 @@ LOSSES = (
 )  # fmt: skip
 
 
-def stop_rules(case: Fixture) -> dict[str, Callable[[float], int]]:
-    """How many updates each wrong rule would make, by tol; under "" the right one."""
-    (betas, J), K = RIGHT.descend(case), case.max_iter
+def stop_rules(fixture: Fixture) -> dict[str, Callable[[float], int]]:
+    """Functions from tol to the number of updates, for the correct rule (key "") and for each wrong one."""
+    (betas, J), K = RIGHT.descend(fixture), fixture.max_iter
     moved = [0.0, *(float(np.linalg.norm(b - a)) for a, b in pairwise(betas))]
 
     def first(stops: Callable[[int, float], bool], delay: int = 0) -> Callable[[float], int]:

@@ -1,7 +1,7 @@
-"""What the iterates are, by two ways that share nothing: rational arithmetic step by step, and a closed form.
+"""The exact iterates, in two independent ways: step by step in rational arithmetic, and by a closed form.
 
-Every float is a rational number, so on the inputs as a backend receives them the first has no error at all. The
-second makes no steps, so a misreading of the algorithm would have to be made twice to go unseen.
+Every float is a rational number, so the first way has no error at all for the inputs that a backend receives. The
+second way makes no steps, so it also detects a misreading of the algorithm.
 """
 
 from fractions import Fraction
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 def exact_iterates(
     X: NDArray[Any], y: NDArray[Any], beta0: NDArray[Any], learning_rate: float, max_iter: int
 ) -> tuple[list[list[Fraction]], list[Fraction]]:
-    """beta_0 ... beta_K and J(beta_0) ... J(beta_K), K = max_iter, exactly.
+    """The exact beta_0 ... beta_K and J(beta_0) ... J(beta_K), K = max_iter.
 
-    X: (n_samples, n_features), y: (n_samples,), beta0: (n_features,), any float dtype; learning_rate: a
-    float. XᵀX, Xᵀy and yᵀy are formed once, then a step costs d² operations. The fractions grow with
-    every step: meant for n_samples <= 64 and max_iter <= 50.
+    X: (n_samples, n_features), y: (n_samples,), beta0: (n_features,), any float dtype. XᵀX, Xᵀy and yᵀy are
+    computed once, so a step costs d² operations. The fractions grow with every step: use it for n_samples <= 64 and
+    max_iter <= 50.
     """
     rows = [[Fraction(float(x)) for x in row] for row in X]
     targets = [Fraction(float(t)) for t in y]
@@ -31,7 +31,7 @@ def exact_iterates(
     betas, losses = [], []
     for k in range(max_iter + 1):
         gram_beta = [sum((gram[i][j] * beta[j] for j in features), Fraction(0)) for i in features]
-        # (1/n) sum (y - X beta)^2, multiplied out
+        # (1/n) sum (y - X beta)^2, expanded
         losses.append((square + sum(beta[i] * (gram_beta[i] - 2 * moment[i]) for i in features)) / n)
         betas.append(beta)
         if k < max_iter:
@@ -47,7 +47,8 @@ def closed_form(
 
         beta_K = Q [(I - eta l)^K Qᵀ beta_0 + eta sum_{j<K} (I - eta l)^j Qᵀ (2/n) Xᵀ y]
 
-    with the sum and not a division by l, for an eigenvalue may be 0. Arguments as for exact_iterates, K of any size.
+    The sum replaces a division by l, because an eigenvalue may be 0. The arguments are those of exact_iterates, but K
+    may be large.
     """
     import mpmath
 
@@ -57,7 +58,7 @@ def closed_form(
         eigenvalues, Q = mpmath.eigsy(A.T * A * 2 / n)
         shrink = [1 - rate * value for value in eigenvalues]
         pull, turned = Q.T * (A.T * t) * 2 / n, Q.T * start
-        # The geometric sum; where 1 - eta l is 1 to all digits, each of its terms is.
+        # The geometric sum. If 1 - eta l is 1 to all digits, each of its terms is 1.
         sums = [max_iter if s == 1 else (1 - s**max_iter) / (1 - s) for s in shrink]
         beta = Q * mpmath.matrix(
             [s**max_iter * b + rate * g * p for s, b, g, p in zip(shrink, turned, sums, pull, strict=True)]
@@ -73,5 +74,5 @@ def _fraction(number: Any) -> Fraction:
 
 
 def distance(computed: Any, exact: list[Fraction]) -> float:
-    """||computed - exact||_2, the differences taken exactly before they are rounded once."""
+    """||computed - exact||_2. Each difference is exact and rounded once."""
     return float(np.linalg.norm([float(Fraction(float(c)) - e) for c, e in zip(computed, exact, strict=True)]))

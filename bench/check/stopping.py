@@ -1,4 +1,4 @@
-"""Where a descent may stop: the one place that says where backends may disagree about it."""
+"""The stop rule under rounding: the iterations at which a correct backend may stop."""
 
 import math
 from typing import Any
@@ -10,26 +10,25 @@ from bench.check.bound import UNIT
 
 
 def may_stop(losses: NDArray[Any], loss_bounds: NDArray[Any], tol: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where |J_{k-1} - J_k| < tol J_0 may hold in correct arithmetic, and where it must, for each k.
+    """For each k, whether |J_{k-1} - J_k| < tol J_0 may hold in correct arithmetic, and whether it must hold.
 
-    A loss change within rounding of the threshold may fall on either side: this is the one place that
-    says where backends may disagree. losses, loss_bounds: (K + 1,).
+    They differ where the change of the loss is within rounding error of the threshold. losses, loss_bounds: (K + 1,).
     """
     losses, loss_bounds = np.asarray(losses), np.asarray(loss_bounds)
-    change = np.abs(np.diff(losses, prepend=np.nan))  # k = 0 has no predecessor, and a NaN is never smaller
+    change = np.abs(np.diff(losses, prepend=np.nan))  # k = 0 has no predecessor, and comparisons with NaN are false
     doubt = loss_bounds + np.append(0.0, loss_bounds[:-1]) + tol * loss_bounds[0] if tol else np.zeros(len(losses))
     return change < tol * losses[0] + doubt, change < tol * losses[0] - doubt
 
 
 def stop_window(losses: NDArray[Any], loss_bounds: NDArray[Any], tol: float, max_iter: int) -> tuple[int, int]:
-    """The first and the last number of updates at which correct arithmetic may stop. losses: (max_iter + 1,)."""
+    """The smallest and the largest number of updates that a correct backend may make. losses: (max_iter + 1,)."""
     may, must = may_stop(losses, loss_bounds, tol)
     first, last = (int(np.argmax(where)) if where.any() else max_iter for where in (may, must))
     return first, last
 
 
 def broken_rule(losses: NDArray[Any], tol: float, max_iter: int) -> int | None:
-    """The k at which stored losses contradict the stop rule beyond rounding, None where they do not."""
+    """The first k at which the losses contradict the stop rule by more than rounding, or None."""
     u = UNIT[losses.dtype.name]
     values = losses.astype(np.float64)
     for k in range(len(values)):

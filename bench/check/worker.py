@@ -1,76 +1,71 @@
 """Cross-check one backend in this process and report each check to the parent.
 
-python -m bench.check.worker NAME [THREADS]: with THREADS, how many this process has, only what depends on them.
+python -m bench.check.worker NAME [THREADS]: with THREADS, the number of threads of this process, run only the checks
+whose result may depend on it.
 """
 
 import math
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 from backends import BackendError, BackendUnavailable, load
 from bench.check.bound import UNIT
-from bench.check.checks import CHECKS, THREADED, Wrong
+from bench.check.checks import CHECKS, THREADED, Measured, Wrong
 from bench.check.diagnosis import Diagnosis, hint
-from bench.runtime.process import Channel
+from bench.check.messages import BackendEnds, CheckEnds, CheckMessage, CheckResult, CheckStarts, HintFound
+from bench.runtime.process import Channel, as_fields
 
 
 def main() -> None:
     channel = Channel()
+    for_threads = sys.argv[2] if len(sys.argv) > 2 else None
+    check_backend(sys.argv[1], for_threads, lambda message: channel.ask(**as_fields(message)))
+
+
+def check_backend(source: str, threads: str | None, report: Callable[[CheckMessage], object]) -> None:
+    """Run the checks of one backend, in each of its dtypes, and report them as they start and end."""
     try:
-        backend = load(sys.argv[1])
+        backend = load(source)
     except BackendError as error:
-        status = "unavailable" if isinstance(error, BackendUnavailable) else "failed"
-        channel.ask(status=status, detail=str(error))
+        report(BackendEnds("unavailable" if isinstance(error, BackendUnavailable) else "failed", str(error)))
         return
-    clean = True
     dtypes = getattr(backend, "DTYPES", tuple(UNIT))
     if not isinstance(dtypes, tuple | list) or not dtypes or any(dtype not in UNIT for dtype in dtypes):
-        channel.ask(status="failed", detail=f"DTYPES is {dtypes!r}; allowed: a tuple of {' and '.join(UNIT)}")
+        report(BackendEnds("failed", f"DTYPES is {dtypes!r}; allowed: a tuple of {' and '.join(UNIT)}"))
         return
-    checks, label = (CHECKS, "") if len(sys.argv) < 3 else (THREADED, f", {sys.argv[2]} thread(s)")
+    checks, label = (CHECKS, "") if threads is None else (THREADED, f", {threads} thread(s)")
+    passed = True
     for dtype in dtypes:
-        witness = Diagnosis(backend, dtype)
+        diagnosis = Diagnosis(backend, dtype)
         for check in checks:
-            channel.ask(begins=f"{check.__name__}[{dtype}{label}]")  # so that a crash can be laid to its door
-            result = run_check(check, backend, dtype, label)
-            clean &= result["passed"]
-            channel.ask(**result)
-            # Apart, and after: to find a hint the backend is asked more, and may crash.
-            if result["passed"]:
-                continue
-            mistake = hint(check.__name__, result["detail"], witness, result["error"], result["bound"])
-            if mistake:
-                channel.ask(hinted=result["check"], hint=mistake)
-    channel.ask(status="ok" if clean else "failed")
+            name = f"{check.__name__}[{dtype}{label}]"
+            report(CheckStarts(name))
+            result, wrong = run_check(check, backend, dtype, name)
+            report(CheckEnds(result, wrong))
+            passed &= result.passed
+            if not result.passed:
+                mistake = hint(check.__name__, result.detail or "", diagnosis, result.error, result.bound)
+                if mistake:
+                    report(HintFound(mistake))
+    report(BackendEnds("ok" if passed else "failed"))
 
 
 def run_check(
-    check: Callable[[ModuleType, str], Any], backend: ModuleType, dtype: str, label: str = ""
-) -> dict[str, Any]:
-    """The result of one check, as `gdbench check --json` prints it, and whether what failed is a wrong answer."""
-    result = {
-        "check": f"{check.__name__}[{dtype}{label}]",
-        "passed": True,
-        "detail": None,
-        "hint": None,
-        "error": None,
-        "bound": None,
-    }
+    check: Callable[[ModuleType, str], Measured], backend: ModuleType, dtype: str, name: str
+) -> tuple[CheckResult, bool]:
+    """Run one check. Return its result, and whether it failed because of a wrong answer."""
+    measured: tuple[float | None, float | None] | None = None
+    detail, wrong = None, False
     try:
         measured = check(backend, dtype)
-    except Wrong as wrong:
-        result |= {"passed": False, "detail": wrong.detail, "wrong": True}
-        measured = wrong.error, wrong.bound
-    except BaseException as error:  # SystemExit and KeyboardInterrupt too: what a backend raises must not end the check
-        result |= {"passed": False, "detail": f"raised {type(error).__name__}: {error}"[:500]}
-        measured = None
-    if measured:  # JSON has no infinity and no NaN
-        result["error"], result["bound"] = (
-            value if value is not None and math.isfinite(value) else None for value in measured
-        )
-    return result
+    except Wrong as error:
+        measured, detail, wrong = (error.error, error.bound), error.detail, True
+    except BaseException as error:  # a backend may raise SystemExit or KeyboardInterrupt, which must not end the checks
+        detail = f"raised {type(error).__name__}: {error}"[:500]
+    # JSON has no infinity and no NaN.
+    numbers = [value if value is not None and math.isfinite(value) else None for value in measured or (None, None)]
+    return CheckResult(name, detail is None, detail, None, *numbers), wrong
 
 
 if __name__ == "__main__":

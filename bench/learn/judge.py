@@ -125,13 +125,13 @@ def cross_check(path: Path) -> Verdict:
 
     backend = load_backend(path)
     for dtype in getattr(backend, "DTYPES", tuple(UNIT)):
-        witness = Diagnosis(backend, dtype)
+        diagnosis = Diagnosis(backend, dtype)
         for check in CHECKS:
-            found = run_check(check, backend, dtype)
-            if not found["passed"]:
-                told = hint(check.__name__, found["detail"], witness, found["error"], found["bound"])
-                why = f"{found['check']}: {found['detail']}" + (f". Possible cause: {told}" if told else "")
-                return Verdict("wrong" if found.get("wrong") else "failed", why)
+            result, wrong = run_check(check, backend, dtype, f"{check.__name__}[{dtype}]")
+            if not result.passed:
+                mistake = hint(check.__name__, result.detail or "", diagnosis, result.error, result.bound)
+                why = f"{result.check}: {result.detail}" + (f". Possible cause: {mistake}" if mistake else "")
+                return Verdict("wrong" if wrong else "failed", why)
     return Verdict("passed", "it computes what the formula says, in every check")
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
 from bench.check.bound import Reference
-from bench.check.checks import Wrong, arrays, error_context, judge
+from bench.check.checks import Wrong, as_arrays, error_context, judge
 from bench.measure.messages import CallMade, CellTask, Decision, WorkerMessage
 from bench.measure.stage import OTHER_RATE, PREFIXES, load_reference
 from bench.records import CellSample, Error
@@ -93,12 +93,12 @@ def _measure(
 
     # Gate.
     def gate(result: Any) -> None:
-        error, bound = judge(*arrays(backend, result), expected, task.dtype)
+        error, bound = judge(*as_arrays(backend, result), expected, task.dtype)
         sample.error = Error(error, bound) if np.isfinite(bound) else None  # JSON has no infinity
 
     gate(result)
     if decision.curve:
-        sample.error_curve = error_curve(arrays(backend, result)[1], expected)
+        sample.error_curve = error_curve(as_arrays(backend, result)[1], expected)
     if not expected.informative:
         sample.flags = ["bound not informative"]
         if first_worker:
@@ -157,7 +157,7 @@ def _measure(
     if first_worker:
         other = load_reference(staged, "other")
         with error_context("with another learning rate on the same data"):
-            judge(*arrays(backend, backend.fit(*native, OTHER_RATE * rate, K, 0.0)), other, task.dtype)
+            judge(*as_arrays(backend, backend.fit(*native, OTHER_RATE * rate, K, 0.0)), other, task.dtype)
     for name, array in (("X", X), ("y", y)):
         if not np.array_equal(array, np.load(folder / f"{task.files}-{name}.npy", mmap_mode="r")):
             raise Wrong(f"{name} was changed by prepare or fit; allowed: inputs stay as they are")
@@ -179,7 +179,7 @@ def _judge_prefixes(
         some_rate = float(staged[f"prefix{number}_learning_rate"])
         native = backend.prepare(X[:rows].copy(), y[:rows].copy(), beta0.copy())
         with error_context(f"on the first {min(len(X), rows)} rows"):
-            judge(*arrays(backend, backend.fit(*native, some_rate, K, 0.0)), expected, dtype)
+            judge(*as_arrays(backend, backend.fit(*native, some_rate, K, 0.0)), expected, dtype)
 
 
 def error_curve(losses: np.ndarray, expected: Reference) -> list[list[float]]:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.measure.messages import CellTask, Decision, WorkerMessage, WorkerSpec, as_fields, task_of
+from bench.measure.messages import CellTask, Decision, WorkerMessage, WorkerSpec, task_of
 
 STARTED_COLD = "numpy" not in sys.modules
 SPEC = pytest.StashKey[WorkerSpec]()
@@ -59,7 +59,7 @@ def ask(request: pytest.FixtureRequest) -> Callable[[WorkerMessage], Decision]:
         from bench.measure import session
 
         return session.LocalDriver().ask
-    from bench.runtime.process import Channel
+    from bench.runtime.process import Channel, as_fields
 
     channel = Channel()
     return lambda message: msgspec.convert(channel.ask(**as_fields(message)), Decision)

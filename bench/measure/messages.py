@@ -3,8 +3,6 @@
 A worker sends a message and waits for the reply: a Decision, or nothing to decide.
 """
 
-from typing import Any
-
 import msgspec
 
 from bench.plan import MIN_ROUND_S, WARMUP_CALLS, WARMUP_S, Case, CellPlan
@@ -108,9 +106,3 @@ def task_of(cell: CellPlan, rounds: int) -> CellTask:
         warmup_calls=WARMUP_CALLS,
         warmup_s=WARMUP_S,
     )
-
-
-def as_fields(message: msgspec.Struct) -> dict[str, Any]:
-    """A message as the keyword arguments of a channel."""
-    fields: dict[str, Any] = msgspec.to_builtins(message)
-    return fields

@@ -14,7 +14,7 @@ import numpy as np
 from backends._solve import default_learning_rate
 from bench.check.bound import Reference, reference
 from bench.data import problems
-from bench.measure.messages import Staged, StageFailed, StageSpec, as_fields
+from bench.measure.messages import Staged, StageFailed, StageSpec
 from bench.plan import Case
 
 BUILT_IN = {"penguins": problems.penguins, "penguins_flipper": problems.penguins_flipper}
@@ -66,7 +66,7 @@ def load_reference(arrays: Any, label: str) -> Reference:
 
 
 def main() -> None:
-    from bench.runtime.process import Channel
+    from bench.runtime.process import Channel, as_fields
 
     channel = Channel()
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=StageSpec)

@@ -7,7 +7,7 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -21,6 +21,7 @@ from bench import text
 
 if TYPE_CHECKING:
     from bench.analysis.compare import Comparison
+    from bench.check.messages import BackendReport
     from bench.measure.runner import Progress as RunState
     from bench.records import Run
     from bench.report.document import Block, Report
@@ -134,37 +135,42 @@ def busy(what: str) -> contextlib.AbstractContextManager[object]:
     return out.status(Text(what)) if out.is_terminal else contextlib.nullcontext()
 
 
-def print_check(document: dict[str, Any]) -> None:
+def print_check(reports: Sequence["BackendReport"]) -> None:
+    """Print the table of a cross-check, then the failed checks of each backend."""
     out = console()
     table = Table("backend", "result", "checks", "largest error", box=None, pad_edge=False, header_style="bold")
-    for report in document["backends"]:
-        passed = sum(result["passed"] for result in report["checks"])
-        shares = [r["error"] / r["bound"] for r in report["checks"] if r["bound"] and r["error"] is not None]
+    for report in reports:
+        passed = sum(result.passed for result in report.checks)
+        shares = [r.error / r.bound for r in report.checks if r.bound and r.error is not None]
         worst = max(shares, default=0.0)
         share = "-" if not shares else f"{worst:.2%} of its bound" if worst < 10 else f"{worst:.1g} times its bound"
-        state = Text(report["status"], COLOURS[report["status"]])
-        table.add_row(Text(report["backend"]), state, f"{passed} of {len(report['checks'])}", share)
+        table.add_row(
+            Text(report.backend),
+            Text(report.status, COLOURS[report.status]),
+            f"{passed} of {len(report.checks)}",
+            share,
+        )
     out.print(table)
-    for report in document["backends"]:
+    for report in reports:
         _print_failing(report, out)
 
 
-def _print_failing(report: dict[str, Any], out: Console) -> None:
-    """What went wrong in one backend: each distinct hint once, for many checks may share it, then check by check."""
-    failing = [result for result in report["checks"] if not result["passed"]]
+def _print_failing(report: "BackendReport", out: Console) -> None:
+    """Print each hint of a backend once, because many checks may share it, then each failed check."""
+    failing = [result for result in report.checks if not result.passed]
     if not failing:
         return
-    counted = f", {len(failing)} of {text.number_of(len(report['checks']), 'check')} failed"
-    ran = report["status"] != "unavailable"
-    out.print(Text(f"\n{report['backend']}: {report['status']}{counted if ran else ''}", "bold"))
-    for hint in dict.fromkeys(result["hint"] for result in failing if result["hint"]):
+    counted = f", {len(failing)} of {text.number_of(len(report.checks), 'check')} failed"
+    ran = report.status != "unavailable"
+    out.print(Text(f"\n{report.backend}: {report.status}{counted if ran else ''}", "bold"))
+    for hint in dict.fromkeys(result.hint for result in failing if result.hint):
         _print_hanging(f"hint: {hint}", out, "bold")
     for result in failing:
-        _print_hanging(f"{result['check']}: {result['detail']}", out)
+        _print_hanging(f"{result.check}: {result.detail}", out)
 
 
 def _print_hanging(words: str, out: Console, style: str = "") -> None:
-    """Indented, and what is broken off at the width of the console deeper; the lines of `words` stay apart."""
+    """Print lines with an indent, and their continuations with a deeper one."""
     for number, line in enumerate(words.splitlines()):
         first = "      " if number else "  "
         wrapped = textwrap.wrap(line, out.width, initial_indent=first, subsequent_indent="      ")

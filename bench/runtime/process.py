@@ -308,8 +308,14 @@ def _kill_group(child: subprocess.Popen[bytes]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
 
 
+def as_fields(message: msgspec.Struct) -> dict[str, Any]:
+    """A message as the keyword arguments of `Channel.ask`."""
+    fields: dict[str, Any] = msgspec.to_builtins(message)
+    return fields
+
+
 class Channel:
-    """The child's end of the conversation."""
+    """The child's end of the socket to its driver."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(fileno=int(os.environ.pop(CHANNEL)))

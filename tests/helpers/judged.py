@@ -36,13 +36,12 @@ def found_wrong(path, monkeypatch, first: bool = False) -> list[tuple[str, str, 
         warnings.simplefilter("ignore")  # as in the worker: what a backend warns of is no verdict
         backend = load(path)
         for dtype in getattr(backend, "DTYPES", UNIT):
-            witness = Diagnosis(backend, dtype)
+            diagnosis = Diagnosis(backend, dtype)
             for check in checks.CHECKS:
-                result = run_check(check, backend, dtype)
-                if not result["passed"]:
-                    detail = result["detail"]
-                    said = hint(check.__name__, detail, witness, result["error"], result["bound"])
-                    found.append((check.__name__, dtype, detail, said))
+                result, _ = run_check(check, backend, dtype, check.__name__)
+                if not result.passed:
+                    mistake = hint(check.__name__, result.detail, diagnosis, result.error, result.bound)
+                    found.append((check.__name__, dtype, result.detail, mistake))
                     if first:
                         return found
     return found

@@ -116,7 +116,7 @@ MUTANTS = (
     one("columns_beyond_32_dropped", PREDICT, "X[:, :32] @ beta[:32]", "end of a block"),
     one("rows_beyond_4096_dropped", PRODUCT, "X[:4096].T @ residual[:4096]", "end of a block"),
     one("columns_beyond_128_dropped", PREDICT, "X[:, :128] @ beta[:128]", "end of a block"),
-    one("wrong_where_it_is_square", PRODUCT, "(X @ residual if X.shape[0] == X.shape[1] > 1 else X.T @ residual)", "a square X does not"),
+    one("wrong_where_it_is_square", PRODUCT, "(X @ residual if X.shape[0] == X.shape[1] > 1 else X.T @ residual)", "wrong only for a square X"),
     one("first_thousand_rows", PREPARE, "return X[:1000].copy(), y[:1000].copy(), beta.copy()", "end of a block"),
     one("wide_by_pseudo_inverse", STEP, "beta = np.linalg.lstsq(X, y)[0] if n < len(beta) else beta - learning_rate * gradient"),
     one("zero_columns_divided_by", PREDICT, "(X / np.abs(X).max(axis=0)) @ (beta * np.abs(X).max(axis=0))"),
@@ -207,7 +207,7 @@ MUTANTS = (
     more("answer_kept_but_for_the_rate", (HEAD, HEAD + "KEPT = {}\n"), (RETURN, "key = X.tobytes(), y.tobytes(), max_iter, tol, beta0.tobytes()\n    return tuple(a.copy() for a in KEPT.setdefault(key, (beta, np.array(losses, dtype=X.dtype))))"), (START, "beta0 = beta\n    beta = beta.copy()"), "depends on an earlier call"),
     more("warm_start", (HEAD, HEAD + "KEPT = {}\n"), (START, "beta = KEPT.get((beta.shape, X.dtype), beta).copy()"), (RETURN, "KEPT[beta.shape, X.dtype] = beta.copy()\n    " + RETURN), "a second call does not find"),
     more("a_losses_list_for_all", ("tol):", "tol, losses=[]):"), ("    losses = []\n", ""), "only the losses are wrong", "a second call does not find"),
-    more("rate_global", (HEAD, HEAD + "RATES = []\n"), (N, "n = len(X); RATES.append(learning_rate); learning_rate = RATES[0]"), "whatever it is told", "depends on an earlier call"),
+    more("rate_global", (HEAD, HEAD + "RATES = []\n"), (N, "n = len(X); RATES.append(learning_rate); learning_rate = RATES[0]"), "whatever the argument is", "depends on an earlier call"),
     # Stopping.
     one("tol_ignored", "< tol * losses[0]", "< 0", "tol is ignored"),
     one("tol_absolute", "< tol * losses[0]", "< tol", "compared with tol itself"),

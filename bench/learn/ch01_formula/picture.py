@@ -83,7 +83,7 @@ PARTS = {
 
 def parts() -> dict[str, tuple[np.ndarray, float]]:
     """β and J after one step with one part of the formula changed."""
-    answers = {name: mistake.answer(CASE) for name, mistake in PARTS.items()}
+    answers = {name: mistake.result(CASE) for name, mistake in PARTS.items()}
     return {name: (beta, float(losses[-1])) for name, (beta, losses) in answers.items()}
 
 
@@ -112,7 +112,7 @@ def intercepts() -> dict[str, float]:
     """J after many updates from zero, with both components learned and with the intercept fixed at zero."""
     frozen = Mistake("", step=lambda X, y, b, r, s, k, bs: s * (X.T @ r) * (0, 1))
     case = replace(CASE, beta0=np.zeros(2), max_iter=LONG)
-    return {name: float(mistake.answer(case)[1][-1]) for name, mistake in (("both", RIGHT), ("slope only", frozen))}
+    return {name: float(mistake.result(case)[1][-1]) for name, mistake in (("both", RIGHT), ("slope only", frozen))}
 
 
 def starts() -> tuple[Table, float]:

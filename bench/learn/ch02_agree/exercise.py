@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backends import load as load_backend
 from bench import text
 from bench.check.bound import reference
-from bench.check.checks import answer
+from bench.check.checks import solve_fixture
 from bench.check.fixtures import Fixture
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake
 from bench.learn.judge import Outcome, Verdict, load
@@ -73,13 +73,13 @@ def by_hint(hint: str) -> Mistake:
 
 
 def descent(mistake: Mistake) -> Descent:
-    return lambda X, y, beta, rate, updates, tol: mistake.answer(Fixture("", X, y, beta, rate, updates, tol))
+    return lambda X, y, beta, rate, updates, tol: mistake.result(Fixture("", X, y, beta, rate, updates, tol))
 
 
 def backend(name: str, order: int = 1) -> Descent:
     """A backend that gets the rows in their order or, with order=-1, from the last to the first."""
     module = load_backend(name)
-    return lambda X, y, *rest: answer(module, Fixture("", X[::order].copy(), y[::order].copy(), *rest))
+    return lambda X, y, *rest: solve_fixture(module, Fixture("", X[::order].copy(), y[::order].copy(), *rest))
 
 
 def reference_descent(

@@ -12,7 +12,7 @@ from bench import text
 from bench.analysis.speed import CORE
 from bench.check import fixtures
 from bench.check.bound import UNIT, reference
-from bench.check.checks import answer
+from bench.check.checks import solve_fixture
 from bench.check.fixtures import Fixture
 from bench.check.mistakes import Mistake
 from bench.check.oracle import closed_form, distance, exact_iterates
@@ -57,7 +57,7 @@ def errors() -> Errors:
         results.bounds[dtype] = [float(bound[k]) for k in SEEN]
         for name, module in modules.items():
             if dtype in getattr(module, "DTYPES", UNIT):
-                betas = [answer(module, replace(case, max_iter=k))[0] for k in SEEN]
+                betas = [solve_fixture(module, replace(case, max_iter=k))[0] for k in SEEN]
                 results.errors[name, dtype] = [distance(b, exact[k]) for b, k in zip(betas, SEEN, strict=True)]
                 if dtype == "float64":
                     results.betas[name] = betas[-1]
@@ -141,7 +141,7 @@ def draw(results: Errors, guess: float | None) -> Drawing | None:
 def wrong() -> float:
     """The distance from the exact β of a descent that skips the last row."""
     case = fixtures.synthetic("course", ROWS, COLUMNS, UPDATES, "float64")
-    return distance(SKIPS.answer(case)[0], exactly(case))
+    return distance(SKIPS.result(case)[0], exactly(case))
 
 
 def orders() -> dict[str, tuple[int, float]]:
@@ -156,7 +156,7 @@ def orders() -> dict[str, tuple[int, float]]:
         betas = []
         for _ in range(ORDERS):
             rows = rng.permutation(len(case.y))
-            betas.append(answer(load("python_loops"), replace(case, X=case.X[rows], y=case.y[rows]))[0])
+            betas.append(solve_fixture(load("python_loops"), replace(case, X=case.X[rows], y=case.y[rows]))[0])
         apart = max(float(np.linalg.norm(a - b)) for a, b in combinations(betas, 2))
         results[name] = (len({beta.tobytes() for beta in betas}), apart)
     return results
@@ -175,7 +175,7 @@ def precisions() -> dict[str, float]:
         case = fixtures.synthetic("course", n, COLUMNS, UPDATES, "float32")
         exact = exactly(case)
         for dtype, of in errors.items():
-            of.append(distance(answer(load("numpy_vectorized"), case.cast(dtype))[0], exact))
+            of.append(distance(solve_fixture(load("numpy_vectorized"), case.cast(dtype))[0], exact))
     return {dtype: float(np.median(of)) for dtype, of in errors.items()}
 
 
@@ -187,7 +187,7 @@ def conditions() -> dict[int, float]:
         for seed in range(7):
             case = _conditioned(condition, seed)
             exact = exactly(case)
-            beta, _ = answer(load("numpy_vectorized"), case)
+            beta, _ = solve_fixture(load("numpy_vectorized"), case)
             errors.append(distance(beta, exact) / float(np.linalg.norm(beta)))
         results[condition] = float(np.median(errors))
     return results

@@ -4,6 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench import text
 from bench.check import check
 from bench.learn import charts, facts
@@ -31,7 +33,8 @@ def checked() -> list[Checked]:
         for index, (name, words) in enumerate(files.items()):
             path = Path(folder) / f"yours{index}.py"
             path.write_text(words, "utf-8")
-            results.append({"file": name, **check([str(path)], Path(folder))["backends"][0]})
+            (report,) = check([str(path)], Path(folder)).backends
+            results.append({"file": name, **msgspec.to_builtins(report)})
     return results
 
 
