@@ -493,7 +493,7 @@ def _backends(names: list[str]) -> "list[Backend]":
         other = by_name.setdefault(backend.name, backend)
         if other.source != backend.source:
             raise UsageError(
-                f"backend: found two named {backend.name!r} ({other.given}, {backend.given});"
+                f"backend: found two named {backend.name!r} ({other.argument}, {backend.argument});"
                 " allowed: different file stems"
             )
     return list(by_name.values())

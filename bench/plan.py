@@ -1,4 +1,4 @@
-"""What a run will measure and in which order, settled before the first process starts."""
+"""The plan of a run: what it measures and in which order. It is complete before the first process starts."""
 
 import hashlib
 import random
@@ -10,15 +10,19 @@ BASELINE = "numpy_vectorized"
 CONTROL = f"{BASELINE} (control)"
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 N_FEATURES = 10
-MIN_ROUND_S = 0.010  # a round shorter than this measures the clock
+MIN_ROUND_S = 0.010  # the resolution of the clock would matter in shorter rounds
 WARMUP_CALLS, WARMUP_S = 3, 0.1
-STAGE_COPIES = 6  # of X in float64, while the data and its references are made
-CELL_SHARE = 0.25  # of the time budget that one cell may take over all blocks
+STAGE_COPIES = 6  # memory needed to stage a problem, in copies of X in float64
+CELL_SHARE = 0.25  # the largest share of the time budget for one cell over all blocks
 
 
 @dataclass(frozen=True)
 class Case:
-    """A problem at one size. kind: "synthetic", "csv" or a built-in name; max_iter: iterations per call of fit."""
+    """A problem with a number of iterations. kind: "synthetic", "csv" or the name of built-in data.
+
+    max_iter: iterations per call of fit. path: absolute, because workers run in another folder. argument: the path as
+    on the command line. too_large: why this machine cannot stage the problem.
+    """
 
     kind: str
     name: str
@@ -26,14 +30,14 @@ class Case:
     n_features: int
     max_iter: int
     seed: int | None = None
-    path: str | None = None  # absolute, because workers run in a folder of their own
-    given: str | None = None  # the path as the user named it
+    path: str | None = None
+    argument: str | None = None
     target: str | None = None
-    too_large: str | None = None  # why this machine cannot prepare it
+    too_large: str | None = None
 
     @property
     def size(self) -> int:
-        """Numbers in X, by which cases are ordered and times are predicted."""
+        """The number of values in X."""
         return self.n_samples * self.n_features
 
     @property
@@ -41,25 +45,29 @@ class Case:
         return f"{self.name}-{self.n_samples}x{self.n_features}"
 
     def file_stem(self, dtype: str) -> str:
-        """Of its staged arrays: a name may be too long for a file, or hold what a file's must not."""
+        """The stem of the staged files. A hash, because a name may be too long or not valid in a file name."""
         return hashlib.blake2b(f"{self.key}-{dtype}".encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)
 class Backend:
-    """name: its file stem. source: what to load, a name or an absolute path. given: as the user named it."""
+    """A backend of the plan.
+
+    name: its file stem. source: what to load, a name or an absolute path. argument: the name or path as on the command
+    line. missing: why it cannot run, None if it can.
+    """
 
     name: str
     source: str
-    given: str
+    argument: str
     algorithm: str | None
     dtypes: tuple[str, ...]
-    missing: str | None  # why it cannot run, None where it can
+    missing: str | None
 
 
 @dataclass(frozen=True)
 class CellPlan:
-    """A backend on a case, in one dtype and with a number of threads."""
+    """A cell of the plan: a backend on a case, with a dtype and a number of threads."""
 
     backend: Backend
     control: bool
@@ -77,12 +85,12 @@ class CellPlan:
 
     @property
     def calibration_key(self) -> tuple[str, str, str, int]:
-        """What a cell shares with its A/A twin: both run the same number of calls."""
+        """Cells with one key run the same number of calls: a cell and its A/A control."""
         return self.backend.name, self.case.key, self.dtype, self.threads
 
     @property
     def impossible(self) -> str | None:
-        """Why it need not be tried, None where it can run."""
+        """Why the cell cannot run, or None."""
         if self.backend.missing is None and self.dtype not in self.backend.dtypes:
             return f"computes in {', '.join(self.backend.dtypes)} only"
         return self.case.too_large
@@ -101,7 +109,13 @@ class BlockPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run before it starts. budget_s: wall seconds meant for the whole run; predicted_s: what it will take."""
+    """The plan of a run.
+
+    budget_s: intended wall time of the run in seconds. mode: "quick", "default" or "full". has_user_budget: budget_s
+    comes from the command line and not from the mode. named: the backends come from the command line, so a missing
+    library is a failure. predicted_s: predicted wall time. left_out: ids of the cells that do not fit the user's
+    budget.
+    """
 
     backends: tuple[Backend, ...]
     cases: tuple[Case, ...]
@@ -111,20 +125,20 @@ class Plan:
     rounds: int
     seed: int
     budget_s: float
-    mode: str  # "quick", "default" or "full"
-    budget_given: bool = False  # by the user, instead of the mode's
-    named: bool = False  # the backends were, by the user: then one that is missing is a failure
+    mode: str
+    has_user_budget: bool = False
+    named: bool = False
     predicted_s: float = 0.0
-    left_out: frozenset[str] = frozenset()  # ids of the cells that would not fit the user's budget
+    left_out: frozenset[str] = frozenset()
 
     @property
     def calls_per_cell(self) -> int:
-        """Calls that a slow cell makes in one worker: the warm-up calls, then one per round."""
+        """The number of calls of a slow cell in one worker: the warm-up calls and one per round."""
         return WARMUP_CALLS + self.rounds
 
     @property
     def cells(self) -> list[CellPlan]:
-        """Every cell: by threads, dtype, case and backend; the control after its twin."""
+        """All cells, by threads, dtype, case and backend. The control follows the baseline."""
         return [
             CellPlan(backend, control, case, dtype, threads)
             for threads in self.threads
@@ -161,7 +175,7 @@ class Plan:
 
 
 def iterations(n_samples: int) -> int:
-    """Iterations per call: many where one is short, so that a call lasts long against the timer."""
+    """Iterations per call: more for small problems, so that a call is long compared with the timer's resolution."""
     for limit, count in ((100, 1000), (1_000, 200), (10_000, 50), (100_000, 20)):
         if n_samples <= limit:
             return count
@@ -180,11 +194,11 @@ def synthetic_cases(sizes: list[tuple[int, int]], seed: int, max_iter: int | Non
 
 
 def block_plans(plan: Plan) -> list[BlockPlan]:
-    """Randomized complete blocks: every backend once a block, in an order drawn from the plan's seed.
+    """Randomized complete blocks: each backend once per block, in an order drawn with the plan's seed.
 
-    Inside a worker the sizes are shuffled, but the first one is assigned, because only a worker's first
-    cell is cold: smallest, largest, second smallest ... block by block. The first block goes up in size
-    throughout: it fixes the calls per round, and predicts each next size before it is tried.
+    The sizes of a worker are shuffled, except for its first cell, the only cold one: it is the smallest, the largest,
+    the second smallest ... in turn. In the first block, sizes ascend: it determines the calls per round and predicts
+    the time of each size from smaller ones.
     """
     rng = random.Random(plan.seed)
     blocks = []
@@ -221,7 +235,7 @@ def _ordered(cells: list[CellPlan], block: int, rng: random.Random) -> list[Cell
 
 
 def backend_of(name_or_path: str) -> Backend:
-    """What the plan needs to know of a backend; nothing is imported. Raises ValueError where there is none."""
+    """The backend with this name or path. Nothing is imported. Raises ValueError if there is none."""
     from backends import describe
 
     description = describe(name_or_path)

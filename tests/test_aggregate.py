@@ -300,7 +300,7 @@ def test_what_never_ran():
 def test_the_command_that_runs_a_cell_alone():
     """It names backend, problem, dtype, threads, iterations and seed as a shell needs them."""
     own = Backend("my own", "/abs/my own.py", "my own.py", None, ("float64",), None)
-    data = Case("csv", "table", 50, 3, 1000, path="/abs/a table.csv", given="a table.csv", target="the y")
+    data = Case("csv", "table", 50, 3, 1000, path="/abs/a table.csv", argument="a table.csv", target="the y")
     plan = a_plan(backends=(*a_plan().backends, own), cases=(*CASES, data), mode="full")
     commands = [c.rerun for c in run_of(plan, {}).cells if c.backend == "my own"]
     assert commands[0] == (

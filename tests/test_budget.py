@@ -139,15 +139,15 @@ def test_the_first_blocks_correct_the_guess(tmp_path):
     """Costs that turn out higher leave out more, with the time that was measured; without a budget they do not."""
     for given in ("60s", None):
         plan = planned(sizes=["100x10", "1000x10"], backends=[NUMPY, MINE], time_budget=given)
-        book = RunDirectory.begin(tmp_path / str(given), plan, "gdbench run")
-        running = RunInProgress(book, tmp_path, lambda progress: None)
+        directory = RunDirectory.begin(tmp_path / str(given), plan, "gdbench run")
+        running = RunInProgress(directory, tmp_path, lambda progress: None)
         assert not running.left_out
         for cell in plan.cells:
             cost_s = 20.0 if (cell.backend, cell.case.n_samples) == (MINE, 1000) else 1.0
             sample = CellSample(cell=cell.id, block=0, status="ok", rounds_s=[0.25, 0.5, 0.75], cost_s=cost_s)
             running.samples[cell.id] = [sample]
         running.replan(1, 10.0)
-        book.close()
+        directory.close()
         gone = {cell.id: cell for cell in plan.cells if cell.id in running.left_out}
         if given is None:
             assert not gone

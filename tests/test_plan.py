@@ -273,7 +273,7 @@ def test_a_csv_case(table, tmp_path):
     plan, notes = make_plan(mode="quick", data=table, target="y", **options)
     (case,) = plan.cases
     assert (case.kind, case.name, case.n_samples, case.n_features, case.max_iter) == ("csv", "my table", 3, 3, 1000)
-    assert (case.path, case.given, case.target) == (str(tmp_path.resolve() / table), table, "y")
+    assert (case.path, case.argument, case.target) == (str(tmp_path.resolve() / table), table, "y")
     assert "my table: dropped 1 of 4 rows with a missing value, kept 3" in notes
 
 
@@ -313,7 +313,7 @@ def test_backend_of_imports_nothing(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("raise RuntimeError('was run')\nALGORITHM = 'QR'\nDTYPES = ('float64',)\n")
     found = backend_of(str(path))
-    assert (found.name, found.source, found.given, found.algorithm, found.dtypes) == (
+    assert (found.name, found.source, found.argument, found.algorithm, found.dtypes) == (
         "mine", str(path.resolve()), str(path), "QR", ("float64",),
     )  # fmt: skip
     assert backend_of(BASELINE) == NUMPY

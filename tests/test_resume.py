@@ -41,19 +41,19 @@ def stopped(world, tmp_path, monkeypatch):
         if progress.done == 10:
             raise KeyboardInterrupt
 
-    book = RunDirectory.begin(tmp_path / "run", killing.PLAN, "gdbench run")
-    run = runner.execute(book, stop)
-    book.close()
+    directory = RunDirectory.begin(tmp_path / "run", killing.PLAN, "gdbench run")
+    run = runner.execute(directory, stop)
+    directory.close()
     assert any(cell.status == "interrupted" for cell in run.cells)
-    return book.folder
+    return directory.folder
 
 
 def resumed(folder):
-    book = RunDirectory.resume(folder)
+    directory = RunDirectory.resume(folder)
     try:
-        return runner.execute(book)
+        return runner.execute(directory)
     finally:
-        book.close()
+        directory.close()
 
 
 # Killed
@@ -123,13 +123,15 @@ def test_a_changed_backend_file_is_refused(world, tmp_path):
     """The figures of two texts would stand under one name."""
     file = tmp_path / "mine.py"
     file.write_text("def fit(): ...")
-    mine = replace(killing.PLAN.backends[1], name="mine", source=str(file), given="mine.py")
-    book = RunDirectory.begin(tmp_path / "run", replace(killing.PLAN, backends=(killing.PLAN.backends[0], mine)), "x")
-    book.close()
-    RunDirectory.resume(book.folder).close()
+    mine = replace(killing.PLAN.backends[1], name="mine", source=str(file), argument="mine.py")
+    directory = RunDirectory.begin(
+        tmp_path / "run", replace(killing.PLAN, backends=(killing.PLAN.backends[0], mine)), "x"
+    )
+    directory.close()
+    RunDirectory.resume(directory.folder).close()
     file.write_text("def fit(): return")
     with pytest.raises(UnreadableRun, match="found changed since the run began: the file of mine; allowed"):
-        RunDirectory.resume(book.folder)
+        RunDirectory.resume(directory.folder)
 
 
 def test_changed_data_are_refused(stopped, monkeypatch):
@@ -192,7 +194,7 @@ def test_two_runs_in_one_folder(world, tmp_path):
         lambda: RunDirectory.begin(first.folder, killing.PLAN, "x"),
         lambda: RunDirectory.resume(first.folder),
     ):
-        with pytest.raises(ValueError, match=r"found another run in '.*run' that is going on; allowed: one at a time"):
+        with pytest.raises(ValueError, match=r"found another run in progress in '.*run'; allowed: one at a time"):
             second()
     assert {path.name: path.stat().st_mtime_ns for path in first.folder.iterdir()} == before
     first.close()

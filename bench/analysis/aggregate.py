@@ -285,13 +285,13 @@ def _rerun(plan: Plan, cell: CellPlan, predicted_s: float | None) -> str:
         "run",
         *({"quick": ["--quick"], "full": ["--full"]}.get(plan.mode, [])),
         "-b",
-        cell.backend.given,
+        cell.backend.argument,
     ]
     if case.kind == "synthetic":
         words += ["--size", f"{case.n_samples}x{case.n_features}"]
     else:
-        words += ["--data", case.given or case.name, *(["--target", case.target] if case.target else [])]
-    if plan.budget_given or predicted_s:
+        words += ["--data", case.argument or case.name, *(["--target", case.target] if case.target else [])]
+    if plan.has_user_budget or predicted_s:
         # A cell that was too long for its budget needs a larger one to run at all.
         needed = math.ceil(1.5 * (predicted_s or 0.0) * plan.calls_per_cell * plan.blocks / CELL_SHARE)
         words += ["--time-budget", f"{max(needed, math.ceil(plan.budget_s))}s"]

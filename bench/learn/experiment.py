@@ -47,12 +47,12 @@ def measured(
     )
     foretold(plan.predicted_s)
     begun = (folder / "plan.json").exists()
-    book = RunDirectory.resume(folder) if begun else RunDirectory.begin(folder, plan, command)
+    directory = RunDirectory.resume(folder) if begun else RunDirectory.begin(folder, plan, command)
     try:
         with RunProgress() as progress:
-            run = execute(book, progress)
+            run = execute(directory, progress)
     finally:
-        book.close()
+        directory.close()
     if any(cell.status == "interrupted" for cell in run.cells):
         (folder / "run.json").unlink()
         raise KeyboardInterrupt

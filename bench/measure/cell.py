@@ -1,7 +1,6 @@
-"""Measure one cell inside a worker: cold path, gate, warm-up, timed rounds, and the gate again.
+"""Measure one cell in a worker: prepare and first call, check, warm-up, timed rounds, and the check again.
 
-A wrong answer never keeps a time: it is judged before the timing, and every result that was timed is
-judged after it.
+A wrong result has no time: the first result is checked before the timing, and every timed result after it.
 """
 
 import contextlib
@@ -26,9 +25,9 @@ from bench.records import CellSample, Error
 
 JAX_COMPILE = "/jax/core/compile/backend_compile_duration"
 CURVE_POINTS = 24
-KEPT = 1000  # results of timed calls that are judged: in practice all of them
-# Operations a second that no core reaches: two fused multiply-adds of eight (sixteen) a cycle at 6 GHz, doubled.
-FLOPS = {"float64": 400e9, "float32": 800e9}
+MAX_KEPT = 1000  # results of timed calls that are checked: in practice all of them
+# More flop/s than any core reaches: two fused multiply-adds of eight (sixteen) numbers per cycle at 6 GHz, doubled.
+MAX_FLOPS = {"float64": 400e9, "float32": 800e9}
 Ask = Callable[[WorkerMessage], Decision]
 
 
@@ -44,8 +43,8 @@ def measure(
 ) -> CellSample:
     """Measure one cell in this process. folder: of the staged arrays; benchmark: pytest-benchmark's fixture.
 
-    Where the decision has no counts, this worker is the first and fixes them; then the driver hears how long a call
-    took, and may skip the cell. An exception of the backend becomes a status.
+    If the decision has no counts, this worker is the first one of its backend and determines them. It reports the time
+    of a call, and the driver may skip the cell. An exception of the backend becomes a status.
     """
     sample = CellSample(cell=cell, block=block, status="ok")
     started = time.perf_counter()
@@ -55,7 +54,7 @@ def measure(
         sample.status, sample.detail, sample.rounds_s = "wrong", wrong.detail, []
         if wrong.error is not None and wrong.bound is not None and np.isfinite([wrong.error, wrong.bound]).all():
             sample.error = Error(wrong.error, wrong.bound)
-    except BaseException as error:  # SystemExit and KeyboardInterrupt too: a backend must not end the worker
+    except BaseException as error:  # a backend may raise SystemExit, which must not end the worker
         oom = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
         sample.status, sample.rounds_s = "out_of_memory" if oom else "failed", []
         sample.detail = f"{type(error).__name__}: {error}"[:500]
@@ -66,7 +65,7 @@ def measure(
 def _measure(
     backend: ModuleType, task: CellTask, decision: Decision, folder: Path, benchmark: Any, ask: Ask, sample: CellSample
 ) -> None:
-    """Fill in the sample. Long because the order of its steps is the method."""
+    """Fill in the sample. Long because the order of the steps is the method."""
     X, y = np.load(folder / f"{task.files}-X.npy"), np.load(folder / f"{task.files}-y.npy")
     beta0 = np.zeros(X.shape[1], X.dtype)
     normwise = getattr(backend, "ALGORITHM", None) is not None
@@ -91,19 +90,18 @@ def _measure(
     sample.first_call_s = first_call_s
     sample.compile_s = compiler.seconds - compiled
 
-    # Gate.
-    def gate(result: Any) -> None:
+    def check(result: Any) -> None:
         error, bound = judge(*as_arrays(backend, result), expected, task.dtype)
         sample.error = Error(error, bound) if np.isfinite(bound) else None  # JSON has no infinity
 
-    gate(result)
+    check(result)
     if decision.curve:
         sample.error_curve = error_curve(as_arrays(backend, result)[1], expected)
     if not expected.informative:
         sample.flags = ["bound not informative"]
         if first_worker:
             _judge_prefixes(backend, X, y, beta0, staged, task.dtype)
-    kept = deque([result], maxlen=KEPT)
+    kept = deque([result], maxlen=MAX_KEPT)
 
     def call() -> None:
         kept.append(backend.fit(*native, rate, K, 0.0))
@@ -112,13 +110,13 @@ def _measure(
         begin = time.perf_counter()
         call()
         if not (seconds := time.perf_counter() - begin) > 0:
-            raise RuntimeError(f"the clock stands still or runs back: a call took {seconds} s")
+            raise RuntimeError(f"the clock does not advance: a call took {seconds} s")
         return seconds
 
-    # Warm-up, in which the first worker of a backend fixes the counts for all later ones.
+    # Warm-up. The first worker of a backend determines the counts for all later ones.
     shortest, warmups, start = np.inf, 1, time.perf_counter()
     fits = not first_worker or ask(CallMade(sample.cell, first_call_s - sample.compile_s)).run
-    if not fits:  # a compiler that reports nothing may be in the first call: the second decides
+    if not fits:  # the first call may include an unreported compilation, so the second call decides
         shortest, warmups = timed_call(), 2
         second = ask(CallMade(sample.cell, shortest))
         if not second.run:
@@ -127,9 +125,9 @@ def _measure(
     elapsed = time.perf_counter() - start
     while _more_warmup(decision, warmups, elapsed, task):
         shortest = min(shortest, timed_call())
-        before_it, elapsed = elapsed, time.perf_counter() - start
-        if not elapsed > before_it:
-            raise RuntimeError(f"the clock stands still or runs back: it was at {before_it} s, then at {elapsed} s")
+        previous, elapsed = elapsed, time.perf_counter() - start
+        if not elapsed > previous:
+            raise RuntimeError(f"the clock does not advance: it was at {previous} s, then at {elapsed} s")
         warmups += 1
     calls = decision.calls or max(1, int(np.ceil(task.min_round_s / shortest)))
     sample.calls, sample.warmup_calls = calls, warmups
@@ -141,7 +139,7 @@ def _measure(
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     rounds = [float(seconds) for seconds in benchmark.stats.stats.data]
     if len(rounds) != task.rounds or not all(seconds > 0 for seconds in rounds):
-        raise RuntimeError(f"the clock stands still or runs back: rounds took {rounds} s")
+        raise RuntimeError(f"the clock does not advance: rounds took {rounds} s")
     if compiler.events != compiled:
         raise RuntimeError(f"{compiler.events - compiled} compilation(s) inside the timed region")
     sample.cpu_over_wall = cpu / wall if wall > 0 else None
@@ -149,11 +147,11 @@ def _measure(
     if reset and before is not None and (peak := memory("VmHWM")) is not None:
         sample.peak_bytes = max(0, peak - before)
 
-    # The results that were timed, and what the backend may have done to its inputs.
-    for timed in kept:
-        gate(timed)
-    if not normwise and min(rounds) < K * 4 * X.size / FLOPS[task.dtype] / task.threads:
-        raise Wrong(f"a call took {min(rounds):.3g} s, in which no processor computes this: its answer was stored")
+    # The timed results, a second learning rate against stored results, and the inputs.
+    for timed_result in kept:
+        check(timed_result)
+    if not normwise and min(rounds) < K * 4 * X.size / MAX_FLOPS[task.dtype] / task.threads:
+        raise Wrong(f"a call took {min(rounds):.3g} s, less than any processor needs: its result was stored")
     if first_worker:
         other = load_reference(staged, "other")
         with error_context("with another learning rate on the same data"):
@@ -173,17 +171,17 @@ def _more_warmup(decision: Decision, done: int, seconds: float, task: CellTask) 
 def _judge_prefixes(
     backend: ModuleType, X: NDArray[Any], y: NDArray[Any], beta0: NDArray[Any], staged: Any, dtype: str
 ) -> None:
-    """The bound is too wide here to show a missing step: the verdict rests on the first rows of the data."""
+    """Check the backend on the first rows of the data, where the bound is narrow enough to detect a missing step."""
     for number, (rows, K) in enumerate(PREFIXES):
         expected = load_reference(staged, f"prefix{number}")
-        some_rate = float(staged[f"prefix{number}_learning_rate"])
+        learning_rate = float(staged[f"prefix{number}_learning_rate"])
         native = backend.prepare(X[:rows].copy(), y[:rows].copy(), beta0.copy())
         with error_context(f"on the first {min(len(X), rows)} rows"):
-            judge(*as_arrays(backend, backend.fit(*native, some_rate, K, 0.0)), expected, dtype)
+            judge(*as_arrays(backend, backend.fit(*native, learning_rate, K, 0.0)), expected, dtype)
 
 
 def error_curve(losses: np.ndarray, expected: Reference) -> list[list[float]]:
-    """[k, |losses[k] - J(beta_k)|, the bound of that] at about CURVE_POINTS k, evenly on a logarithmic axis."""
+    """[k, |losses[k] - J(beta_k)|, its bound] for about CURVE_POINTS values of k, evenly spaced in log k."""
     last = len(losses) - 1
     picked = np.unique(np.concatenate([[0], np.geomspace(1, max(last, 1), CURVE_POINTS).astype(int)]))
     return [
@@ -194,19 +192,19 @@ def error_curve(losses: np.ndarray, expected: Reference) -> list[list[float]]:
 
 
 def threads_seen() -> dict[str, int]:
-    """How many processors this process may use, and how many threads each loaded library has given itself."""
+    """The number of processors of this process and of the threads of each loaded library."""
     threads: dict[str, int] = {}
     if hasattr(os, "sched_getaffinity"):
         threads["processors"] = len(os.sched_getaffinity(0))
     for pool in threadpool_info():
         threads[pool["internal_api"]] = max(threads.get(pool["internal_api"], 0), pool["num_threads"])
     if "numba" in sys.modules:
-        threads["numba"] = sys.modules["numba"].config.NUMBA_NUM_THREADS  # asking for its pool would start it
+        threads["numba"] = sys.modules["numba"].config.NUMBA_NUM_THREADS  # a query of its pool would start the pool
     return threads
 
 
 class CompileWatch:
-    """Counts compilations and their seconds as JAX and Numba report them, so that no backend needs a hook."""
+    """Counts compilations and their seconds as JAX and Numba report them. No backend needs a hook for it."""
 
     def __init__(self) -> None:
         self.seconds, self.events = 0.0, 0
@@ -214,7 +212,7 @@ class CompileWatch:
         self._depth, self._since = 0, 0.0
 
     def start(self) -> None:
-        """Listen to the compilers that are loaded by now; a backend may import its library late."""
+        """Listen to the loaded compilers. Call it repeatedly, because a backend may import its library late."""
         if "jax" in sys.modules and "jax" not in self.watching:
             from jax import monitoring
 
@@ -232,7 +230,7 @@ class CompileWatch:
             self.seconds += duration_secs
             self.events += 1
 
-    # Numba's compilations nest (a function and what it calls): only the outermost counts.
+    # Numba's compilations are nested (a function and its callees): only the outermost one counts.
     def _numba_start(self, event: Any) -> None:
         if self._depth == 0:
             self._since = time.perf_counter()
@@ -245,11 +243,11 @@ class CompileWatch:
             self.events += 1
 
 
-compiler = CompileWatch()  # one a process, like the compilers
+compiler = CompileWatch()
 
 
 def reset_peak_memory() -> bool:
-    """Set the process's memory high-water mark to its present size; False where the system cannot."""
+    """Reset the peak memory of this process to its current memory. Returns False if the system cannot do it."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
         return True
@@ -257,7 +255,7 @@ def reset_peak_memory() -> bool:
 
 
 def memory(field: str) -> int | None:
-    """Bytes of a field of /proc/self/status, such as VmHWM; None where there is none."""
+    """Bytes of a field of /proc/self/status, such as VmHWM, or None."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith(f"{field}:"):

@@ -1,8 +1,8 @@
-"""The pytest side of a speed measurement: where the cells come from, and who hears of the results.
+"""The fixtures of the timed session.
 
-Started by the driver, GDBENCH_SPEC names a file with the cells of one backend, and every result goes
-through the driver's channel. Without it (`pytest bench`) this is an ordinary pytest-benchmark session
-over all backends. No array library is imported here: the session times that itself.
+In a worker, GDBENCH_SPEC names a file with the cells of one backend, and each result is sent to the driver. Without it
+(`pytest bench`) this is an ordinary pytest-benchmark session over all backends. This module imports no array library,
+because the session times that import.
 """
 
 import os
@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "cell" in metafunc.fixturenames:  # by id: a parameter stands in pytest-benchmark's JSON, a path should not
+    if "cell" in metafunc.fixturenames:  # by id, because pytest-benchmark writes parameters to its JSON
         metafunc.parametrize("cell", list(_tasks(metafunc.config)))
 
 
@@ -54,7 +54,7 @@ def block(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(scope="session")
 def ask(request: pytest.FixtureRequest) -> Callable[[WorkerMessage], Decision]:
-    """Sends a message to the driver, or to a local one, and returns its decision."""
+    """A function that sends a message to the driver, or to a local one, and returns its decision."""
     if SPEC not in request.config.stash:
         from bench.measure import session
 
@@ -67,9 +67,9 @@ def ask(request: pytest.FixtureRequest) -> Callable[[WorkerMessage], Decision]:
 
 @pytest.fixture(scope="session")
 def backend_of() -> Any:
-    """The backend of a cell with fields for its sample: import_s, or why it cannot be loaded (backend None).
+    """A function that loads a backend, or returns None if it cannot be loaded, with fields for its sample.
 
-    import_s is that of a bare interpreter, NumPy's own import in it; None where NumPy was there before.
+    import_s: seconds of the import from a bare interpreter, NumPy included; None if NumPy was imported before.
     """
     loaded: dict[str, tuple[Any, dict[str, Any]]] = {}
 
@@ -80,7 +80,7 @@ def backend_of() -> Any:
 
             try:
                 module = load(source)
-            except (BackendError, KeyboardInterrupt) as error:  # the file's own: no keyboard reaches us
+            except (BackendError, KeyboardInterrupt) as error:  # raised by the file, because a worker has no terminal
                 status = "unavailable" if isinstance(error, BackendUnavailable) else "failed"
                 loaded[source] = None, {"status": status, "detail": (str(error) or repr(error))[:500]}
             else:
@@ -108,7 +108,7 @@ def folder(request: pytest.FixtureRequest, stage_folder: Path, cell: str) -> Pat
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-    """A test that fails after its timing keeps it in pytest-benchmark's list: take it out."""
+    """Remove the timing of a failed test, which pytest-benchmark would keep."""
     outcome = yield
     report = outcome.get_result()
     timings = getattr(item.config, "_benchmarksession", None)
@@ -117,7 +117,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any]:
-    """Ours, because the plugin's holds the host's name and a live clock speed."""
+    """The description of the machine, without the host name and the clock speed that the plugin records."""
     from bench.runtime import machine
 
     info = machine.describe()

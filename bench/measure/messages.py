@@ -10,7 +10,7 @@ from bench.records import CellSample
 
 
 class CellTask(msgspec.Struct, frozen=True):
-    """What a worker needs to measure one cell. files: stem of its staged arrays; max_iter: iterations per call."""
+    """The parameters of one cell for a worker. files: stem of its staged arrays; max_iter: iterations per call."""
 
     source: str
     files: str
@@ -24,7 +24,7 @@ class CellTask(msgspec.Struct, frozen=True):
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
-    """The cells of one worker, by id in their order. folder: of the staged arrays."""
+    """The cells of one worker, by id, in order. folder: of the staged arrays."""
 
     folder: str
     block: int
@@ -32,13 +32,13 @@ class WorkerSpec(msgspec.Struct, frozen=True):
 
 
 class CellStarts(msgspec.Struct, frozen=True, tag="start", tag_field="event"):
-    """A worker is about to load the data of a cell."""
+    """A worker is about to measure a cell."""
 
     cell: str
 
 
 class CallMade(msgspec.Struct, frozen=True, tag="call", tag_field="event"):
-    """The first worker of a backend has made a call without compilation, which took `seconds`."""
+    """The first worker of a backend has made a call, which took `seconds` without compilation."""
 
     cell: str
     seconds: float
@@ -54,10 +54,10 @@ WorkerMessage = CellStarts | CallMade | CellEnds
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The driver's reply: run the cell, or skip it for the reason in `detail`, with a prediction of `seconds` a call.
+    """The reply of the driver: run the cell, or skip it for the reason in `detail`.
 
-    calls, warmup_calls: the frozen counts, None where this worker fixes them. curve: record the errors over the
-    iterations.
+    seconds: the predicted time of a call. calls, warmup_calls: the frozen counts, None if this worker determines them.
+    curve: record the errors of the losses.
     """
 
     run: bool
@@ -78,7 +78,7 @@ class StageSpec(msgspec.Struct, frozen=True):
 
 
 class Staged(msgspec.Struct, frozen=True, tag="staged", tag_field="event"):
-    """A case is on scratch disk. digest: of its data."""
+    """A case is staged. digest: of its data."""
 
     case: str
     digest: str

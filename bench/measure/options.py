@@ -1,4 +1,4 @@
-"""From the words of a command line to a plan and a folder, each error one clear sentence."""
+"""From command-line options to a plan and a folder."""
 
 import re
 import shutil
@@ -15,8 +15,8 @@ from bench.plan import N_FEATURES, PENGUINS, SIZES, STAGE_COPIES, Backend, Case,
 from bench.runtime import machine, memory, process
 
 MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 180.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
-STAGED_COPIES = 2  # of X on scratch disk, its references and a worker's own files in it
-MAX_VALUES = 2**40  # n_samples x n_features of a problem: 8 TiB in float64, the rest is a slip of the finger
+STAGED_COPIES = 2  # scratch disk for a problem, in copies of X, references and files of workers included
+MAX_VALUES = 2**40  # n_samples x n_features of a problem: 8 TiB in float64; a larger size is a typing error
 
 
 def make_plan(
@@ -33,7 +33,7 @@ def make_plan(
     seed: int | None,
     named: bool = False,
 ) -> tuple[Plan, list[str]]:
-    """The plan, and what the user should be told before it starts. Raises ValueError."""
+    """The plan, and notes for the user. Raises ValueError."""
     blocks, rounds, budget = MODES[mode]
     if max_iter is not None and not 1 <= max_iter < 2**31:
         raise ValueError(f"--max-iter: found {max_iter}; allowed: an integer from 1 to {2**31 - 1}")
@@ -68,17 +68,16 @@ def make_plan(
         seed=seed,
         budget_s=budget if time_budget is None else _seconds(time_budget),
         mode=mode,
-        budget_given=time_budget is not None,
+        has_user_budget=time_budget is not None,
         named=named,
     )
-    seconds, gone = foresee(plan)
-    plan = replace(plan, predicted_s=round(seconds, 1), left_out=frozenset(gone))
+    seconds, left_out = foresee(plan)
+    plan = replace(plan, predicted_s=round(seconds, 1), left_out=frozenset(left_out))
     return plan, [*notes, announce(plan)]
 
 
 def new_folder(out: str | None) -> Path:
-    """A folder for a new run, that need not exist: `out`, or results/<date>-<time>. Raises ValueError where it holds
-    something."""
+    """The folder of a new run: `out`, or a new results/<date>-<time>. Raises ValueError if `out` is not empty."""
     if out is not None:
         folder = Path(out)
         if folder.exists() and not (folder.is_dir() and is_new(folder)):
@@ -96,7 +95,7 @@ def new_folder(out: str | None) -> Path:
 
 
 def _too_large(cases: list[Case], dtypes: list[str]) -> list[Case]:
-    """The cases, with a reason where this machine has not the memory to prepare one, or the disk to keep it."""
+    """The cases, with `too_large` set for those that need more memory or scratch disk than is free."""
     memory_free, disk_free = memory.available(), shutil.disk_usage(tempfile.gettempdir()).free
     judged, staged = [], 0
     for case in cases:
@@ -143,10 +142,10 @@ def _data_case(data: str, target: str | None, max_iter: int | None) -> tuple[Cas
             raise ValueError(f"--data: found {data!r} without --target; allowed: --target with the column to predict")
         path = Path(data).expanduser()
         problem = build(Case("csv", data, 0, 0, 0, path=str(path), target=target))
-        # A file called synthetic.csv must not pass for ours.
+        # A file named synthetic.csv must not look like the synthetic problem.
         name = path.name if problem.name in ("synthetic", *BUILT_IN) else problem.name
         counts = _counts(problem, max_iter)
-        case = Case("csv", name, *counts, path=str(path.resolve()), given=data, target=target)
+        case = Case("csv", name, *counts, path=str(path.resolve()), argument=data, target=target)
     return case, list(problem.notes)
 
 

@@ -1,9 +1,8 @@
-"""What a run keeps on disk while it goes on, so that it can be stopped at any moment and go on later.
+"""The folder of a run in progress, from which a stopped run can be resumed.
 
-plan.json says what is to be done and on which machine, journal.jsonl what is done, blocks.jsonl how the machine
-was meanwhile. Of a worker that a killed driver took with it the samples are in the journal, and no file is in
-raw/, because pytest-benchmark writes that last. Only the driver writes into the folder; what a backend writes there
-is taken out again.
+plan.json holds the plan and the machine, journal.jsonl a sample per finished cell, blocks.jsonl a record per finished
+block. If the driver is killed, the samples of its worker are in the journal, but its file in raw/ is missing, because
+pytest-benchmark writes it last. Only the driver writes into the folder. It restores files that a backend changes.
 """
 
 import contextlib
@@ -28,7 +27,7 @@ ALLOWED = "the same plan, data, machine and versions; start a new run instead"
 
 
 class RunDirectory:
-    """The folder of one run, locked against a second one. samples, blocks: what was done before it was stopped."""
+    """The folder of one run, locked against other runs. samples, blocks: the finished ones of a resumed run."""
 
     def __init__(self, folder: Path, start: RunManifest, plan: Plan, journal: AppendOnlyLog, blocks: AppendOnlyLog):
         self.folder, self.start, self.plan = folder, start, plan
@@ -39,16 +38,16 @@ class RunDirectory:
 
     @classmethod
     def begin(cls, folder: Path, plan: Plan, command: str) -> "RunDirectory":
-        """Begin a run in a folder that holds nothing. Raises ValueError where it does, and OSError where it cannot."""
+        """Begin a run in a new or empty folder. Raises ValueError for a folder with files, and OSError."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             ensure_free_space(folder)
             journal = _locked(folder)
         except OSError:
             with contextlib.suppress(OSError):
-                folder.rmdir()  # if it is empty, nobody misses it
+                folder.rmdir()
             raise
-        if not is_new(folder):  # another run was there first, and has ended meanwhile
+        if not is_new(folder):  # another run has begun and ended here in the meantime
             journal.close()
             raise ValueError(f"--out: found {str(folder)!r}, which is not empty; allowed: a new or empty folder")
         start = RunManifest(
@@ -65,8 +64,11 @@ class RunDirectory:
 
     @classmethod
     def resume(cls, folder: Path) -> "RunDirectory":
-        """Take up a run again. Raises UnreadableRun where that is not the same run any more, and ValueError where
-        it is going on."""
+        """Reopen a stopped run.
+
+        Raises UnreadableRun if the run cannot be read or the machine, the versions or the backends have changed, and
+        ValueError if the run is still in progress.
+        """
         try:
             text = read(folder / PLAN)
         except (OSError, ValueError) as error:
@@ -87,17 +89,17 @@ class RunDirectory:
             _sweep(folder)
             blocks = AppendOnlyLog(folder / BLOCKS)
             undo.callback(blocks.close)
-            book = cls(folder, start, plan, journal, blocks)
-            book._refuse_strangers()
+            directory = cls(folder, start, plan, journal, blocks)
+            directory._validate_samples()
             undo.pop_all()
-        if len(book.blocks) < plan.blocks * len(plan.threads):
+        if len(directory.blocks) < plan.blocks * len(plan.threads):
             start.resumed.append(utc_now())
         (folder / RAW).mkdir(exist_ok=True)
         save(folder / PLAN, encode(start, indent=1))
-        return book
+        return directory
 
     def staged(self, measured: dict[str, Any], digests: dict[str, str]) -> None:
-        """Keep the machine's peaks and the problems' digests. Raises UnreadableRun where these are other problems."""
+        """Save the peaks of the machine and the digests of the problems. Raises UnreadableRun if the data changed."""
         for case, digest in digests.items():
             if self.start.digests.get(case, digest) != digest:
                 raise UnreadableRun(f"--resume: found other data in {case} than when the run began; allowed: {ALLOWED}")
@@ -105,17 +107,18 @@ class RunDirectory:
         save(self.folder / PLAN, encode(self.start, indent=1))
 
     def add(self, record: CellSample | Block) -> None:
-        """On disk when this returns. Raises OSError, and ValueError where JSON does not have a number."""
+        """Append a record to its log on disk. Raises OSError, and ValueError for NaN or infinity."""
         if isinstance(record, CellSample):
             self._journal.append(encode(record))
         else:
             self._blocks.append(encode(record))
 
     def keep_raw(self, stem: str, text: bytes) -> None:
+        """Save a file in raw/."""
         save(self.folder / RAW / stem, text)
 
     def restore(self) -> list[str]:
-        """Put the folder back as this run left it; the names of what somebody else has changed."""
+        """Restore files that another process, such as a worker, has changed or removed. Returns their names."""
         changed = []
         if not (self.folder / RAW).is_dir():
             changed.append(RAW)
@@ -138,17 +141,19 @@ class RunDirectory:
         return changed
 
     def abandon(self) -> None:
-        """Leave nothing of a run that could not start: its folder was new or empty."""
+        """Remove the files of a run that could not start, and the folder if it is empty."""
         for name in (PLAN, JOURNAL, BLOCKS, RAW):
             _remove(self.folder / name)
-        with contextlib.suppress(OSError):  # it is the current folder, or a disk of its own
+        with contextlib.suppress(OSError):  # not empty, a mount point, or the current folder
             self.folder.rmdir()
 
     def close(self) -> None:
+        """Release the lock."""
         self._journal.close()
         self._blocks.close()
 
     def _results(self) -> dict[str, tuple[int, ...] | None]:
+        """The states of the result files, to detect changes."""
         states: dict[str, tuple[int, ...] | None] = dict.fromkeys(RESULTS)
         for name in RESULTS:
             with contextlib.suppress(OSError):
@@ -156,8 +161,8 @@ class RunDirectory:
                 states[name] = status.st_ino, status.st_mtime_ns, status.st_size
         return states
 
-    def _refuse_strangers(self) -> None:
-        """What the journal holds must be of this plan, and once."""
+    def _validate_samples(self) -> None:
+        """Raise UnreadableRun unless the journal holds only cells of the plan, each once per block."""
         planned, seen = {cell.id for cell in self.plan.cells}, set()
         for sample in self.samples:
             where = sample.cell, sample.block
@@ -167,7 +172,7 @@ class RunDirectory:
 
 
 def is_new(folder: Path) -> bool:
-    """Whether a run may begin in a folder: it holds nothing, or what one left that was killed before it had a plan."""
+    """Whether a folder is empty or holds only the files of a run that was killed before it had a plan."""
     for path in folder.iterdir():
         begun = path.name == JOURNAL and path.is_file() and path.stat().st_size == 0
         if not begun and not path.name.startswith(f".{PLAN}-") and path.name != RAW:
@@ -176,7 +181,7 @@ def is_new(folder: Path) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what `save` had half written when it was killed."""
+    """Remove temporary files that a killed `save` has left."""
     for inside in (folder, folder / RAW, folder / "figures"):
         for path in inside.glob(".*-????????"):
             if path.is_file() and not path.is_symlink():
@@ -188,7 +193,7 @@ def _locked(folder: Path) -> AppendOnlyLog:
         return AppendOnlyLog(folder / JOURNAL)
     except BlockingIOError:
         raise ValueError(
-            f"found another run in {str(folder)!r} that is going on; allowed: one at a time, or another folder"
+            f"found another run in progress in {str(folder)!r}; allowed: one at a time, or another folder"
         ) from None
 
 
@@ -204,7 +209,7 @@ def _text(line: bytes, path: Path) -> str:
 
 
 def _sources(plan: Plan) -> dict[str, str]:
-    """Digests of the backends' files; of one without a file, such as a missing package's, none."""
+    """Digests of the files of the backends that have one."""
     digests = {}
     for backend in plan.backends:
         with contextlib.suppress(OSError, ValueError, BackendError):

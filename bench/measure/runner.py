@@ -1,4 +1,4 @@
-"""Carry out a plan: processes in the order of the blocks, every finished cell on disk before the next starts."""
+"""Execute a plan: one process per backend and block. Each finished cell is on disk before the next one starts."""
 
 import os
 import shutil
@@ -37,8 +37,9 @@ from bench.runtime.files import Scratch
 
 STAGE_DEADLINE_S = 300.0
 START_ALLOWANCE_S = 30.0  # for the start of a worker and the import of its library
-WORKER_COPIES = 40  # of X in float64 that a worker may hold: a list of Python floats is five
-HANG_SHARE, SHORTEST_S = 0.25, 10.0  # of the rest of a budget, for a worker that says nothing; but at least that long
+WORKER_COPIES = 40  # memory limit of a worker, in copies of X in float64; a list of Python floats takes five
+# Deadline of a silent worker: a share of the remaining time budget, but at least MIN_DEADLINE_S seconds.
+HANG_SHARE, MIN_DEADLINE_S = 0.25, 10.0
 
 
 class RunError(Exception):
@@ -47,7 +48,7 @@ class RunError(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """done, total: cells, over all blocks. left_s: seconds left as far as known, else None."""
+    """done, total: cells over all blocks. left_s: estimated seconds left, or None. what: the current step."""
 
     done: int
     total: int
@@ -55,51 +56,50 @@ class Progress:
     what: str
 
 
-def execute(book: RunDirectory, on_progress: Callable[[Progress], None] = lambda progress: None) -> Run:
-    """Run the whole plan, or what is left of it, and save run.json in the folder of the run.
+def execute(directory: RunDirectory, on_progress: Callable[[Progress], None] = lambda progress: None) -> Run:
+    """Run the plan, or the rest of a resumed one, and save run.json in the folder of the run.
 
-    Ctrl-C ends it early: what is finished is kept, the other cells are "interrupted", and the run is
-    saved and returned all the same. Raises RunError where the data cannot be staged, and UnreadableRun where a
-    run that is taken up again finds other data.
+    After Ctrl-C, the run is saved and returned with its finished cells; the others are "interrupted". Raises RunError
+    if the data cannot be staged, and UnreadableRun if the data of a resumed run have changed.
     """
-    plan = book.plan
+    plan = directory.plan
     interrupted = False
     with Scratch() as scratch:
-        running = RunInProgress(book, scratch, on_progress)
+        running = RunInProgress(directory, scratch, on_progress)
         try:
-            _prepare(book, scratch, on_progress)
+            _prepare(directory, scratch, on_progress)
             running.staged = _files(scratch)
             for block in running.planned:
                 running.block(block)
             on_progress(Progress(running.total, running.total, 0.0, "done"))
         except KeyboardInterrupt:
             interrupted = True
-    book.restore()
-    run = aggregate(plan, running.samples, running.blocks, book.start, interrupted)
-    save_run(book.folder, run)
+    directory.restore()
+    run = aggregate(plan, running.samples, running.blocks, directory.start, interrupted)
+    save_run(directory.folder, run)
     return run
 
 
-def _prepare(book: RunDirectory, scratch: Path, on_progress: Callable[[Progress], None]) -> None:
-    """Measure the machine unless that was done before, and put the data and references on scratch disk."""
-    plan, described = book.plan, dict(book.start.machine)
+def _prepare(directory: RunDirectory, scratch: Path, on_progress: Callable[[Progress], None]) -> None:
+    """Measure the machine unless the manifest has its peaks, and stage the data and references."""
+    plan, described = directory.plan, dict(directory.start.machine)
     if "peaks" not in described:
         on_progress(Progress(0, 0, plan.predicted_s, "measuring the machine"))
         described["peaks"] = machine.peaks(quick=plan.mode == "quick")
     on_progress(Progress(0, 0, plan.predicted_s, "preparing data and references"))
-    book.staged(described, _stage(plan, scratch))
+    directory.staged(described, _stage(plan, scratch))
 
 
 def _time_sentinels(block: Block) -> None:
-    """Time the two sentinels: kernels that never change, so that where they do, the machine has."""
+    """Time the two sentinels, fixed kernels whose times change only if the machine changes."""
     for kernel, seconds in machine.sentinels(block.threads).items():
         block.sentinels.setdefault(kernel, []).append(seconds)
 
 
 def _measure_bandwidth(block: Block, plan: Plan) -> None:
-    """Measure how fast as many bytes can be read as X and y of each problem have: the roof over them, in this block.
+    """Measure the read bandwidth for the bytes of X and y of each problem, the limit of the roofline in this block.
 
-    A quick run, which has no intervals, does so in its first block only.
+    A quick run has no intervals, so it measures in its first block only.
     """
     if plan.mode == "quick" and block.index:
         return
@@ -110,7 +110,7 @@ def _measure_bandwidth(block: Block, plan: Plan) -> None:
 
 
 def _stage(plan: Plan, scratch: Path) -> dict[str, str]:
-    """Every problem with its references on scratch disk, and the digest of each by the case's key."""
+    """Write every problem with its references to scratch disk. Returns the digests by the key of the case."""
     normwise = any(backend.algorithm is not None for backend in plan.backends)
     scratch.mkdir(exist_ok=True)
     spec = scratch / "stage.json"
@@ -140,35 +140,37 @@ def _stage(plan: Plan, scratch: Path) -> dict[str, str]:
 
 
 class RunInProgress:
-    """A run in progress, and what is known so far.
+    """A run in progress.
 
-    samples: by cell id, one a block. counts: the frozen calls and warm-up calls, by CellPlan.calibration_key. dropped:
-    cells that are not tried again, because a block found them skipped, wrong, failed ... left_out: cells that
-    would not fit the time budget.
+    samples: by cell id, one per block. counts: the frozen calls and warm-up calls, by CellPlan.calibration_key.
+    dropped: ids of cells with a status other than "ok", which later blocks leave out. left_out: ids of cells that do
+    not fit the time budget.
     """
 
-    def __init__(self, book: RunDirectory, scratch: Path, on_progress: Callable[[Progress], None]):
-        self.book, self.plan, self.scratch, self.on_progress = book, book.plan, scratch, on_progress
+    def __init__(self, directory: RunDirectory, scratch: Path, on_progress: Callable[[Progress], None]):
+        self.directory, self.plan, self.scratch, self.on_progress = directory, directory.plan, scratch, on_progress
         self.started = time.monotonic()
         self.samples: dict[str, list[CellSample]] = {}
         self.counts: dict[tuple[str, str, str, int], tuple[int, int]] = {}
         self.dropped: set[str] = set()
         self.left_out = set(self.plan.left_out)
         self.replanned = False
-        self.staged: dict[str, tuple[int, int]] = {}  # what all workers read, as it was prepared
-        self.overhead_s: dict[tuple[str, int], float] = {}  # of a process beside its cells, by worker and threads
-        self._twins = {cell.id: cell.calibration_key for cell in self.plan.cells}
+        self.staged: dict[str, tuple[int, int]] = {}  # size and time of change of the staged files, to detect changes
+        self.overhead_s: dict[tuple[str, int], float] = {}  # of a process besides its cells, by worker and threads
+        self._calibration_keys = {cell.id: cell.calibration_key for cell in self.plan.cells}
         self.blocks: list[Block] = []
         self.planned = block_plans(self.plan)
         self.total = sum(len(cells) for block in self.planned for _, cells in block.order)
-        for sample in book.samples:
+        for sample in directory.samples:
             self._remember(sample)
-        self.done = self._done_before = len(book.samples)
-        self._first_block: float | None = None  # when it began
+        self.done = self._done_before = len(directory.samples)
+        self._first_block: float | None = None  # its start
 
     def block(self, block: BlockPlan) -> None:
-        """All workers of a block, unless the book has it from before the run was stopped."""
-        finished = next((b for b in self.book.blocks if (b.index, b.threads) == (block.index, block.threads)), None)
+        """Run all workers of a block, unless a resumed run has finished it already."""
+        finished = next(
+            (b for b in self.directory.blocks if (b.index, b.threads) == (block.index, block.threads)), None
+        )
         if finished is not None:
             self.blocks.append(finished)
             return
@@ -197,10 +199,10 @@ class RunInProgress:
         if block.index == self.plan.blocks - 1:
             _time_sentinels(record)
         record.seconds = time.monotonic() - started
-        self.book.add(record)
+        self.directory.add(record)
 
     def _left_s(self, block: BlockPlan) -> float | None:
-        """Seconds left: exact at the ends of blocks, for all hold the same cells; the first one has a prediction."""
+        """Estimated seconds left: from the plan in the first block, then from the mean time of a cell."""
         now = time.monotonic()
         if block.index and self._first_block and self.done > self._done_before:
             return (now - self._first_block) / (self.done - self._done_before) * (self.total - self.done)
@@ -211,75 +213,78 @@ class RunInProgress:
         return {sample.block for sample in self.samples.get(cell.id, [])}
 
     def replan(self, turns: int, spent_s: float) -> None:
-        """After the first blocks, once: leave out what does not fit the user's budget, now that the costs are known.
+        """After the first block, leave out the cells that do not fit the user's time budget, by their measured costs.
 
-        What crashed or hung in them does not do so again, so its time is none of the costs.
+        Cells that crashed or hung do not run again, so they cost nothing in later blocks.
         """
-        if not self.plan.budget_given or self.replanned:
+        if not self.plan.has_user_budget or self.replanned:
             return
         self.replanned = True
         first = [sample for samples in self.samples.values() for sample in samples[:1] if sample.status == "ok"]
         costs = {sample.cell: sample.cost_s or 0.0 for sample in first}
-        alive = {(cell.worker, cell.threads) for cell in self.plan.cells if cell.id in costs}
-        overhead_s = sum(self.overhead_s.get(worker, budget.WORKER_S) for worker in alive)
-        overhead_s += budget.LOOK_S * len(self.plan.threads)
+        workers = {(cell.worker, cell.threads) for cell in self.plan.cells if cell.id in costs}
+        overhead_s = sum(self.overhead_s.get(worker, budget.WORKER_S) for worker in workers)
+        overhead_s += budget.PROBES_S * len(self.plan.threads)
         limit_s = self.plan.budget_s - spent_s - budget.REPORT_S
         self.left_out |= budget.cut(self.plan, costs, overhead_s, self.plan.blocks - turns, limit_s)
 
     @property
     def deadline_s(self) -> float:
-        """Without an answer: a worker answers when a cell begins, after its first call, and when it ends."""
+        """Seconds without a message after which a worker is killed.
+
+        A worker sends a message when a cell starts, after its first call, and when it ends.
+        """
         longest = START_ALLOWANCE_S + CELL_SHARE * self.plan.budget_s
-        if not self.plan.budget_given:
+        if not self.plan.has_user_budget:
             return longest
-        # Whatever hangs, and however often: each takes a share of what is left of the budget that the user gave, and
-        # never less than a cell of the largest size that the budget allows needs.
+        # Each hanging worker takes a share of the remaining budget, so that any number of them fits into it. The
+        # deadline is never shorter than the largest cell that the budget allows.
         left_s = self.plan.budget_s - budget.REPORT_S - (time.monotonic() - self.started)
-        shortest = SHORTEST_S + CELL_SHARE * self.plan.budget_s / self.plan.blocks
+        shortest = MIN_DEADLINE_S + CELL_SHARE * self.plan.budget_s / self.plan.blocks
         return min(longest, max(shortest, HANG_SHARE * left_s))
 
     def worker(self, block: BlockPlan, name: str, cells: list[CellPlan]) -> dict[str, int]:
-        """All cells of one backend in one fresh process; after a crash, the cells left in another one.
+        """Run all cells of one backend in a fresh process, and after a crash the remaining ones in another.
 
-        Returns the most threads that its processes found themselves with, by library.
+        Returns the largest number of threads in these processes, by library.
         """
         remaining = [cell for cell in cells if cell.id not in self.dropped]
         attempt = 0
         while remaining:
             deadline_s = self.deadline_s
-            ended, died_in, outcome = self.process(block, name, remaining, attempt, deadline_s)
+            ended, last_cell, outcome = self.process(block, name, remaining, attempt, deadline_s)
             remaining = [cell for cell in remaining if cell.id not in ended]
             attempt += 1
-            if not remaining or (died_in is None and ended):
+            if not remaining or (last_cell is None and ended):
                 continue
-            died: Status = "out_of_memory" if outcome.out_of_memory else "crashed"
-            status: Status = "timeout" if outcome.timed_out else died
+            crash: Status = "out_of_memory" if outcome.out_of_memory else "crashed"
+            status: Status = "timeout" if outcome.timed_out else crash
             detail = outcome.describe() + ("" if outcome.returncode else ", without a result")
             if outcome.timed_out:
                 detail = f"no answer for {deadline_s:.0f} s, {detail}"
             for cell in list(remaining):
-                # It died in this cell, or before its first one: then the fault is the file's, in all its cells.
-                if died_in is None or cell == died_in:
+                # A process that ends before its first cell has a fault that concerns all its cells.
+                if last_cell is None or cell == last_cell:
                     self.record(cell, block, status=status, detail=detail)
-                elif outcome.timed_out and cell.case.size >= died_in.case.size:
+                elif outcome.timed_out and cell.case.size >= last_cell.case.size:
                     self.record(cell, block, status="skipped", detail="not tried: a smaller size ran into its deadline")
             remaining = [cell for cell in remaining if cell.id not in self.dropped]
         seen: Counter[str] = Counter()
         for cell in cells:
             for sample in self.samples.get(cell.id, []):
                 if sample.block == block.index:
-                    seen |= Counter(sample.threads_seen)  # the larger of each
+                    seen |= Counter(sample.threads_seen)  # | takes the larger count of each
         return dict(seen)
 
     def record(self, cell: CellPlan, block: BlockPlan, **fields: Any) -> None:
-        """Record a sample that the driver makes itself."""
+        """Record a sample without times, for a cell that was skipped or failed."""
         self.keep(CellSample(cell=cell.id, block=block.index, **fields), cell)
 
     def keep(self, sample: CellSample, cell: CellPlan) -> None:
-        """Write a sample to disk, then remember it. Raises ValueError for a NaN, which JSON does not have."""
+        """Append a sample to the journal. Raises ValueError for NaN or infinity, which JSON does not have."""
         if sample.detail is not None:
             sample = msgspec.structs.replace(sample, detail=_without_paths(sample.detail, cell))
-        self.book.add(sample)
+        self.directory.add(sample)
         self._remember(sample)
 
     def _remember(self, sample: CellSample) -> None:
@@ -287,14 +292,15 @@ class RunInProgress:
         if sample.status != "ok":
             self.dropped.add(sample.cell)
         elif sample.calls and sample.warmup_calls:
-            self.counts.setdefault(self._twins[sample.cell], (sample.calls, sample.warmup_calls))
+            self.counts.setdefault(self._calibration_keys[sample.cell], (sample.calls, sample.warmup_calls))
 
     def process(
         self, block: BlockPlan, name: str, cells: list[CellPlan], attempt: int, deadline_s: float
     ) -> tuple[set[str], CellPlan | None, process.Outcome]:
-        """Run one process on `cells`. Returns the ids of finished cells, the cell in which it died, and its outcome.
+        """Run one worker process on `cells`.
 
-        Long because its three handlers share the state of the conversation.
+        Returns the ids of the finished cells, the cell that was running at its end, and its outcome. Long because the
+        three message handlers share state.
         """
         ended: set[str] = set()
         current: CellPlan | None = None
@@ -304,7 +310,7 @@ class RunInProgress:
             nonlocal current
             try:
                 message = msgspec.convert(fields, WorkerMessage)
-            except msgspec.ValidationError as error:  # a backend can reach into its worker
+            except msgspec.ValidationError as error:  # a backend runs in the worker and may change its messages
                 if current is None or fields.get("event") != "cell":
                     return None
                 self.record(current, block, status="failed", detail=f"its worker gave no valid sample: {error}")
@@ -337,7 +343,7 @@ class RunInProgress:
             current = None
             return Decision(False)
 
-        if _files(self.scratch) != self.staged:  # a worker before this one was not content with its own folder
+        if _files(self.scratch) != self.staged:  # an earlier worker has changed the staged files
             _stage(self.plan, self.scratch)
             self.staged = _files(self.scratch)
         raw = self.scratch / "pytest-benchmark.json"
@@ -368,22 +374,22 @@ class RunInProgress:
         letters = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)[:100]
         stem = f"block{block.index:02}-{block.threads}t-{letters}{f'-{attempt}' if attempt else ''}"
         if raw.exists() and raw.stat().st_size:
-            self.book.keep_raw(f"{stem}.json", raw.read_bytes())
-        self.book.restore()  # what it did just before it died is nobody's sample any more
+            self.directory.keep_raw(f"{stem}.json", raw.read_bytes())
+        self.directory.restore()  # undo what the worker wrote into the folder after its last sample
         if outcome.ok:
             costs = [sample.cost_s or 0.0 for cell in cells for sample in self.samples.get(cell.id, [])[-1:]]
             self.overhead_s[name, block.threads] = max(0.0, outcome.seconds - sum(costs))
         if not outcome.ok and not ended.issuperset(cell.id for cell in cells):
             report = f"{outcome.describe()}\n\n{outcome.output}\n{outcome.stack}"
-            self.book.keep_raw(f"{stem}.txt", report.encode("utf-8", "replace"))
+            self.directory.keep_raw(f"{stem}.txt", report.encode("utf-8", "replace"))
         shutil.rmtree(work, ignore_errors=True)
         return ended, current, outcome
 
     def finish(self, cell: CellPlan, block: BlockPlan, sample: CellSample, cold: bool) -> None:
-        """Record the sample of a cell. cold: it is the first cell of a fresh process."""
-        if changed := self.book.restore():  # a backend that writes there cannot be trusted with its figures
-            wrote = f"wrote into the folder of the run: {', '.join(changed)}"
-            self.record(cell, block, status="failed", detail=f"{wrote}; it was put back as it had been")
+        """Record the sample that a worker sent. cold: the cell is the first one of a fresh process."""
+        if changed := self.directory.restore():  # the backend may have changed its results
+            detail = f"wrote into the folder of the run: {', '.join(changed)}; the folder was restored"
+            self.record(cell, block, status="failed", detail=detail)
             return
         try:
             self.keep(msgspec.structs.replace(sample, block=block.index, cold=cold), cell)
@@ -391,7 +397,7 @@ class RunInProgress:
             self.record(cell, block, status="failed", detail=f"its worker gave no valid sample: {error}")
 
     def decide(self, cell: CellPlan) -> Decision:
-        """Whether a worker runs a cell, and with which counts."""
+        """Decide whether a worker runs a cell, and with which numbers of calls."""
         counts = self.counts.get(cell.calibration_key)
         if cell.id in self.left_out:
             call_times = [median(sample.rounds_s) for sample in self.samples.get(cell.id, []) if sample.rounds_s]
@@ -405,7 +411,7 @@ class RunInProgress:
         return Decision(True, calls=calls, warmup_calls=warmup_calls, curve=cell.id not in self.samples)
 
     def known_calls(self, cell: CellPlan) -> list[tuple[Case, float]]:
-        """(case, seconds a call) of smaller cells of the same backend, dtype and threads."""
+        """(case, seconds per call) of smaller cells of the same backend, dtype and threads."""
         calls = []
         for other in self.plan.cells:
             alike = (other.backend, other.dtype, other.threads) == (cell.backend, cell.dtype, cell.threads)
@@ -425,7 +431,7 @@ def _files(scratch: Path) -> dict[str, tuple[int, int]]:
 
 
 def _without_paths(detail: str, cell: CellPlan) -> str:
-    """What a backend said, without the folders of the user's machine."""
+    """The detail without the paths of the user's folders."""
     for folder in (Path(cell.backend.source).parent, process.ROOT, Path(sys.prefix), Path.home()):
         if folder.is_absolute() and folder != Path(folder.anchor):
             detail = detail.replace(f"{folder}{os.sep}", "")

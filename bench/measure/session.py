@@ -1,6 +1,6 @@
-"""`pytest bench` without a driver: the same cells as a quick run, in one process, for people who live in pytest.
+"""`pytest bench` without a driver: the cells of a quick run in one process, as an ordinary pytest-benchmark session.
 
-Times of one process have no interval, and its thread settings are those of the shell; `gdbench run` has both.
+Times of one process have no interval, and the thread settings are those of the shell. `gdbench run` controls both.
 """
 
 from functools import cache
@@ -13,12 +13,12 @@ from bench.measure.messages import CallMade, CellEnds, CellStarts, Decision, Wor
 from bench.measure.stage import stage
 
 ROUNDS = 5
-LONGEST_CALL_S = 2.0
+MAX_CALL_S = 2.0
 
 
 @cache
 def cells() -> dict[str, plan.CellPlan]:
-    """Every available backend on every size up to 100 000 and the penguins, by id."""
+    """The cells of every available backend on the sizes up to 100 000 and the penguins, by id."""
     cases = [*plan.synthetic_cases([(n, plan.N_FEATURES) for n in plan.SIZES[:-1]], 0), plan.PENGUINS]
     planned = {}
     for case in cases:
@@ -30,14 +30,14 @@ def cells() -> dict[str, plan.CellPlan]:
 
 
 def staged(folder: Path, cell: plan.CellPlan) -> Path:
-    """The folder with the arrays and references of a cell, which are made where they are missing."""
+    """The folder with the arrays and references of a cell. Missing ones are staged."""
     if not (folder / f"{cell.case.file_stem(cell.dtype)}-X.npy").exists():
         stage(folder, cell.case, cell.dtype, normwise=True)
     return folder
 
 
 class LocalDriver:
-    """Decides in the place of the driver: a cell runs unless its call takes too long."""
+    """Replies to the messages of a worker without a driver: a cell runs unless its calls take too long."""
 
     def __init__(self) -> None:
         self._times: dict[str, list[tuple[plan.Case, float]]] = {}
@@ -55,6 +55,6 @@ class LocalDriver:
                 seconds = budget.predict(cell, self._times.get(cell.backend.name, []))
             case CallMade(_, seconds):
                 pass
-        if seconds is not None and seconds > LONGEST_CALL_S:
+        if seconds is not None and seconds > MAX_CALL_S:
             return Decision(False, f"a call takes about {seconds:.2g} s; gdbench run measures it")
         return Decision(True)

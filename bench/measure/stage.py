@@ -1,7 +1,7 @@
-"""Set the stage: put every problem and its reference iterates where all workers find them.
+"""Write every problem and its reference iterates to scratch disk, for all workers.
 
-Runs in a child of its own (python -m bench.measure.stage SPEC), so that the driver's memory stays small,
-and once for all workers, so that all of them time the same numbers.
+python -m bench.measure.stage SPEC. It runs in a child process, so that the memory of the driver stays small, and once
+for all workers, so that all of them time the same numbers.
 """
 
 import sys
@@ -18,14 +18,14 @@ from bench.measure.messages import Staged, StageFailed, StageSpec
 from bench.plan import Case
 
 BUILT_IN = {"penguins": problems.penguins, "penguins_flipper": problems.penguins_flipper}
-# (rows, iterations) of the leading parts on which a verdict rests where the bound for the whole is too wide: few rows
-# for the arithmetic, and an odd number of many for what a tile, a block or a thread leaves out.
+# (rows, iterations) of the leading rows that are checked where the bound for all rows is too wide: few rows to check
+# the arithmetic, and a larger odd number to detect rows that a tile, a block or a thread leaves out.
 PREFIXES = ((16, 3), (509, 1))
-OTHER_RATE = 0.625  # of the learning rate, for the second question that a backend must answer
+OTHER_RATE = 0.625  # factor of a second learning rate, which detects stored results
 
 
 def build(case: Case) -> problems.Problem:
-    """The data of a case. Raises ProblemError for a file that cannot be used."""
+    """The data of a case. Raises ProblemError if a file cannot be used."""
     if case.kind == "synthetic":
         return problems.synthetic(case.n_samples, case.n_features, case.seed or 0)
     if case.kind in BUILT_IN:
@@ -34,7 +34,7 @@ def build(case: Case) -> problems.Problem:
 
 
 def stage(folder: Path, case: Case, dtype: str, normwise: bool) -> str:
-    """Write the arrays and references of one case into `folder`, and return the digest of its data."""
+    """Write the arrays and references of one case to `folder`. Returns the digest of its data."""
     data = build(case)
     X, y = np.ascontiguousarray(data.X, dtype), np.ascontiguousarray(data.y, dtype)
     beta0, rate = np.zeros(X.shape[1], dtype), default_learning_rate(X)
@@ -61,7 +61,7 @@ def _fields(label: str, solution: Reference) -> dict[str, np.ndarray]:
 
 
 def load_reference(arrays: Any, label: str) -> Reference:
-    """The "whole", "other" or "prefix0" ... reference among the arrays of a staged .npz file."""
+    """The reference with a label ("whole", "other", "prefix0" ...) from a staged .npz file."""
     return Reference(**{field: arrays[f"{label}_{field}"] for field in Reference.__dataclass_fields__})
 
 

@@ -82,9 +82,9 @@ def test_limit(request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.Ca
         mode="default", backends=chosen, sizes=sizes, dtypes=["float64", "float32"], threads=["all"], data=None,
         target=None, max_iter=None, time_budget="1h", seed=0,
     )  # fmt: skip
-    book = RunDirectory.begin(tmp_path / "run", plan, "pytest bench -k limit")
-    record = execute(book)
-    book.close()
+    directory = RunDirectory.begin(tmp_path / "run", plan, "pytest bench -k limit")
+    record = execute(directory)
+    directory.close()
     roofs = {(roof.n_samples, roof.n_features): roof for roof in record.roofline if roof.dtype == "float64"}
     cells = {(c.backend, (c.n_samples, c.n_features), c.dtype): c for c in record.cells if not c.control}
     with capsys.disabled():

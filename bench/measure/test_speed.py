@@ -27,7 +27,7 @@ def test_speed(
     if backend is None:
         sample = CellSample(cell=cell, block=block, **loaded)
     else:
-        from bench.measure.cell import measure  # after the backend, because it imports NumPy
+        from bench.measure.cell import measure  # not earlier, because it imports NumPy
 
         sample = measure(backend, cell, block, task, decision, folder, benchmark, ask)
         sample = msgspec.structs.replace(sample, **loaded)

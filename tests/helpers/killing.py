@@ -108,11 +108,11 @@ def attempt(folder, at=None):
             if at is not None:
                 Killer(at)
             if (folder / "plan.json").exists():
-                book = RunDirectory.resume(folder)
+                directory = RunDirectory.resume(folder)
             else:
-                book = RunDirectory.begin(folder, PLAN, "gdbench run")
-            runner.execute(book)
-            book.close()
+                directory = RunDirectory.begin(folder, PLAN, "gdbench run")
+            runner.execute(directory)
+            directory.close()
             code = 0
         except BaseException as error:
             print(f"{type(error).__name__}: {error}", flush=True)

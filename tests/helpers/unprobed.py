@@ -1,6 +1,6 @@
 """gdbench without probes of the machine: `python unprobed.py run …` takes invented peaks, sentinels and read rates.
 
-The probes take most of the time of a tiny run. SHORTEST_S in the environment shortens the wait for a hanging worker. Workers, gate, journal and report are the real ones.
+The probes take most of the time of a tiny run. MIN_DEADLINE_S in the environment shortens the wait for a hanging worker. Workers, gate, journal and report are the real ones.
 """
 
 import os
@@ -19,8 +19,8 @@ machine.peaks = lambda quick=False: [
 ]
 machine.sentinels = lambda threads: {"arithmetic": 0.01, "memory": 0.02}
 machine.read_rates = lambda threads, sizes: dict.fromkeys(sizes, 40.0)
-if "SHORTEST_S" in os.environ:  # how long a silent worker may take at least
-    runner.SHORTEST_S, runner.HANG_SHARE = float(os.environ["SHORTEST_S"]), 0.0
+if "MIN_DEADLINE_S" in os.environ:  # how long a silent worker may take at least
+    runner.MIN_DEADLINE_S, runner.HANG_SHARE = float(os.environ["MIN_DEADLINE_S"]), 0.0
 
 if __name__ == "__main__":
     main()

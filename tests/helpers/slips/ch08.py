@@ -3,7 +3,7 @@
 from helpers.slips import Slip
 
 SLIPS = (
-    Slip("a number from a book", "one number", (("1 / curvatures[-1]", "0.01"),)),
+    Slip("a number from a directory", "one number", (("1 / curvatures[-1]", "0.01"),)),
     Slip("above the border", "too large", (("1 / curvatures[-1]", "2.1 / curvatures[-1]"),)),
     Slip("timid", "too small", (("1 / curvatures[-1]", "0.01 / curvatures[-1]"),)),
     Slip("the other end of the curvatures", "smallest curvature", (("1 / curvatures[-1]", "2 / curvatures[0]"),)),
