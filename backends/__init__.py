@@ -1,33 +1,33 @@
-"""One algorithm, many implementations: the contract of a backend, and the door to all of them.
+"""One algorithm, many implementations: the contract of a backend, and functions to use the backends.
 
 Full-batch gradient descent for linear regression, with X (n_samples, n_features), y (n_samples,):
 
     y_pred = X beta        J(beta) = (1/n) sum (y - y_pred)^2
     gradient = -(2/n) X^T (y - y_pred)        beta := beta - learning_rate * gradient
 
-A backend is one Python file of plain functions; its file stem is its name everywhere.
+A backend is one Python file of plain functions. Its name is the stem of the file.
 
     prepare(X, y, beta) -> (X, y, beta)
-        NumPy arrays to native ones: cast, copy, transfer, layout. Measured apart, never in a timing.
+        Convert NumPy arrays to native ones: cast, copy, transfer, layout. Reported separately, not part of the timing.
     fit(X, y, beta, learning_rate, max_iter, tol) -> (beta, losses)
-        The timed region. Returns only when the answer exists.
+        The timed region. It returns when the result exists.
     to_numpy(array) -> numpy.ndarray
         Not timed.
 
-What `fit` must do, exactly:
+The requirements on `fit`:
 
 * losses[k] is J(beta_k) for k = 0 ... n_iter, so len(losses) == n_iter + 1 and losses[-1] is the loss
   of the beta returned; n_iter counts the updates made.
 * At each k, in this order: J_k not finite -> stop ("diverged"); k >= 1 and
   |J_{k-1} - J_k| < tol * J_0 -> stop ("converged"); k == max_iter -> stop ("max_iter"); otherwise
   update beta. The comparison is strict, so tol = 0 never stops early. max_iter may be 0.
-* The inputs are never changed; nothing returned aliases them or a buffer that a later call reuses; no
-  state but compiled code survives a call.
+* The inputs are never changed. The results share no memory with them, or with a buffer that a later call
+  reuses. No state except compiled code survives a call.
 * The dtype of X (float64 or float32) is the dtype of the arithmetic, of beta and of losses. A file that
-  computes in one dtype only says so: DTYPES = ("float64",).
-* learning_rate, max_iter and tol arrive as Python numbers.
+  supports one dtype only declares DTYPES = ("float64",).
+* learning_rate, max_iter and tol are Python numbers.
 
-A file that reaches the same iterates by another algorithm says so: ALGORITHM = "...".
+A file that computes the same iterates by another algorithm declares ALGORITHM = "...".
 
 Reading order: python_loops, numpy_vectorized, numba_jit, jax_jit. Importing this package imports no
 array library but NumPy; each backend's library is imported when it is loaded.

@@ -1,7 +1,7 @@
-"""Which backends there are, and how a name or a file becomes a module.
+"""The registry of the backends: find them, describe them without an import, and load them.
 
-The registry is lazy because a library may be missing, heavy, or installed and broken: nothing is
-imported to list the backends, and one broken file does not stop the others.
+Listing imports nothing, because a library may be missing, slow to import or broken. A broken file does not affect the
+other backends.
 """
 
 import ast
@@ -18,37 +18,41 @@ from types import ModuleType
 
 ENTRY_POINTS = "gdbench.backends"
 FUNCTIONS = ("prepare", "fit", "to_numpy")
-# Where the name to install differs from the name to import.
+# The names of packages that differ from their import names.
 INSTALL_AS = {"sklearn": "scikit-learn", "array_api_compat": "array-api-compat", "cv2": "opencv-python"}
 
 _loaded_files: dict[tuple[Path, int, int], ModuleType] = {}
 
 
 class BackendError(Exception):
-    """A backend cannot be used: its file is broken, or does not keep the contract's form."""
+    """A backend cannot be used: its file is broken or lacks a function of the contract."""
 
 
 class BackendUnavailable(BackendError):
-    """A backend's library is not installed; the message says what to install."""
+    """The library of a backend is not installed. The message says what to install."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of a backend without importing it."""
+    """The description of a backend from its source.
+
+    requires: import names of its libraries, without NumPy and the standard library. version: of these libraries, None
+    if one is missing. missing: why it cannot be used and what to install, None if it can be used.
+    """
 
     name: str
     summary: str
-    requires: tuple[str, ...]  # import names of the libraries, NumPy and the standard library left out
-    version: str | None  # of those libraries, None where one is missing
-    missing: str | None  # why it cannot be used and what to install, None where it can
+    requires: tuple[str, ...]
+    version: str | None
+    missing: str | None
     path: Path | None
     algorithm: str | None
     dtypes: tuple[str, ...]
 
 
 def names() -> list[str]:
-    """All known backends: the files of this package first, then those that installed packages offer."""
-    # The reading order of the four core files; every other file follows by name.
+    """The names of all backends: the files of this package, then the entry points of installed packages."""
+    # The core files in reading order. The others follow by name.
     order = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
     stems = {path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")}
     packaged = [name for name in order if name in stems] + sorted(stems.difference(order))
@@ -56,15 +60,15 @@ def names() -> list[str]:
 
 
 def load(name_or_path: str | Path) -> ModuleType:
-    """The module of a backend, given its name, the path of a file, or a name offered by a package.
+    """Load a backend by its name, or by the path of its file.
 
-    Raises ValueError where there is no such backend, BackendUnavailable where its library is not
-    installed, and BackendError where its file is broken.
+    Raises ValueError if there is no such backend, BackendUnavailable if its library is not installed, and BackendError
+    if its file is broken.
     """
     name = str(name_or_path)
     if _is_path(name_or_path):
         path = _existing_file(name)
-        name = path.stem  # in messages: a record must not hold the paths of a user's machine
+        name = path.stem  # messages get into run.json, which must not contain paths
         module = _guarded(name, lambda: _load_file(path))
     elif name not in names():
         raise ValueError(_unknown(name))
@@ -81,10 +85,7 @@ def load(name_or_path: str | Path) -> ModuleType:
 
 
 def describe(name_or_path: str | Path) -> Description:
-    """What the source of a backend says of itself; nothing is imported.
-
-    Raises ValueError where there is no such backend.
-    """
+    """Describe a backend from its source, without an import. Raises ValueError if there is no such backend."""
     name = str(name_or_path)
     if _is_path(name_or_path):
         path: Path | None = _existing_file(name)
@@ -94,14 +95,14 @@ def describe(name_or_path: str | Path) -> Description:
     elif name in _entry_points():
         try:
             spec = importlib.util.find_spec(_entry_points()[name].module)
-        except Exception:  # a package whose parent breaks at import: told when it is loaded
+        except Exception:  # the parent package is broken; `load` reports it
             spec = None
         path = Path(spec.origin) if spec and spec.origin else None
     else:
         path = Path(__file__).parent / f"{name}.py"
     try:
         tree = ast.parse(path.read_bytes()) if path else ast.Module([], [])
-    except (SyntaxError, ValueError, OSError):  # a broken file is an error when it is loaded, never "unavailable"
+    except (SyntaxError, ValueError, OSError):  # `load` reports a broken file
         tree = ast.Module([], [])
     requires = _libraries(tree)
     absent = [library for library in requires if not _is_installed(library)]
@@ -143,20 +144,20 @@ def _unknown(name: str) -> str:
 def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
     offered = {point.name: point for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
     here = Path(__file__).parent
-    # A package must not replace a backend that all figures are compared with.
+    # A package must not replace a backend of this package.
     return {name: point for name, point in offered.items() if not (here / f"{name}.py").exists()}
 
 
 def _load_file(path: Path) -> ModuleType:
     status = path.stat()
-    key = (path, status.st_mtime_ns, status.st_size)  # an edited file is loaded anew
+    key = (path, status.st_mtime_ns, status.st_size)  # an edited file is loaded again
     if key not in _loaded_files:
-        # A private name, so that a file called numpy.py or bench.py shadows nothing.
+        # A private name, so that a file named numpy.py or bench.py shadows no other module.
         private = f"_gdbench_file_{hashlib.sha256(str(key).encode()).hexdigest()[:12]}_{path.stem}"
         spec = importlib.util.spec_from_file_location(private, path)
-        assert spec is not None and spec.loader is not None  # true of every .py file
+        assert spec is not None and spec.loader is not None  # true for every .py file
         module = importlib.util.module_from_spec(spec)
-        sys.modules[private] = module  # dataclasses and pickling look a module up by its name
+        sys.modules[private] = module  # needed by dataclasses and pickle
         try:
             spec.loader.exec_module(module)
         except BaseException:
@@ -167,12 +168,12 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def _guarded(name: str, import_it: Callable[[], ModuleType]) -> ModuleType:
-    """Import, and tell a library that is not installed from a file that is broken."""
+    """Import a backend. Raises BackendUnavailable for a missing library and BackendError for other errors."""
     try:
         return import_it()
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # SystemExit too: a file must not end the process that loads it
+    except BaseException as error:  # a file may raise SystemExit, which must not end this process
         cause: BaseException | None = error
         while cause is not None:
             top = (getattr(cause, "name", None) or "").partition(".")[0]
@@ -195,7 +196,7 @@ def _is_installed(library: str) -> bool:
 
 
 def _libraries(tree: ast.Module) -> tuple[str, ...]:
-    """Top-level packages that a file imports at its top, in order."""
+    """The packages that a file imports at module level, in order."""
     imported: dict[str, None] = {}
     for node in tree.body:
         if isinstance(node, ast.Import):
@@ -213,7 +214,7 @@ def _constants(tree: ast.Module) -> dict[str, object]:
             try:
                 constants[target.id] = ast.literal_eval(node.value)
             except ValueError:
-                constants[target.id] = "(computed)"  # its value is seen only once the file is loaded
+                constants[target.id] = "(computed)"  # the value is known only after an import
     return constants
 
 

@@ -1,4 +1,4 @@
-"""The library door: validate once for all backends, prepare, fit, convert."""
+"""`solve`, the Python API: validate the arguments, prepare, fit and convert with any backend."""
 
 import math
 import numbers
@@ -16,10 +16,10 @@ from backends._registry import BackendError, load
 
 @dataclass(frozen=True)
 class Fit:
-    """The answer of `solve`.
+    """The result of `solve`.
 
-    beta: (n_features,). losses: (n_iter + 1,), losses[k] = J(beta_k). n_iter: updates made.
-    stop_reason: "converged", "max_iter" or "diverged". learning_rate: the one used.
+    beta: (n_features,). losses: (n_iter + 1,), losses[k] = J(beta_k). n_iter: the number of updates.
+    stop_reason: "converged", "max_iter" or "diverged". learning_rate: the one that was used.
     """
 
     beta: np.ndarray
@@ -34,7 +34,7 @@ class Fit:
         rows = _array("X_new", X_new, 2)
         if rows.shape[1] != len(self.beta):
             raise ValueError(f"X_new: found {rows.shape[1]} features; allowed: {len(self.beta)}, as in the fit")
-        with np.errstate(over="ignore", invalid="ignore"):  # infinity is an answer, as it is in a fit
+        with np.errstate(over="ignore", invalid="ignore"):  # beta may be infinite after a diverging fit
             return np.asarray(rows @ self.beta)
 
 
@@ -52,18 +52,17 @@ def solve(
 ) -> Fit:
     """Fit y ~ X beta by full-batch gradient descent with one of the backends.
 
-    X: (n_samples, n_features), y: (n_samples,), finite real numbers. Both float32: the arithmetic is
-    float32. Otherwise float64: integers, bools and float16 are cast to float64, as are X and y of
-    different float types. No intercept is added: give X a column of ones.
+    X: (n_samples, n_features), y: (n_samples,), finite real numbers. The arithmetic is float32 if both are float32,
+    otherwise float64: integers, bools, float16 and mixed float types are cast. No intercept is added: include a column
+    of ones in X.
     backend: a name, or the path of a backend file.
-    learning_rate: > 0; None means 1/L, L = lambda_max((2/n) X^T X), and 1 where L = 0. Above 2/L the
-    descent diverges.
-    max_iter: updates at most, >= 0. tol: >= 0; stop where |J_{k-1} - J_k| < tol * J_0.
+    learning_rate: > 0; None means 1/L, L = lambda_max((2/n) X^T X), or 1 if L = 0. Above 2/L the descent diverges.
+    max_iter: the largest number of updates, >= 0. tol: >= 0; stop if |J_{k-1} - J_k| < tol * J_0.
     beta0: (n_features,), None for zeros, or "random" for small weights drawn with `seed`.
-    log_every: print the loss every so many iterations.
+    log_every: print the loss at every multiple of this number of iterations.
 
-    Raises TypeError or ValueError naming the argument for bad input, BackendUnavailable where the
-    backend's library is not installed, and BackendError where the backend's file is broken.
+    Raises TypeError or ValueError with the name of the argument for bad input, BackendUnavailable if the library of the
+    backend is not installed, and BackendError if its file is broken.
     """
     X, y, beta, learning_rate, max_iter, tol = validate(X, y, learning_rate, max_iter, tol, beta0, seed)
     if log_every is not None and (log_every := _integer("log_every", log_every)) < 1:
@@ -80,7 +79,7 @@ def solve(
         if not isinstance(result, tuple | list) or len(result) != 2:
             raise BackendError(f"backend {backend}: fit returned {type(result).__name__}; allowed: (beta, losses)")
         beta, losses = result
-        # Copies: a careless backend may hand out a buffer that it uses again.
+        # Copies, because a wrong backend may reuse a buffer.
         return np.array(module.to_numpy(beta)), np.array(module.to_numpy(losses))
 
     beta, losses = run(beta, max_iter, tol) if log_every is None else _logged(run, beta, max_iter, tol, log_every)
@@ -92,7 +91,7 @@ def solve(
 
 
 def stop_reason(losses: np.ndarray, max_iter: int, tol: float) -> str:
-    """Why a descent with these losses ended: "diverged", "converged" or "max_iter"."""
+    """Why a descent with these losses stopped: "diverged", "converged" or "max_iter"."""
     if not np.isfinite(losses[-1]):
         return "diverged"
     if len(losses) - 1 < max_iter or first_stop(losses, tol) is not None:
@@ -101,7 +100,7 @@ def stop_reason(losses: np.ndarray, max_iter: int, tol: float) -> str:
 
 
 def first_stop(losses: np.ndarray, tol: float) -> int | None:
-    """The first k at which the rule stops on these losses (max_iter apart), None where it does not."""
+    """The first k at which the stop rule applies to these losses, without max_iter, or None."""
     with np.errstate(over="ignore", invalid="ignore"):
         small = np.abs(losses[:-1] - losses[1:]) < losses.dtype.type(tol) * losses[0]
     stops = np.flatnonzero(np.append(False, small) | ~np.isfinite(losses))
@@ -117,9 +116,9 @@ def validate(
     beta0: ArrayLike | str | None = None,
     seed: int = 0,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float, int, float]:
-    """The arguments as a backend receives them: C-ordered arrays of one dtype, and Python numbers.
+    """The arguments for a backend: C-ordered arrays of one dtype, and Python numbers.
 
-    Raises TypeError or ValueError with the argument's name, what was found and what is allowed.
+    Raises TypeError or ValueError with the name of the argument, its value and what is allowed.
     """
     X, y = _array("X", X, 2), _array("y", y, 1)
     if len(X) != len(y):
@@ -159,15 +158,15 @@ def validate(
 
 
 def default_learning_rate(X: np.ndarray) -> float:
-    """1/L with L = lambda_max((2/n) X^T X), the Lipschitz constant of the gradient; 1 where L = 0.
+    """1/L with L = lambda_max((2/n) X^T X), the Lipschitz constant of the gradient, or 1 if L = 0.
 
-    With it the descent never diverges (Nesterov, Lectures on Convex Optimization, section 2.1).
-    X: (n_samples, n_features). Raises ValueError where 1/L is not a normal number of X's dtype.
+    With this rate the descent does not diverge (Nesterov, Lectures on Convex Optimization, section 2.1).
+    X: (n_samples, n_features). Raises ValueError if 1/L is not a normal number in the dtype of X.
     """
     largest = float(np.abs(X).max())
     if largest == 0:
         return 1.0
-    scaled = X.astype(np.float64) / largest  # squares of very large or small features would leave the range
+    scaled = X.astype(np.float64) / largest  # squares of very large or small features may overflow or underflow
     gram = scaled @ scaled.T if len(X) < X.shape[1] else scaled.T @ scaled
     rate = len(X) / 2 / float(np.linalg.eigvalsh(gram)[-1]) / largest / largest
     limits = np.finfo(X.dtype)
@@ -185,7 +184,7 @@ def _logged(
     tol: float,
     log_every: int,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Chunks of `log_every` updates with tol = 0, and the stop rule on the joined losses."""
+    """Run chunks of `log_every` updates with tol = 0, and apply the stop rule to the joined losses."""
     losses = None
     done = 0
     while True:
@@ -193,7 +192,7 @@ def _logged(
         after, chunk = run(beta, step, 0.0)
         joined = chunk if losses is None else np.concatenate([losses, chunk[1:]])
         stop = first_stop(joined, tol)
-        if stop is not None and stop < len(joined) - 1:  # it stops inside the chunk: that beta is needed
+        if stop is not None and stop < len(joined) - 1:  # it stops inside the chunk: compute the beta of that k
             after, _ = run(beta, stop - done, 0.0)
             joined = joined[: stop + 1]
         done = len(joined) - 1
@@ -204,11 +203,11 @@ def _logged(
 
 
 def _array(name: str, value: Any, ndim: int) -> np.ndarray:
-    """`value` as a finite C-ordered float64 or float32 array of `ndim` dimensions that is not empty."""
+    """`value` as a nonempty, finite, C-ordered float64 or float32 array of `ndim` dimensions."""
     try:
         array = np.asarray(value)
-    except Exception as error:  # an object's own __array__ may raise anything: a tensor with a gradient, RuntimeError
-        raise ValueError(f"{name}: found something that is no array ({error}); allowed: {_SHAPES[ndim]}") from None
+    except Exception as error:  # __array__ may raise anything, such as RuntimeError for a tensor with a gradient
+        raise ValueError(f"{name}: found no array ({error}); allowed: {_SHAPES[ndim]}") from None
     if array.dtype.kind not in "fiub" or array.dtype.char == "g":
         raise TypeError(
             f"{name}: found dtype {array.dtype}; allowed: float64 and float32"
@@ -234,12 +233,12 @@ _SHAPES = {1: "1 dimension, such as (n_samples,)", 2: "2 dimensions, (n_samples,
 def _number(name: str, value: Any) -> float:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    # NumPy counts a duration among the integers.
+    # In NumPy, timedelta64 is a kind of integer.
     if isinstance(value, bool | np.bool_ | np.timedelta64) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: found {_shown(value)} of type {type(value).__name__}; allowed: a real number")
     try:
         return float(value)
-    except OverflowError:  # an integer beyond every float
+    except OverflowError:  # an integer that is too large for a float
         return -math.inf if value < 0 else math.inf
 
 
@@ -256,6 +255,6 @@ def _shown(value: object) -> str:
     """A value in a message: one line of at most 80 characters."""
     try:
         text = " ".join(repr(value).split())
-    except Exception:  # a broken __repr__, or an integer of more digits than Python prints
-        return "what cannot be shown"
+    except Exception:  # a broken __repr__, or an integer with more digits than Python prints
+        return "a value without a repr"
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,8 +1,8 @@
 """JAX: array expressions again, traced once and compiled by XLA as one program.
 
-Since numba_jit: the code reads like numpy_vectorized, but a traced program has no Python loop, no
-break and no assignment into an array, so the loop becomes lax.while_loop with its state passed
-round, and a stop becomes a value. The first call at each new shape pays for tracing and compiling.
+Compared with numba_jit, the code reads like numpy_vectorized, but a traced program has no Python loop,
+no break and no assignment into an array. The loop becomes lax.while_loop with an explicit state, and a
+stop becomes a value. The first call with each new shape includes tracing and compilation.
 """
 
 from functools import partial

@@ -1,8 +1,8 @@
 """JAX at its limit: X transposed, so that XLA runs along the samples in both products.
 
-Since jax_jit: `prepare` stores X column after column. A product with a tall and narrow matrix has rows too short for
-the vector units; with its transpose every row is as long as the data. And both outcomes of a stop are computed: a
-choice of two small vectors is cheaper than a branch, which XLA would set up anew in every iteration.
+Compared with jax_jit, `prepare` stores X by columns. The rows of a tall and narrow matrix are too short for the vector
+units; the rows of its transpose are as long as the data. Both outcomes of the stop rule are computed, because selecting
+one of two small vectors is cheaper than a branch of XLA in every iteration.
 """
 
 from functools import partial

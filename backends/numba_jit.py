@@ -1,7 +1,7 @@
 """Numba: the loops of python_loops, compiled for the types they are called with.
 
-Since numpy_vectorized: no temporary array per operation and no call per operation, because one
-machine-code function holds the whole descent. The first call pays for the compiler.
+Compared with numpy_vectorized, there is no temporary array and no call per operation, because one
+machine-code function contains the whole descent. The first call includes the compilation.
 The next file, jax_jit, compiles array expressions instead of loops.
 """
 

@@ -1,8 +1,9 @@
-"""Numba at its limit: X read once an iteration, in tiles that stay in the cache, by all threads.
+"""Numba at its limit: all threads read X once per iteration, in tiles that stay in the cache.
 
-Since numba_jit: `prepare` cuts the rows of X into tiles and stores a tile column after column. So memory sees one
-stream, a tile is still in the cache when its gradient is due, and all loops run along columns, where a processor
-computes eight rows at once. That sums in another order, which the bound allows. Small problems stay with one thread.
+Compared with numba_jit, `prepare` splits the rows of X into tiles and stores each tile by columns. Memory is read as
+one stream, a tile is still in the cache when its gradient is computed, and all loops run along columns, where a
+processor handles eight rows at once. The sums have another order, which the bound allows. Small problems use one
+thread.
 """
 
 import math
@@ -10,10 +11,10 @@ import math
 import numpy as np
 from numba import get_num_threads, njit, prange
 
-TILE = 1536  # rows; their residual fits a first-level cache, and ten of their columns a second-level one
-SHARED = 20_000  # values of X from which on threads pay: waking one costs as much time as reading these
-LINE = 16  # numbers between what two threads write, so that no cache line belongs to both
-# A sum may be taken in any order, and a product joined with a sum; nothing here assumes that there is no NaN.
+TILE = 1536  # rows; their residual fits an L1 cache, and ten of their columns an L2 cache
+SHARED = 20_000  # values of X from which on threads pay off: starting one takes as long as reading these
+LINE = 16  # numbers between the outputs of two threads, so that they share no cache line
+# Sums may be reordered and products fused with sums. NaN and infinity keep their meaning.
 REORDERED = {"reassoc", "contract", "nsz"}
 
 
@@ -40,7 +41,7 @@ def descend(X, y, beta, learning_rate, max_iter, tol, threads, work_on):
     n, d = len(y), len(beta)
     beta = beta.copy()
     losses = np.empty(max_iter + 1, X.dtype)
-    # Of each thread: X^T (y - y_pred) and the sum of squares over its rows, and the residual of one tile.
+    # Per thread: X^T (y - y_pred) and the sum of squares over its rows, and the residual of one tile.
     sums = np.empty((threads, d + 1 + LINE), X.dtype)
     residuals = np.empty((threads, TILE + LINE), X.dtype)
     for k in range(max_iter + 1):
@@ -80,7 +81,7 @@ def rows(X, y, beta, residual, sums, first, last):
     d = len(beta)
     gradient, total = sums[:d], X.dtype.type(0)
     gradient[:] = 0
-    head = d - 8 if d >= 8 else d  # the last eight columns are read once for both: more would not fit the registers
+    head = d - 8 if d >= 8 else d  # the last eight columns are read once for both products; more would need registers
     for start in range(first, last, TILE):
         m = min(TILE, last - start)
         columns, r = X[start * d : (start + m) * d], residual[:m]
@@ -103,8 +104,8 @@ def rows(X, y, beta, residual, sums, first, last):
     sums[d] = total
 
 
-# Numba proves that arrays do not overlap, and that no index is negative, best in small functions of whole arrays: only
-# then does it compute eight rows at once.
+# Small functions of whole arrays, because only there Numba proves that arrays do not overlap and that no index is
+# negative, and vectorizes the loop.
 
 
 @njit(fastmath=REORDERED)
@@ -120,10 +121,10 @@ def subtract2(r, weight, other_weight, column, other):
 
 
 @njit(fastmath=REORDERED)
-def product(one, other):
-    total = one.dtype.type(0)
-    for i in range(len(one)):
-        total += one[i] * other[i]
+def product(a, b):
+    total = a.dtype.type(0)
+    for i in range(len(a)):
+        total += a[i] * b[i]
     return total
 
 

@@ -1,15 +1,15 @@
-"""NumPy at its limit: X column after column, in blocks that stay in the cache between their two uses.
+"""NumPy at its limit: X in column order, in blocks that stay in the cache between their two uses.
 
-Since numpy_vectorized: `prepare` stores X by columns, the order in which a BLAS reads a tall and narrow matrix fastest,
-and cuts its rows into blocks; `fit` takes both products of a block while the last cache still holds it, and writes into
-buffers that it keeps, so that an iteration reads X once from memory and allocates nothing.
+Compared with numpy_vectorized, `prepare` stores X by columns, the order in which a BLAS reads a tall and narrow matrix
+fastest, and splits its rows into blocks. `fit` computes both products of a block while it is in the last cache, and
+reuses its buffers. An iteration reads X once from memory and allocates nothing.
 """
 
 import math
 
 import numpy as np
 
-BLOCK_BYTES = 1 << 23  # of X: smaller ones would fit a faster cache, but a BLAS shares only large ones between threads
+BLOCK_BYTES = 1 << 23  # of X; smaller blocks fit a faster cache, but a BLAS uses threads only for large ones
 
 
 def prepare(X, y, beta):
@@ -25,7 +25,7 @@ def fit(X, y, beta, learning_rate, max_iter, tol):
     buffer, product, gradient = np.empty(rows, y.dtype), np.empty(d, y.dtype), np.empty(d, y.dtype)
     beta = beta.copy()
     losses = []
-    with np.errstate(over="ignore", invalid="ignore"):  # a diverging fit is an answer, not a warning
+    with np.errstate(over="ignore", invalid="ignore"):  # a diverging fit is a result, not a warning
         for k in range(max_iter + 1):
             # predict, loss: J = (1/n) sum (y - y_pred)^2, and X^T (y - y_pred), block by block
             total = 0

@@ -1,8 +1,8 @@
 """NumPy array expressions: each line of the formula is one line of code.
 
-Since python_loops: the loops moved into compiled code, one call an operation, so the interpreter is
-paid a few times per iteration instead of 4nd times. Each operation writes a whole new array, though.
-The next file, numba_jit, goes back to the loops and compiles them.
+Compared with python_loops, the loops run in compiled code, one call per operation. The interpreter
+costs time a few times per iteration instead of 4nd times, but each operation writes a new array.
+The next file, numba_jit, returns to the loops and compiles them.
 """
 
 import math
@@ -18,7 +18,7 @@ def fit(X, y, beta, learning_rate, max_iter, tol):
     n = len(X)
     beta = beta.copy()
     losses = []
-    with np.errstate(over="ignore", invalid="ignore"):  # a diverging fit is an answer, not a warning
+    with np.errstate(over="ignore", invalid="ignore"):  # a diverging fit is a result, not a warning
         for k in range(max_iter + 1):
             # predict: y_pred = X beta
             y_pred = X @ beta

@@ -1,19 +1,19 @@
 """Plain Python lists and loops: one number at a time.
 
-Start reading here. Every symbol of the formula becomes a loop, and every number in it is a Python
-object with a type to look up. The next file, numpy_vectorized, says the same in whole arrays.
-The contract that all these files keep is stated once, in backends/__init__.py.
+Start reading here. Every symbol of the formula becomes a loop, and every number is a Python object
+whose type is looked up at each operation. The next file, numpy_vectorized, writes the same with
+whole arrays. The contract of all these files is in backends/__init__.py.
 """
 
 import math
 
 import numpy as np
 
-DTYPES = ("float64",)  # a Python float is a double: there is no float32 to compute in
+DTYPES = ("float64",)  # a Python float is a double; Python has no float32
 
 
 def prepare(X, y, beta):
-    # Lists, because fetching single elements of a NumPy array would be a straw man: it boxes each one.
+    # Lists, because access to single elements of a NumPy array is slower: it creates an object each time.
     return X.tolist(), y.tolist(), beta.tolist()
 
 

@@ -1,8 +1,8 @@
-"""Another algorithm: the n rows of X and y compressed once into d + 1 that have the same losses and gradients.
+"""Another algorithm: compress the n rows of X and y once into d + 1 rows with the same losses and gradients.
 
-[X y] = QR, and ||y - X beta|| does not change when both are multiplied by Q^T: of n rows d + 1 remain, the last of them
-(0 ... 0 rho) with the part of y that no beta explains. After that an iteration costs d^2 and no longer n d. The same
-iterates by other arithmetic, so it is never ranked with the step-by-step files.
+[X y] = QR, and multiplying X and y by Q^T does not change ||y - X beta||. Of n rows d + 1 remain; the last of them,
+(0 ... 0 rho), holds the part of y that no beta explains. An iteration then costs d^2 instead of n d operations. The
+iterates are the same but the arithmetic differs, so this backend is not ranked with the step-by-step ones.
 """
 
 import math
@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 ALGORITHM = "QR-compressed rows"
-BLOCK_BYTES = 1 << 18  # of rows compressed at once: a factorization passes over them d times, so they stay in L2
+BLOCK_BYTES = 1 << 18  # of the rows that are compressed at once; a factorization reads them d times, from L2
 
 
 def prepare(X, y, beta):
@@ -21,11 +21,11 @@ def fit(X, y, beta, learning_rate, max_iter, tol):
     n, d = X.shape
     beta = beta.copy()
     losses = []
-    with np.errstate(over="ignore", invalid="ignore"):  # a diverging fit is an answer, not a warning
+    with np.errstate(over="ignore", invalid="ignore"):  # a diverging fit is a result, not a warning
         compressed = compress(X, y)
         X, y = compressed[:, :d].copy(), compressed[:, d].copy()
         for k in range(max_iter + 1):
-            # predict: y_pred = X beta, of d + 1 rows
+            # predict: y_pred = X beta, for d + 1 rows
             y_pred = X @ beta
 
             # loss: J = (1/n) sum (y - y_pred)^2, divided by the number of all rows
@@ -49,7 +49,7 @@ def fit(X, y, beta, learning_rate, max_iter, tol):
 
 
 def compress(X, y):
-    """R of [X y] = QR, d + 1 rows or fewer: block after block, each factorized below the R of those before."""
+    """R of [X y] = QR, at most d + 1 rows. Each block of rows is factorized below the R of the earlier ones."""
     n, d = X.shape
     rows = max(2 * (d + 1), BLOCK_BYTES // ((d + 1) * X.itemsize))
     R = np.empty((0, d + 1), X.dtype)

@@ -218,7 +218,7 @@ def run(
         raise UsageError("--quick: found together with --full; allowed: one of the two")
     if save_baseline is not None:
         try:
-            records.baseline(save_baseline)
+            records.saved_run(save_baseline)
         except ValueError as error:
             raise UsageError(f"--save-baseline: {error}") from None
     options = {
@@ -457,14 +457,14 @@ def _begin(
     from bench.measure.options import make_plan, new_folder
     from bench.measure.run_directory import RunDirectory
     from bench.plan import BASELINE
-    from bench.records import BASELINES
+    from bench.records import SAVED_RUNS
     from bench.report.terminal import print_warnings
 
     chosen = _backends([BASELINE, *backend] if backend else _all_names())
     plan, notes = make_plan(mode=mode, backends=chosen, named=bool(backend), **options)
     folder = new_folder(out)
     if keep:
-        BASELINES.mkdir(parents=True, exist_ok=True)  # fails before the run instead of after it
+        SAVED_RUNS.mkdir(parents=True, exist_ok=True)  # fails before the run instead of after it
     directory = RunDirectory.begin(folder, plan, shlex.join(["gdbench", *sys.argv[1:]]))
     print_warnings(notes)
     return directory
@@ -521,14 +521,14 @@ def _run_code(record: "Run", named: bool, strict: bool) -> int:
 def _save_baseline(name: str, record: "Run", code: int) -> str:
     """Save the run under a name unless it failed. Returns the note for the user."""
     from bench.analysis.compare import MIN_PROCESSES
-    from bench.records import save_baseline
+    from bench.records import save_as
 
     if code in (130, 1, 3):
         return f"baseline {name} was not saved: this run ends with exit code {code}"
     doubts = [] if record.stable else ["the run is unstable, so no comparison with it gives a verdict"]
     if len({block.index for block in record.blocks}) < MIN_PROCESSES:
         doubts.append(f"the run has fewer than {MIN_PROCESSES} blocks, so no comparison gives a verdict: use --full")
-    return "; ".join([f"saved as baseline {name} in {save_baseline(name, record)}", *doubts])
+    return "; ".join([f"saved as baseline {name} in {save_as(name, record)}", *doubts])
 
 
 def _open(page: Path | None, wanted: bool) -> None:

@@ -1,9 +1,8 @@
-"""What a run is on disk: its schema and the versions of that, saving and loading.
+"""The files of a run: their schema with its versions, saving and loading.
 
-A run folder holds run.json (a Run), the report and the figures, all of them written at the end; and from the
-start plan.json (a RunManifest), journal.jsonl (a CellSample per line, written the moment a cell ends), blocks.jsonl (a
-Block per line) and raw/ (pytest-benchmark's own JSON). Statistics and pictures are derived from samples and can
-be made again at any time. Nothing that is read is ever evaluated.
+During a run, its folder holds plan.json (a RunManifest), journal.jsonl (a CellSample per line, written when a cell
+ends), blocks.jsonl (a Block per line) and raw/ (the JSON of pytest-benchmark). At its end run.json (a Run), the report
+and the figures are added. Statistics and figures derive from the samples. Nothing that is read is evaluated as code.
 """
 
 import contextlib
@@ -19,36 +18,36 @@ import msgspec
 
 from bench.runtime.files import read, save
 
-MAX_CELLS, MAX_GROUPS = 5_000, 64  # of a run that is read: a report of more would take an hour, and nobody reads it
-MAX_EMBEDDED = 1_500_000  # bytes of a run inside a page, half of what the page may have
-EMBEDDED = "run"  # the id of the element that holds it
-SCHEMA = 3  # whatever a field is added to, or renamed in, gets the next number, a migration and a golden file
-BASELINES = Path("results") / "baselines"  # under the current directory: runs that were given a name
+MAX_CELLS, MAX_GROUPS = 5_000, 64  # of a run that is read; the report of a larger one would take an hour
+MAX_EMBEDDED = 1_500_000  # bytes of a run inside a page, half of the largest page
+EMBEDDED = "run"  # the id of the HTML element that holds the run
+SCHEMA = 3  # a new or renamed field needs the next number, a migration and a golden file
+SAVED_RUNS = Path("results") / "baselines"  # in the current directory: runs that have a name
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 PositiveInt = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0)]
-PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]  # what is divided by, or drawn on a logarithmic axis
+PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]  # for divisors and for values on a logarithmic axis
 
 Limit = Literal["bandwidth", "arithmetic"]
 Bottleneck = Literal["call overhead", "bandwidth", "arithmetic"]
 Status = Literal[
     "ok", "wrong", "failed", "crashed", "timeout", "out_of_memory", "unavailable", "skipped", "interrupted"
 ]
-# Worst first: a cell's status is the worst over its blocks.
+# Worst first: the status of a cell is the worst over its blocks.
 SEVERITY: tuple[Status, ...] = (
     "wrong", "crashed", "out_of_memory", "timeout", "failed", "unavailable", "interrupted", "skipped", "ok",
 )  # fmt: skip
 
-# A flag is "kind" or "kind: figure"; what each kind means, with one line of advice.
+# A flag is "kind" or "kind: value". The meaning of each kind, with advice.
 FLAGS = {
     "noisy": "the middle half of the processes differs by over 10 % of the median; close other programs, or use --full",
-    "no steady state": "most processes grew slower, or faster, from round to round; look for what fills or heats up",
-    "A/A control": "the baseline differs from itself, so at this size small differences mean nothing; run it again",
-    "outliers": "some processes lie far outside the others; they are kept, and the median hardly feels them",
-    "more processors than declared": "its library does not obey the thread setting; compare it with care",
-    "waited for its processor": "it got less of the processor than it asked for; something else ran there, run again",
-    "bound not informative": "rounding could hide a missing step here, so the first rows of the data were judged, too",
+    "no steady state": "most processes became slower, or faster, from round to round; check for heat or a full memory",
+    "A/A control": "the baseline differs from itself, so small differences at this size mean nothing; run it again",
+    "outliers": "some processes lie far outside the others; they are kept, and hardly affect the median",
+    "more processors than declared": "its library ignores the thread setting; compare it with care",
+    "waited for its processor": "other processes used its processor; close other programs and run again",
+    "bound not informative": "rounding could hide a missing step here, so the first rows of the data were checked, too",
 }
 
 
@@ -57,7 +56,7 @@ class UnreadableRun(Exception):
 
 
 class ProblemId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """name: "synthetic", "penguins", or a file's stem; digest: of X, y in float64; seed: None for real data."""
+    """name: "synthetic", "penguins", or the stem of a file; digest: of X, y in float64; seed: None for real data."""
 
     name: str
     digest: str
@@ -65,7 +64,7 @@ class ProblemId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Speedup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many times faster than `baseline`; the interval is null where too few processes define one."""
+    """How many times faster than `baseline`. The ends of the interval are null with too few processes."""
 
     baseline: str
     median: PositiveFloat
@@ -74,7 +73,7 @@ class Speedup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Error(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """value: ||beta - beta_ref||_2 of the timed result; bound: the largest that correct arithmetic can give."""
+    """value: ||beta - beta_ref||_2 of the timed result; bound: its upper limit in correct arithmetic."""
 
     value: NonNegativeFloat
     bound: NonNegativeFloat
@@ -83,12 +82,12 @@ class Error(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ColdCosts(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"break_even_calls": "pays_back_after_calls"}
 ):
-    """What a backend costs besides the steady state, in seconds, medians over processes.
+    """Costs before the steady state, in seconds: medians over processes.
 
-    compile_s is a part of first_call_s, as the libraries report it: 0 where nothing was compiled, null where
-    no process ran this cell first, because only then it is cold.
-    break_even_calls: calls after which import, prepare, compile and first call are repaid against
-    numpy_vectorized; "never" where its calls are not faster; null where it is not known.
+    compile_s: the part of first_call_s that the libraries report as compilation, 0 if nothing was compiled.
+    compile_s and first_call_s are null if no process ran this cell first, because only the first cell is cold.
+    break_even_calls: the number of calls after which import, prepare and first call are repaid against
+    numpy_vectorized; "never" if its calls are not faster; null if unknown.
     """
 
     import_s: NonNegativeFloat | None = None
@@ -99,10 +98,10 @@ class ColdCosts(
 
 
 class Cell(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"cold_costs": "ledger"}):
-    """A backend on a problem, in one dtype and with a number of threads: the row of every table.
+    """The results of a cell: a backend on a problem, with a dtype and a number of threads.
 
     Times are seconds per call of `fit` with n_iter iterations; per_iteration_s is median_s / n_iter. error_curve:
-    [k, |losses[k] - J(beta_k)|, the bound of that] for some k from 0 to n_iter.
+    [k, |losses[k] - J(beta_k)|, its bound] for some k from 0 to n_iter. rerun: the command that measures this cell.
     """
 
     backend: str
@@ -136,18 +135,23 @@ class Cell(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"co
 
 
 class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One line of the journal: what one process found for one cell."""
+    """One line of the journal: what one process measured for one cell.
+
+    rounds_s: seconds per call, one per round. cold: the cell was the first one of its process, so its compilation and
+    first call are cold. error_curve: of the first process only, because the others compute the same iterates.
+    threads_seen: processors, and threads of each library. cost_s: wall time of the cell in its worker.
+    """
 
     cell: str
     block: int
     status: Status
     detail: str | None = None
-    rounds_s: list[float] = []  # seconds per call, one per round
+    rounds_s: list[float] = []
     calls: int | None = None
     predicted_s: float | None = None
     error: Error | None = None
     flags: list[str] = []
-    cold: bool = False  # the worker's first cell: only its compile and first call are cold ones
+    cold: bool = False
     import_s: float | None = None
     prepare_s: float | None = None
     compile_s: float | None = None
@@ -155,26 +159,28 @@ class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     warmup_calls: int | None = None
     peak_bytes: int | None = None
     cpu_over_wall: float | None = None
-    error_curve: list[list[float]] | None = None  # of the first process only: the others make the same iterates
-    threads_seen: dict[str, Count] = {}  # processors, and threads of each library that tells
-    cost_s: float | None = None  # wall time of the whole cell in its worker
+    error_curve: list[list[float]] | None = None
+    threads_seen: dict[str, Count] = {}
+    cost_s: float | None = None
 
 
 class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One pass over all backends. order: worker names ("numpy_vectorized", "numpy_vectorized (control)", ...).
+    """One pass over all backends.
 
-    sentinels: seconds of two fixed kernels, "arithmetic" and "memory", that have nothing to do with any backend: at the
-    start of the block, and after the last block of its thread count once more. reads: GB/s at which all threads read
-    so many bytes again and again, by their number: those of X and y of each problem. threads_seen: what each worker
-    found when it looked: {"processors": 1, "openblas": 1, ...}.
+    order: worker names ("numpy_vectorized", "numpy_vectorized (control)", ...). cells: the ids of the cells of each
+    worker, in order. padding_bytes: the size of an environment variable, which varies the layout of the memory, because
+    the layout affects times. sentinels: seconds of two fixed kernels, "arithmetic" and "memory", at the start of the
+    block, and again after the last block of its number of threads. reads: the read bandwidth in GB/s, by the bytes of
+    the working set, which are those of X and y of each problem. threads_seen: by worker, such as {"processors": 1,
+    "openblas": 1}.
     """
 
     index: int
     threads: int
     order: list[str]
-    cells: dict[str, list[str]]  # worker -> its cells in the order of their running
+    cells: dict[str, list[str]]
     hash_seed: int
-    padding_bytes: int  # of the environment: where memory lands shifts a figure, so it is varied
+    padding_bytes: int
     started: str
     seconds: float | None = None
     sentinels: dict[str, list[PositiveFloat]] = {}
@@ -183,10 +189,11 @@ class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Attainment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"bottleneck": "held_back_by"}):
-    """What a backend makes of the roof over a problem. A pass makes residual, loss and gradient from one beta once.
+    """How close a backend comes to the limit of the machine on a problem.
 
-    share: the least time of a pass over its time, paired in blocks. overhead_s: of a pass, as the fit of the backend's
-    sizes has it, null where that does not predict this size. limit_s: the least that a pass could take.
+    A pass computes residual, loss and gradient for one beta. share: the shortest possible time of a pass over its
+    time, paired in blocks. overhead_s: of a pass, from the cost model; null if the model does not predict this size.
+    limit_s: the shortest possible time of a pass.
     """
 
     backend: str
@@ -202,9 +209,10 @@ class Attainment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, renam
 
 
 class ProblemRoofline(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What the machine allows on one problem: bytes that a pass must read, operations that it must make, both rates.
+    """The limits of the machine on one problem.
 
-    ridge: operations a byte at which both limits are equal; with fewer, bandwidth is the limit.
+    bytes, operations: of one pass. ridge: operations per byte at which the limits of bandwidth and arithmetic are
+    equal; with fewer operations per byte, bandwidth is the limit.
     """
 
     threads: PositiveInt
@@ -225,7 +233,7 @@ class ProblemRoofline(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A whole run, as run.json holds it. resumed: when it was taken up again after it had been stopped."""
+    """A run, as run.json holds it. resumed: the times at which it was resumed."""
 
     schema: int = SCHEMA
     created: str
@@ -241,10 +249,11 @@ class Run(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class RunManifest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What a run must know to go on after it was stopped, as plan.json holds it.
+    """What is needed to resume a run, as plan.json holds it.
 
-    plan: every field of the plan, unlike Run.plan, which is its description. sources: digests of the backends' files,
-    by name. machine: with its peaks once they are measured. digests: of the problems, by case, once they are staged.
+    plan: every field of the plan, unlike Run.plan, which is a description. sources: digests of the files of the
+    backends, by name. machine: its peaks are added when they are measured. digests: of the problems, by case, added
+    when they are staged.
     """
 
     schema: int = SCHEMA
@@ -261,19 +270,19 @@ Record = TypeVar("Record", Run, RunManifest, CellSample, Block)
 
 
 def _from_1(run: dict[str, Any]) -> dict[str, Any]:
-    return run | {"resumed": []}  # a run that was stopped could not go on
+    return run | {"resumed": []}  # runs could not be resumed
 
 
 def _from_2(run: dict[str, Any]) -> dict[str, Any]:
-    return run | {"roofline": []}  # the bandwidth was not yet measured between the cells
+    return run | {"roofline": []}  # the bandwidth was not measured between the cells
 
 
-# By the schema that they start from.
+# By the schema that they convert from.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
 
 
 def sentinel_seconds(blocks: list[Block], threads: int) -> dict[str, list[float]]:
-    """What the sentinels took in the blocks of one thread count, by kernel, in the order of time."""
+    """The seconds of the sentinels in the blocks of one number of threads, by kernel, in the order of time."""
     seconds_of: dict[str, list[float]] = {}
     for block in blocks:
         if block.threads == threads:
@@ -283,7 +292,7 @@ def sentinel_seconds(blocks: list[Block], threads: int) -> dict[str, list[float]
 
 
 def worst_status(statuses: list[Status]) -> Status:
-    """The status that a cell shows for these of its blocks."""
+    """The status of a cell with these statuses in its blocks."""
     return min(statuses, key=SEVERITY.index)
 
 
@@ -293,34 +302,34 @@ def save_run(folder: Path, run: Run) -> None:
 
 
 class _Embedded(HTMLParser):
-    """The texts of the elements of a page that hold a run: those of <script type="application/json" id="run">."""
+    """The texts of the elements of a page that hold a run: <script type="application/json" id="run">."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.texts: list[str] = []
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._inside = tag == "script" and ("id", EMBEDDED) in attrs
         if self._inside:
-            self.found.append("")
+            self.texts.append("")
 
     def handle_data(self, data: str) -> None:
         if self._inside:
-            self.found[-1] += data
+            self.texts[-1] += data
 
     def handle_endtag(self, tag: str) -> None:
         self._inside = False
 
 
 def run_for_page(run: Run) -> str | None:
-    """The run as JSON for a page, in which no letter of HTML's stands.
+    """The run as JSON for a page, without characters that HTML interprets.
 
-    Without its curves where it is too long, and None where it is too long even so.
+    A run that is too long loses its error curves. None if it is still too long.
     """
     for candidate in (run, msgspec.structs.replace(run, cells=[_without_curve(cell) for cell in run.cells])):
         text = json.dumps(msgspec.to_builtins(candidate), allow_nan=False, separators=(",", ":"))  # in ASCII
-        for letter in "<>&\x7f":  # what is no letter of JSON's own stands inside strings only
+        for letter in "<>&\x7f":  # in JSON, they occur only inside strings
             text = text.replace(letter, f"\\u{ord(letter):04x}")
         if len(text) <= MAX_EMBEDDED:
             return text
@@ -332,19 +341,19 @@ def _without_curve(cell: Cell) -> Cell:
 
 
 def _of_page(page: str, path: Path) -> str:
-    """The JSON of the run in a report's page."""
+    """The JSON of the run in the page of a report."""
     parser = _Embedded()
     parser.feed(page)
     parser.close()
-    if len(parser.found) != 1:
+    if len(parser.texts) != 1:
         raise UnreadableRun(
-            f"{path}: found {len(parser.found)} runs in the page; allowed: one, as `gdbench report` writes it"
+            f"{path}: found {len(parser.texts)} runs in the page; allowed: one, as `gdbench report` writes it"
         )
-    return parser.found[0]
+    return parser.texts[0]
 
 
 def load_run(where: Path) -> Run:
-    """The run in a folder, in the run.json itself, or in the page of its report. Raises UnreadableRun, saying why."""
+    """Load a run from its folder, its run.json, or the page of its report. Raises UnreadableRun."""
     path = where
     try:
         path = where / "run.json" if where.is_dir() else where
@@ -368,7 +377,7 @@ def load_run(where: Path) -> Run:
 
 
 def decode(text: str, kind: type[Record], path: Path) -> Record:
-    """A record from JSON, an older schema brought up to date. Raises UnreadableRun, naming the path."""
+    """A record from JSON. Older schemas are migrated. Raises UnreadableRun with the path."""
     what = "run" if kind is Run else "record of a run"
     try:
         data = _strict_json(text)
@@ -394,44 +403,44 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def baseline(name: str) -> Path:
-    """The folder of the run that was saved under this name. Raises ValueError for what is no name."""
+def saved_run(name: str) -> Path:
+    """The folder of the run that is saved under a name. Raises ValueError if the name is not valid."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
         raise ValueError(
             f"found {name!r}; allowed: up to 100 of A-Z, a-z, 0-9, '_', '.' and '-', the last two not in front"
         )
-    return BASELINES / name
+    return SAVED_RUNS / name
 
 
-def save_baseline(name: str, run: Run) -> Path:
-    """Keep a run under a name, in the place of the one that had it; its folder. Raises ValueError and OSError."""
-    folder = baseline(name)
+def save_as(name: str, run: Run) -> Path:
+    """Save a run under a name and replace the run that had it. Returns its folder. Raises ValueError and OSError."""
+    folder = saved_run(name)
     folder.mkdir(parents=True, exist_ok=True)
     save_run(folder, run)
     return folder
 
 
 def find_run(name: str) -> Path:
-    """What a user means by a run: a path, or the name of a saved baseline. A path that exists wins."""
+    """The path of a run on the command line: a path, or the name of a saved run. An existing path wins."""
     with contextlib.suppress(ValueError):
-        named = baseline(name)
+        named = saved_run(name)
         if not Path(name).exists() and named.exists():
             return named
     return Path(name)
 
 
 def encode(record: Record, indent: int | None = None) -> bytes:
-    """A record as JSON with a line end; one line without indent. Raises ValueError for what JSON does not have."""
+    """A record as JSON with a newline, in one line without `indent`. Raises ValueError for NaN and infinity."""
     text = json.dumps(msgspec.to_builtins(record), allow_nan=False, ensure_ascii=False, indent=indent)
-    # A file's name need not be UTF-8; what is not comes out as JSON's own escape.
+    # File names may contain bytes that are not UTF-8. They become JSON escapes.
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _strict_json(text: str) -> Any:
-    """JSON without the extensions that Python's reader lets pass: NaN tokens and duplicate keys."""
+    """Parse JSON without the extensions of Python's parser: NaN tokens and duplicate keys."""
 
     def refuse(token: str) -> NoReturn:
-        raise ValueError(f"found {token[:40]}, which is no number of JSON")
+        raise ValueError(f"found {token[:40]}, which is not a JSON number")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         unique_pairs = dict(pairs)

@@ -1,6 +1,6 @@
-"""Intervals and ratios: pure functions of numbers, no file and no clock.
+"""Intervals, ratios and tests: pure functions of numbers.
 
-The unit of replication is a process, so every sample here is the median of one process.
+The unit of replication is a process: every sample is the median of one process.
 """
 
 import math
@@ -11,19 +11,24 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 CONFIDENCE = 0.95
-CHANGE_P = 0.002  # a change between two runs needs a smaller p, after Holm
+CHANGE_P = 0.002  # significance level of a change between two runs, after Holm's adjustment
 
 
 class Interval(NamedTuple):
-    """A median with the interval that covers the true one at 95 % or more; None where too few samples define one."""
+    """A median with its confidence interval of at least 95 %. low and high are None with too few samples."""
 
     median: float
     low: float | None
     high: float | None
 
+    def scaled(self, factor: float) -> "Interval":
+        """The median and both ends times a factor."""
+        low, high = (None if end is None else end * factor for end in (self.low, self.high))
+        return Interval(self.median * factor, low, high)
+
 
 def median_interval(samples: Sequence[float]) -> Interval:
-    """The median and its exact order-statistic interval, which assumes nothing about the distribution.
+    """The median and its exact distribution-free interval from order statistics.
 
     The r-th smallest and r-th largest of P samples enclose the median with probability
     1 - 2 Pr(Binomial(P, 1/2) < r). Raises ValueError for an empty sequence. With P = 6 the interval is
@@ -43,21 +48,21 @@ def median_interval(samples: Sequence[float]) -> Interval:
 @cache
 def _binomial_rank(count: int) -> int:
     """The rank r of `median_interval` for a number of samples."""
-    from scipy.stats import binom  # 0.7 s to import, and only the end of a run needs it
+    from scipy.stats import binom  # imported here, because the import takes 0.7 s
 
     return int(binom.ppf((1 - CONFIDENCE) / 2, count, 0.5))
 
 
 def holds_one(low: float | None, high: float | None) -> bool:
-    """Whether the interval of a ratio holds 1, which is a tie; False where there is no interval."""
+    """Whether the interval of a ratio contains 1, which is a tie. False without an interval."""
     return low is not None and high is not None and low <= 1 <= high
 
 
 def speedup(baseline: Sequence[float | None], other: Sequence[float | None]) -> Interval | None:
-    """How many times faster `other` is than `baseline`, paired block by block.
+    """How many times faster `other` is than `baseline`, paired by block.
 
-    Both: seconds, one per block in block order, None where a block has none. Pairing inside a block
-    removes what the blocks do not share, such as a drifting clock. None where no block has both.
+    Both: seconds, one per block in block order, or None. Pairing removes differences between blocks, such as a
+    drifting clock speed. Returns None if no block has both times.
     """
     logs = [math.log(b / o) for b, o in zip(baseline, other, strict=True) if b and o and b / o > 0]
     if not logs:
@@ -67,10 +72,10 @@ def speedup(baseline: Sequence[float | None], other: Sequence[float | None]) -> 
 
 
 def mann_whitney(base: Sequence[float], new: Sequence[float]) -> float:
-    """The two-sided p of the Mann-Whitney test: exact where no two samples are equal, else its normal approximation.
+    """The two-sided p-value of the Mann-Whitney test: exact without ties, else by the normal approximation.
 
-    Raises ValueError where either is empty. With 10 samples each the smallest exact p is 2 / C(20, 10) = 1.1e-5;
-    the approximation gives 1.8e-4 there, so ties never make a change easier to claim.
+    Raises ValueError if either is empty. With 10 samples each the smallest exact p is 2 / C(20, 10) = 1.1e-5. The
+    approximation gives 1.8e-4 there, so ties never make a change more significant.
     """
     from scipy.stats import mannwhitneyu
 
@@ -79,13 +84,12 @@ def mann_whitney(base: Sequence[float], new: Sequence[float]) -> float:
 
 
 def hodges_lehmann(base: Sequence[float], new: Sequence[float]) -> Interval:
-    """How far `new` lies above `base`: the median of all pairwise differences, with the interval that belongs to it.
+    """The shift from `base` to `new`: the median of all pairwise differences, with its interval of at least 95 %.
 
-    The interval holds the true shift at 95 % or more, whatever the distribution that both share but for the shift.
-    It leaves out as many of the ordered differences at each end as the Mann-Whitney statistic U does: its ends are
-    the r-th smallest and r-th largest, r the smallest u with Pr(U <= u) >= 2.5 %. None where too few define one.
-    Raises ValueError where either is empty. Source: Hollander, Wolfe and Chicken, Nonparametric Statistical Methods,
-    section 4.3, after Hodges and Lehmann (1963) and Moses.
+    The interval is exact for any two distributions that differ only by a shift. Its ends are the r-th smallest and the
+    r-th largest difference, where r is the smallest u with Pr(U <= u) >= 2.5 % for the Mann-Whitney statistic U. They
+    are None with too few samples. Raises ValueError if either is empty. Source: Hollander, Wolfe and Chicken,
+    Nonparametric Statistical Methods, section 4.3, after Hodges and Lehmann (1963) and Moses.
     """
     differences = np.sort(np.subtract.outer(np.asarray(new), np.asarray(base)), axis=None)
     if not differences.size:
@@ -101,8 +105,8 @@ def hodges_lehmann(base: Sequence[float], new: Sequence[float]) -> Interval:
 def _u_quantile(m: int, n: int) -> int:
     """The smallest u with Pr(U <= u) >= (1 - CONFIDENCE) / 2, for m and n samples of one distribution.
 
-    How many of the C(m + n, m) orders give each U: the coefficients of prod_i (1 - q^(n + i)) / (1 - q^i), i = 1 ... m,
-    multiplied out in whole numbers. SciPy has this distribution, but shows no quantile of it.
+    The number of the C(m + n, m) orders with U = u is the coefficient of q^u in prod_i (1 - q^(n + i)) / (1 - q^i),
+    i = 1 ... m. SciPy has this distribution, but no public quantile of it.
     Source: the Gaussian polynomials of Andrews, The Theory of Partitions, chapter 3.
     """
     orders = [1] + [0] * (m * n)
@@ -119,9 +123,9 @@ def _u_quantile(m: int, n: int) -> int:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p values, adjusted so that a limit on each holds for the chance of one false claim among all of them.
+    """The p-values after Holm's adjustment, which controls the probability of any false claim, in the same order.
 
-    The k-th smallest of m is multiplied by m - k + 1, and none falls below a smaller one's. In the given order.
+    The k-th smallest of m is multiplied by m - k + 1, and the results are made non-decreasing.
     Source: Holm (1979), A simple sequentially rejective multiple test procedure.
     """
     order = np.argsort(p_values, kind="stable")
@@ -132,10 +136,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def change(shift: Interval, p: float, threshold: float) -> Literal["slower", "faster", "unchanged"]:
-    """What the shift of log times from one run to another says; p: adjusted for all cells that are judged.
+    """The verdict on a shift of log times from one run to another. p: adjusted for the number of cells.
 
-    threshold: logarithm of the smallest ratio that matters. A change needs both: p alone would report a true 0.1 %,
-    and of many intervals some miss the truth by chance.
+    threshold: logarithm of the smallest relevant ratio. A change needs both a small p and an interval beyond the
+    threshold: p alone would report a true change of 0.1 %, and some of many intervals miss the true value by chance.
     """
     if shift.low is not None and shift.high is not None and p < CHANGE_P:
         if shift.low > threshold:
@@ -152,9 +156,9 @@ def spread(samples: Sequence[float]) -> float:
 
 
 def trend(samples: Sequence[float]) -> Interval:
-    """By which share of their median the samples change from first to last, with a 95 % interval: 0.05 is 5 % more.
+    """The change from the first to the last sample as a share of their median, with a 95 % interval: 0.05 is 5 % more.
 
-    The slope is the median of all pairwise slopes (Theil), so that no single one makes a trend; the interval is Sen's.
+    The slope is the median of all pairwise slopes (Theil), which is robust to outliers; the interval is that of Sen.
     """
     from scipy.stats import theilslopes
 
@@ -164,16 +168,16 @@ def trend(samples: Sequence[float]) -> Interval:
 
 
 def outliers(samples: Sequence[float]) -> int:
-    """How many samples lie beyond Tukey's fences, 1.5 interquartile ranges outside the quartiles."""
-    low, high = map(float, np.percentile(samples, [25, 75]))  # of a NumPy number an overflow is a warning
+    """The number of samples beyond Tukey's fences, 1.5 interquartile ranges outside the quartiles."""
+    low, high = map(float, np.percentile(samples, [25, 75]))  # floats, because NumPy numbers warn about an overflow
     reach = 1.5 * (high - low)
     return sum(not low - reach <= sample <= high + reach for sample in samples)
 
 
 def straight_line(sizes: Sequence[float], seconds: Sequence[float]) -> tuple[float, float]:
-    """(a, b) of seconds = a + b * size, neither negative, with every point weighing by its relative error.
+    """The nonnegative (a, b) of seconds = a + b * size that minimize the relative squared errors.
 
-    One point gives a = 0: all of its time is taken to grow with the size.
+    For one point, a = 0: all of its time grows with the size.
     """
     if len(sizes) == 1:
         return 0.0, seconds[0] / sizes[0]

@@ -871,9 +871,9 @@ def test_comparing_is_cheap(runs):
 def test_a_baseline_is_kept_under_its_name(name, tmp_path, monkeypatch):
     """It is found by its name from the same folder, the next one replaces it, and a path that exists goes first."""
     monkeypatch.chdir(tmp_path)
-    assert records.save_baseline(name, BASE) == Path("results/baselines") / name
+    assert records.save_as(name, BASE) == Path("results/baselines") / name
     assert load_run(records.find_run(name)).cells == BASE.cells
-    records.save_baseline(name, a_run())
+    records.save_as(name, a_run())
     assert load_run(records.find_run(name)).cells == a_run().cells
     assert names_in(Path("results/baselines") / name) == ["run.json"]
     Path(name).mkdir()
@@ -887,7 +887,7 @@ def test_what_is_no_name(name, tmp_path, monkeypatch):
     """It is refused before anything is written, and never leads out of the folder of baselines."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"found .* allowed: up to 100 of A-Z"):
-        records.save_baseline(name, BASE)
+        records.save_as(name, BASE)
     assert records.find_run(name) == Path(name)
     assert not names_in(tmp_path)
 
@@ -896,7 +896,7 @@ def test_what_is_no_name(name, tmp_path, monkeypatch):
 def test_a_broken_run_is_no_baseline(code, tmp_path, monkeypatch):
     """Interrupted, wrong and failed runs are not kept, and the one that was there stays."""
     monkeypatch.chdir(tmp_path)
-    records.save_baseline("main", BASE)
+    records.save_as("main", BASE)
     assert (
         cli._save_baseline("main", a_run(), code) == f"baseline main was not saved: this run ends with exit code {code}"
     )

@@ -148,7 +148,7 @@ def test_a_chapter_has_all_its_parts(each):
 @pytest.mark.parametrize("each", slow_for(*COMPUTES))
 def test_a_chapter_is_whole_with_the_recorded_figures(each, course):
     """With the recorded run nothing is left out, nothing is asked, nothing is written, and there is a page."""
-    lesson = Lesson(each, lambda block: None, lambda prompt: pytest.fail("asked"), own=False)
+    lesson = Lesson(each, lambda block: None, lambda prompt: pytest.fail("asked"), live=False)
     lesson.ask = lambda prompt: None
     perform(lesson)
     page = build.page(lesson)
@@ -186,10 +186,10 @@ def test_solution_is_right_and_start_is_not(each, measuring, tmp_path):
     assert verdict_on(each, each.folder / "solution.py").passed
     if hasattr(each.exercise, "timed") and each.number not in COMPILES:
         assert each.exercise.timed(each.folder / "solution.py", quick=True).passed
-    start = verdict_on(each, each.folder / "start.py")
+    start = verdict_on(each, each.start)
     measuring("your_file", seconds=1.0, peak_bytes=10**9)
     if start.passed and hasattr(each.exercise, "timed"):
-        start = each.exercise.timed(each.folder / "start.py", quick=True)
+        start = each.exercise.timed(each.start, quick=True)
     assert not start.passed
 
 
@@ -200,7 +200,7 @@ def test_solution_passes_for_real(number):
     each = chapter(number)
     verdict = judge(each, each.folder / "solution.py", quick=True)
     assert verdict.passed or (verdict.outcome == "inconclusive" and hasattr(each.exercise, "timed")), verdict
-    start = judge(each, each.folder / "start.py", quick=True)
+    start = judge(each, each.start, quick=True)
     assert not start.passed
     assert len(start.hints) == 3
 
@@ -335,7 +335,7 @@ from bench.learn import build
 from bench.learn.chapters import chapters
 from bench.learn.lesson import Lesson, perform
 for chapter in chapters():
-    lesson = Lesson(chapter, lambda block: None, lambda prompt: None, own=False)
+    lesson = Lesson(chapter, lambda block: None, lambda prompt: None, live=False)
     perform(lesson)
     print(build.page(lesson).count("</html>"))
 """

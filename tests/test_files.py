@@ -109,10 +109,10 @@ def test_what_is_no_ordinary_file_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
     with (tmp_path / "huge").open("wb") as file:
-        file.truncate(files.MOST + 1)
+        file.truncate(files.MAX_READ_BYTES + 1)
     for name, told in (
-        ("pipe", "no ordinary file"),
-        ("link", "no ordinary file"),
+        ("pipe", "not a regular file"),
+        ("link", "not a regular file"),
         ("huge", "64 MiB; allowed"),
         (".", "directory"),
     ):

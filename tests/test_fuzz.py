@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 import backends
 from backends import solve
 from bench import cli
+from bench.check.messages import BackendReport, CheckReport
 from bench.measure.runner import RunError
 from bench.runtime import machine
 
@@ -180,8 +181,9 @@ def test_any_words_end_with_an_exit_code(words, how):
         return sample_run.run([cell], stable=how != "unstable")
 
     status = how if how in ("wrong", "failed") else "ok"
-    judged = {"backend": "x", "passed": status == "ok", "status": status, "checks": []}
-    code, out, err, _ = gdbench(words, execute, lambda *_: {"passed": status == "ok", "backends": [judged]})
+    passed = status == "ok"
+    report = BackendReport("x", passed, status, [])
+    code, out, err, _ = gdbench(words, execute, lambda *_: CheckReport(passed, [report]))
     event(f"exit code {code}")
     assert type(code) is int and code in {0, 1, 2, 3, 4, 5, 6, 130}
     assert all(line.isprintable() for line in err.split("\n")), repr(err)

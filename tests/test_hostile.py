@@ -21,8 +21,8 @@ from rich.console import Console
 from test_report import Page
 
 from bench import cli, records
-from bench.analysis import costs
 from bench.analysis.compare import compare
+from bench.analysis.roofline import rooflines
 from bench.records import Run, save_run
 from bench.report import comparison_view, html, markdown, terminal
 from bench.report.document import report_of
@@ -75,7 +75,7 @@ def good() -> Run:
     run.blocks[0].threads_seen = {"numba_jit": {"processors": 1}}
     for block in run.blocks:
         block.reads = {"8800": 200.0}
-    run.roofline = costs.roofline(run.cells, run.blocks, machine)
+    run.roofline = rooflines(run.cells, run.blocks, machine)
     return run
 
 
@@ -270,7 +270,7 @@ def test_tokens_and_keys_that_json_does_not_have(gdbench, folder):
         document = json.loads(TEXT)
         at_value(path[:-1], document)[path[-1]] = (math.nan, math.inf, -math.inf)[number % 3]
         (folder / "bad" / "run.json").write_text(json.dumps(document))
-        refused(gdbench, "no number of JSON")
+        refused(gdbench, "not a JSON number")
     for found in list(re.finditer(r'{("[^"]*": )', TEXT))[::4]:
         (folder / "bad" / "run.json").write_text(TEXT[: found.end()] + "0, " + found[1] + TEXT[found.end() :])
         refused(gdbench, "a key twice")
@@ -298,7 +298,9 @@ def test_what_is_no_ordinary_file(gdbench, folder, kind):
         path.chmod(0)
         if os.access(path, os.R_OK):
             pytest.skip("root may read everything")
-    refused(gdbench, {"fifo": "no ordinary file", "zero": "no ordinary file", "sparse": "MiB; allowed"}.get(kind, ""))
+    refused(
+        gdbench, {"fifo": "not a regular file", "zero": "not a regular file", "sparse": "MiB; allowed"}.get(kind, "")
+    )
 
 
 def test_links_that_lead_out_of_the_folder(gdbench, folder):

@@ -57,7 +57,7 @@ def test_every_multiply_add_is_done(kernels, dtype):
         np.testing.assert_array_equal(numbers, (start + 1) * 2**probes.STEPS - 1, strict=True)
 
 
-@pytest.mark.parametrize("size", [1, 1000, probes.FILLED_AT_ONCE, 3 * probes.FILLED_AT_ONCE + 5])
+@pytest.mark.parametrize("size", [1, 1000, probes.FILL_WORDS, 3 * probes.FILL_WORDS + 5])
 def test_the_words_that_are_read(size):
     """0, 1, 2, ... from the start of a huge page: no load straddles two lines."""
     words = probes.row_of_words(size)
@@ -372,7 +372,7 @@ def test_peaks_are_printed_side_by_side(capsys):
         "memory 25.0 GB/s (256 MiB) 40.0 GB/s (256 MiB)",
         "multiply-add, float64 50.0 Gflop/s 100 Gflop/s",
         "multiply-add, float32 100 Gflop/s 100 Gflop/s",
-        "ridge, float64 2.00 flops a byte 2.50 flops a byte",
+        "ridge, float64 2.00 flops per byte 2.50 flops per byte",
     ]
 
 
@@ -383,7 +383,7 @@ def test_peaks_that_are_missing_are_printed_as_such(capsys):
     one = entry(1, [(16 * KIB, "L1", 200.0)])
     out = printed(capsys, one, failed)
     assert "200 GB/s" in out
-    assert "flops a byte" not in out
+    assert "flops per byte" not in out
     out = printed(capsys, one, entry(4, [(32 * KIB, None, 9.0), (64 * KIB, None, 8.0)]))
     assert "8.00 GB/s (64 KiB)" in out
-    assert "6.25 flops a byte" in out
+    assert "6.25 flops per byte" in out

@@ -26,7 +26,7 @@ def data():
 @pytest.fixture(scope="module")
 def page_of(data):
     """The page of a lesson that consists of a player, twice: two players in one page must not disturb each other."""
-    lesson = Lesson(chapters()[0], lambda block: None, lambda prompt: None, own=False)
+    lesson = Lesson(chapters()[0], lambda block: None, lambda prompt: None, live=False)
     lesson.say("# Title\n\nA text.")
     for shown in (1, 3):
         lesson.play(data, player.still(data, shown))

@@ -217,7 +217,7 @@ def test_two_runs_started_at_once(tmp_path):
     assert sorted(code for _, code in ended) == [0, 2]
     told = next(err for err, code in ended if code == 2)
     assert told.startswith("gdbench: ")
-    assert "going on" in told or "not empty" in told
+    assert "in progress" in told or "not empty" in told
     assert len((tmp_path / "run" / "journal.jsonl").read_text().splitlines()) == 6
 
 

@@ -54,7 +54,7 @@ def installed():
         ({"X": np.array([["a", "b"]] * 4)}, TypeError, r"X: found dtype <U1"),
         ({"y": np.array([1, 2, 3, None])}, TypeError, r"y: found dtype object"),
         ({"X": X.astype(np.longdouble)}, TypeError, r"X: found dtype (longdouble|float128)"),
-        ({"X": [[1.0, 2.0], [3.0]]}, ValueError, r"X: found something that is no array"),
+        ({"X": [[1.0, 2.0], [3.0]]}, ValueError, r"X: found no array"),
         ({"y": np.ma.masked_array(Y, [1, 0, 0, 0])}, ValueError, r"y: found 1 masked values"),
         ({"learning_rate": 0}, ValueError, r"learning_rate: found 0.0; allowed: a finite number > 0"),
         ({"learning_rate": -0.1}, ValueError, r"learning_rate: found -0.1"),

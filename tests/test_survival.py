@@ -33,7 +33,7 @@ FAULTS = {  # what fit does at first, the status that it shall have, and what it
     "half": ("return beta", "wrong", "returned"),
     "nan": ("X = X * float('nan')", "wrong", "losses has 1 entries"),
     "closes_all": ("import os; os.closerange(3, 200)", "crashed", ""),
-    "writes": ("(OUT / 'journal.jsonl').write_text('{}'); (OUT / 'run.json').mkdir(exist_ok=True)", "failed", r"wrote into the folder of the run: journal\.jsonl, run\.json; it was put back"),
+    "writes": ("(OUT / 'journal.jsonl').write_text('{}'); (OUT / 'run.json').mkdir(exist_ok=True)", "failed", r"wrote into the folder of the run: journal\.jsonl, run\.json; the folder was restored"),
     "deletes": ("import shutil; shutil.rmtree(OUT)", "failed", r"wrote into the folder of the run: raw, plan\.json, journal\.jsonl, blocks\.jsonl"),
     "sweeps": ("import os, shutil; shutil.rmtree(os.path.dirname(os.getcwd()))", "failed", "No such file"),
     "closed_clock": ("import time; time.perf_counter = lambda: 0.0", "failed", "clock does not advance"),

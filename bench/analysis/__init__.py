@@ -1,1 +1,1 @@
-"""Every derived figure of a run, once."""
+"""All quantities that are derived from a run. Each is computed in one place."""

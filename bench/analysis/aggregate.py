@@ -1,12 +1,16 @@
-"""From samples to the run's record: medians over processes, intervals, paired speed-ups, flags, verdict."""
+"""From samples to the record of a run: medians over processes, intervals, paired speed-ups, flags, stability."""
 
 import math
 import shlex
 from itertools import pairwise
 from statistics import median
-from typing import Any
 
-from bench.analysis.costs import bytes_per_pass, roofline
+import msgspec
+
+from bench.analysis.cold_costs import break_even_calls
+from bench.analysis.cost_model import bytes_per_pass
+from bench.analysis.roofline import rooflines
+from bench.analysis.speed import LOOPS
 from bench.plan import BASELINE, CELL_SHARE, CellPlan, Plan
 from bench.records import (
     Block,
@@ -22,20 +26,19 @@ from bench.records import (
 )
 from bench.stats import holds_one, median_interval, outliers, speedup, spread, trend
 
-BASELINES = ("python_loops", BASELINE)
 NOISY = 0.10  # interquartile range over median of the process medians
-TWIN_TOLERANCE = 0.02  # how far the A/A control may be off
-TWIN_RANGE = 1.6  # upper over lower end of the control's interval: wider, and it would see nothing
-DRIFT = 0.05  # of the rounds of a process, or of a sentinel over the run: change from first to last
-DOUBTFUL_SHARE = 0.25  # of the cells, noisy or without their processor, that a run may have
-ENOUGH_CPU = 0.9  # CPU time over wall time of one thread
-EXTRA_CPU = 1.15  # CPU time over wall time, per declared thread
+CONTROL_TOLERANCE = 0.02  # the largest deviation of the A/A control from 1
+MAX_CONTROL_RANGE = 1.6  # upper over lower end of the interval of the A/A control; a wider one detects nothing
+MAX_DRIFT = 0.05  # change of the rounds of a process, or of a sentinel, from first to last
+MAX_DOUBTFUL_SHARE = 0.25  # share of the cells that are noisy or waited for their processor
+MIN_CPU = 0.9  # CPU time over wall time of one thread
+MAX_CPU = 1.15  # CPU time over wall time, per declared thread
 
 
 def aggregate(
     plan: Plan, samples: dict[str, list[CellSample]], blocks: list[Block], start: RunManifest, interrupted: bool
 ) -> Run:
-    """The record of a run. samples: by cell id, at most one a block; start: what was known when it began."""
+    """The record of a run. samples: by cell id, at most one per block."""
     planned = plan.cells
     by_id = {cell.id: cell for cell in planned}
     times = {cell.id: _times(samples.get(cell.id, []), plan.blocks) for cell in planned}
@@ -54,7 +57,7 @@ def aggregate(
         plan=plan.describe(),
         machine=start.machine,
         blocks=blocks,
-        roofline=roofline(cells, blocks, start.machine),
+        roofline=rooflines(cells, blocks, start.machine),
         stable=not reasons,
         reasons=reasons,
         cells=cells,
@@ -63,7 +66,7 @@ def aggregate(
 
 
 def _times(samples: list[CellSample], blocks: int) -> list[float | None]:
-    """The median round of each block, None where a block has none; one bad block, and the cell has no time at all."""
+    """The median round of each block, or None. A cell has no time if any of its samples is not ok."""
     if any(sample.status != "ok" for sample in samples):
         return [None] * blocks
     by_block = {sample.block: median(sample.rounds_s) for sample in samples if sample.rounds_s}
@@ -105,10 +108,8 @@ def _cell(
         result.detail, result.predicted_s, result.calls = decisive.detail, decisive.predicted_s, decisive.calls
         result.error = decisive.error
         if result.status == "ok" and interrupted and None in times:
-            result.status, result.detail = (
-                "interrupted",
-                f"{plan.blocks - times.count(None)} of {plan.blocks} blocks were run",
-            )
+            result.status = "interrupted"
+            result.detail = f"{plan.blocks - times.count(None)} of {plan.blocks} blocks were run"
     if result.status in ("ok", "interrupted"):
         result.samples_s = times
         _steady(result, samples, [time for time in times if time is not None])
@@ -123,13 +124,13 @@ def _steady(cell: Cell, samples: list[CellSample], times: list[float]) -> None:
         return
     interval = median_interval(times)
     cell.median_s, cell.ci_low_s, cell.ci_high_s = interval
-    if cell.n_iter:  # with max_iter = 0 a call is a loss and no iteration
+    if cell.n_iter:  # with max_iter = 0 there is no iteration
         cell.per_iteration_s = interval.median / cell.n_iter
         if cell.algorithm is None:
             read = bytes_per_pass(cell.n_samples, cell.n_features, cell.dtype)
             cell.read_gb_per_s = read / cell.per_iteration_s / 1e9
     good = [sample for sample in samples if sample.status == "ok"]
-    # The error nearest to its bound, over the processes.
+    # The error that is nearest to its bound, over the processes.
     errors = [sample.error for sample in good if sample.error is not None]
     cell.error = max(errors, key=lambda error: error.value / error.bound if error.bound else error.value, default=None)
     cell.peak_bytes = max((sample.peak_bytes for sample in good if sample.peak_bytes is not None), default=None)
@@ -147,26 +148,25 @@ def _steady(cell: Cell, samples: list[CellSample], times: list[float]) -> None:
     extra = {name: n for sample in good for name, n in sample.threads_seen.items() if n > cell.threads}
     if extra:
         cell.flags.append(f"more processors than declared: {', '.join(f'{k} {n}' for k, n in sorted(extra.items()))}")
-    if cell.cpu_over_wall is not None and cell.cpu_over_wall > EXTRA_CPU * cell.threads:
+    if cell.cpu_over_wall is not None and cell.cpu_over_wall > MAX_CPU * cell.threads:
         cell.flags.append(f"more processors than declared: {cell.cpu_over_wall:.2f}")
-    # With several threads a backend may have parts in which one of them has nothing to do.
-    if cell.cpu_over_wall is not None and cell.threads == 1 and cell.cpu_over_wall < ENOUGH_CPU:
+    # With several threads, some may be idle in parts of a backend.
+    if cell.cpu_over_wall is not None and cell.threads == 1 and cell.cpu_over_wall < MIN_CPU:
         cell.flags.append(f"waited for its processor: {cell.cpu_over_wall:.2f}")
 
 
 def _direction(rounds: list[float]) -> int:
-    """1 where the rounds of a process grow slower by more than noise, -1 where they grow faster, else 0."""
+    """1 if the rounds of a process become slower by more than noise, -1 if they become faster, else 0."""
     change = trend(rounds).median if len(rounds) > 2 else 0.0
-    if abs(change) <= DRIFT:
+    if abs(change) <= MAX_DRIFT:
         return 0
-    # Of three or four rounds any slope can come by chance, so all of their steps must agree.
+    # Three or four rounds may have a slope by chance, so all their steps must have the same sign.
     steps = [(after - before) * change > 0 for before, after in pairwise(rounds)]
     return int(math.copysign(1, change)) if len(rounds) > 4 or all(steps) else 0
 
 
 def _cold_costs(samples: list[CellSample]) -> ColdCosts:
-    """Medians over processes: import and prepare of all, compile and first call of those in which this cell came
-    first, because only there they are cold."""
+    """Medians over processes. Compile and first call come from the processes in which this cell was the first one."""
 
     def middle(values: list[float | None]) -> float | None:
         recorded = [value for value in values if value is not None]
@@ -187,8 +187,8 @@ def _compare(
     times: dict[str, list[float | None]],
     samples: dict[str, list[CellSample]],
 ) -> None:
-    """Speed-ups over the baselines on the same problem, paired in blocks, and the break-even."""
-    for name in BASELINES:
+    """Add the speed-ups over both baselines on the same problem, paired in blocks, and the break-even point."""
+    for name in (LOOPS, BASELINE):
         if name == cell.backend.name and not cell.control:
             continue
         other = next(
@@ -196,70 +196,52 @@ def _compare(
         )
         if other is not None and (ratio := speedup(times[other.id], times[cell.id])):
             result.speedup.append(Speedup(name, *ratio))
-            if cell.control and name == BASELINE and _apart(result.speedup[-1]):
+            if cell.control and name == BASELINE and _control_differs(result.speedup[-1]):
                 result.flags.append(f"A/A control: {ratio.median:.3f}")
-            if name == BASELINE and not cell.control:
-                result.cold_costs = _pays_back(
-                    result, _cold_costs(samples[other.id]), times[other.id], result.speedup[-1]
-                )
+            baseline_s = [time for time in times[other.id] if time is not None]
+            tied = holds_one(ratio.low, ratio.high)
+            if name == BASELINE and not cell.control and baseline_s and result.median_s is not None and not tied:
+                gain_s = median(baseline_s) - result.median_s
+                calls = break_even_calls(result.cold_costs, _cold_costs(samples[other.id]), gain_s)
+                result.cold_costs = msgspec.structs.replace(result.cold_costs, break_even_calls=calls)
 
 
 def _same_problem(cell: CellPlan, other: CellPlan) -> bool:
     return (cell.case, cell.dtype, cell.threads) == (other.case, other.dtype, other.threads)
 
 
-def _pays_back(cell: Cell, baseline: ColdCosts, their_times: list[float | None], ratio: Speedup) -> ColdCosts:
-    """After how many calls import, prepare and first call are repaid by faster calls; null where calls are tied."""
-    costs = cell.cold_costs
-    our_cold, their_cold = _cold_s(costs), _cold_s(baseline)
-    baseline_times = [time for time in their_times if time is not None]
-    calls: Any = None
-    if baseline_times and cell.median_s is not None and not holds_one(ratio.ci_low, ratio.ci_high):
-        gain = median(baseline_times) - cell.median_s
-        if gain <= 0:
-            calls = "never"
-        elif our_cold is not None and their_cold is not None:
-            # The first call of both is in the cold cost, so the gain starts with the second.
-            calls = max(1, 1 + math.ceil((our_cold - their_cold) / gain))
-    return ColdCosts(costs.import_s, costs.prepare_s, costs.compile_s, costs.first_call_s, calls)
-
-
-def _cold_s(cold_costs: ColdCosts) -> float | None:
-    if cold_costs.import_s is None or cold_costs.prepare_s is None or cold_costs.first_call_s is None:
-        return None
-    return cold_costs.import_s + cold_costs.prepare_s + cold_costs.first_call_s
-
-
 def _reasons(cells: list[Cell]) -> list[str]:
-    """Why the run cannot be trusted; empty where it can."""
+    """The reasons why the run is not stable; empty if it is."""
     reasons = []
     for cell in cells:
-        twin = next((ratio for ratio in cell.speedup if ratio.baseline == BASELINE), None) if cell.control else None
-        if twin is None:
+        ratio = next((ratio for ratio in cell.speedup if ratio.baseline == BASELINE), None) if cell.control else None
+        if ratio is None:
             continue
         where = f"{cell.problem.name} {cell.n_samples} x {cell.n_features} ({cell.dtype}, {cell.threads} thread(s))"
-        brackets = "" if twin.ci_low is None else f" [{twin.ci_low:.3f}, {twin.ci_high:.3f}]"
-        message = f"at {where}: {BASELINE} over itself gives {twin.median:.3f}{brackets}; run again when it is quiet"
-        if _apart(twin):
+        brackets = "" if ratio.ci_low is None else f" [{ratio.ci_low:.3f}, {ratio.ci_high:.3f}]"
+        message = f"at {where}: {BASELINE} over itself gives {ratio.median:.3f}{brackets}; run again when it is quiet"
+        if _control_differs(ratio):
             reasons.append(f"A/A control failed {message}")
-        elif twin.ci_low is not None and twin.ci_high is not None and twin.ci_high / twin.ci_low > TWIN_RANGE:
+        elif (
+            ratio.ci_low is not None and ratio.ci_high is not None and ratio.ci_high / ratio.ci_low > MAX_CONTROL_RANGE
+        ):
             reasons.append(f"A/A control too wide to see anything {message}")
     timed = [cell for cell in cells if cell.median_s is not None]
     doubtful = [cell for cell in timed if any(flag.startswith(("noisy", "waited")) for flag in cell.flags)]
-    if len(doubtful) > DOUBTFUL_SHARE * len(timed):
+    if len(doubtful) > MAX_DOUBTFUL_SHARE * len(timed):
         message = f"{len(doubtful)} of {len(timed)} cells are noisy or waited for their processor"
         reasons.append(f"{message}; close other programs")
     return reasons
 
 
 def _drifts(blocks: list[Block]) -> list[str]:
-    """Where the machine itself became slower or faster while the run went on, as its sentinels saw it."""
+    """The sentinels that became slower or faster during the run, as reasons why it is not stable."""
     reasons = []
     for threads in sorted({block.threads for block in blocks}):
         for kernel, seconds in sentinel_seconds(blocks, threads).items():
             change, low, high = trend(seconds) if len(seconds) > 2 else (0.0, None, None)
-            # As with the control, each sign alone gives false alarms: two looks at memory differ by percents.
-            if abs(change) > DRIFT and low is not None and high is not None and low * high > 0:
+            # Both conditions, because either alone gives false alarms: times of the memory kernel vary by percents.
+            if abs(change) > MAX_DRIFT and low is not None and high is not None and low * high > 0:
                 slower = "slower" if change > 0 else "faster"
                 reasons.append(
                     f"drift: from start to end the machine became {abs(change):.0%} {slower} at {kernel}"
@@ -268,17 +250,20 @@ def _drifts(blocks: list[Block]) -> list[str]:
     return reasons
 
 
-def _apart(twin: Speedup) -> bool:
-    """Whether a control contradicts itself. Each sign alone gives false alarms: a narrow interval misses 1 by
-    nothing, and a wide one by chance. Without an interval only a gross difference counts."""
-    off = abs(math.log(twin.median))
-    if twin.ci_low is None or twin.ci_high is None:
-        return off > math.log1p(NOISY)
-    return not holds_one(twin.ci_low, twin.ci_high) and off > math.log1p(TWIN_TOLERANCE)
+def _control_differs(ratio: Speedup) -> bool:
+    """Whether the A/A control differs from the baseline.
+
+    The interval must exclude 1 and the median must be off by more than the tolerance, because either alone gives false
+    alarms. Without an interval, only a large difference counts.
+    """
+    distance = abs(math.log(ratio.median))
+    if ratio.ci_low is None or ratio.ci_high is None:
+        return distance > math.log1p(NOISY)
+    return not holds_one(ratio.ci_low, ratio.ci_high) and distance > math.log1p(CONTROL_TOLERANCE)
 
 
 def _rerun(plan: Plan, cell: CellPlan, predicted_s: float | None) -> str:
-    """The command that runs this cell alone (with the baseline, which always runs)."""
+    """The command that measures only this cell and the baseline."""
     case = cell.case
     words = [
         "gdbench",
@@ -292,7 +277,7 @@ def _rerun(plan: Plan, cell: CellPlan, predicted_s: float | None) -> str:
     else:
         words += ["--data", case.argument or case.name, *(["--target", case.target] if case.target else [])]
     if plan.has_user_budget or predicted_s:
-        # A cell that was too long for its budget needs a larger one to run at all.
+        # A cell that was skipped as too long needs a larger budget.
         needed = math.ceil(1.5 * (predicted_s or 0.0) * plan.calls_per_cell * plan.blocks / CELL_SHARE)
         words += ["--time-budget", f"{max(needed, math.ceil(plan.budget_s))}s"]
     words += [

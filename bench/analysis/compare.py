@@ -13,7 +13,8 @@ import msgspec
 from bench import stats, text
 from bench.analysis import environment_diff
 from bench.analysis.environment_diff import ACROSS, Difference
-from bench.analysis.speed import BASELINE, ProblemKey, group_title, problem_label, reading_order, speedup, status_text
+from bench.analysis.speed import ProblemKey, group_title, problem_label, reading_order, speedup, status_text
+from bench.plan import BASELINE
 from bench.records import Cell, Run, sentinel_seconds
 
 MIN_PROCESSES = 10  # in each run; with fewer, few tests could tell a change from chance

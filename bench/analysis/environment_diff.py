@@ -1,4 +1,4 @@
-"""What two runs must share before a time of one says anything about a time of the other: processor and software."""
+"""The differences between two runs in processor, software and plan, which may prevent a comparison of their times."""
 
 from typing import Any, Literal
 
@@ -22,16 +22,16 @@ CPU = {
     "threads controlled": ("threads_controlled",),
 }
 SOFTWARE = {"Python": ("python",), "settings": ("environment",)}
-NOTES = {"gdbench": ("gdbench",), "system": ("system",)}  # worth knowing, and in nobody's way
-UNTIMED = ("matplotlib", "pytest", "pytest-benchmark")  # packages that no backend computes with
+NOTES = {"gdbench": ("gdbench",), "system": ("system",)}  # reported, but they prevent no comparison
+UNTIMED = ("matplotlib", "pytest", "pytest-benchmark")  # packages that do not affect times
 BLAS_KERNEL = "BLAS kernel"
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """Something that the two runs do not share.
+    """A difference between two runs.
 
-    kind: "cpu" and "versions" concern every cell, "plan" those that it names or that are missing, "note" none.
-    blocks: whether it keeps cells from being judged.
+    kind: "cpu" and "versions" concern every cell, "plan" the named or missing cells, "note" none. blocks: whether it
+    prevents a verdict.
     """
 
     what: str
@@ -45,9 +45,9 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def machine_differences(base: dict[str, Any], new: dict[str, Any], allowed: frozenset[str]) -> list[Difference]:
-    """Where two machines differ in what identifies them. allowed: the kinds, out of ACROSS, that may differ.
+    """The differences between two machines. allowed: the kinds, out of ACROSS, that may differ.
 
-    Live values, such as the load, are no identity, and neither are gdbench's own version and that of the system.
+    Live values such as the load do not count. The versions of gdbench and of the system are notes.
     """
     base_identity, new_identity = _identity(base), _identity(new)
     differences = []
@@ -61,13 +61,13 @@ def machine_differences(base: dict[str, Any], new: dict[str, Any], allowed: froz
 
 
 def across(differences: list[Difference]) -> str:
-    """What the verdicts reach across: "across numpy 2.4.6 -> 2.5.0"; empty text for nothing."""
+    """The allowed differences: "across numpy 2.4.6 -> 2.5.0", or empty."""
     allowed = [str(d) for d in differences if d.kind in ACROSS and not d.blocks]
     return f"across {text.listed(allowed)}" if allowed else ""
 
 
 def plan_differences(base: Run, new: Run) -> list[Difference]:
-    """Threads, dtypes and problems that one run has and the other has not: their cells are missing."""
+    """Differences in threads, dtypes and problems, which make cells missing in one run."""
 
     def values(run: Run) -> dict[str, list[Any]]:
         cells = sorted((cell for cell in run.cells if not cell.control), key=problem_key)
@@ -81,7 +81,7 @@ def plan_differences(base: Run, new: Run) -> list[Difference]:
 
 
 def cell_differences(base: Cell, new: Cell) -> list[Difference]:
-    """What makes two cells of one name two different ones."""
+    """Differences between the problems of two cells with the same key."""
 
     def values(cell: Cell) -> dict[str, Any]:
         where = problem_label(cell)
@@ -99,7 +99,7 @@ def _unequal(base: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
 
 
 def _identity(machine: dict[str, Any]) -> dict[str, Any]:
-    """name -> value, None where it is not known; a machine as read from a file may hold anything."""
+    """Values by name, or None. The machine comes from a file, so any value may be missing or have any type."""
     versions, pools = get_nested(machine, "versions"), get_nested(machine, "blas")
     packages = versions if isinstance(versions, dict) else {}
     blas = [pool for pool in pools if isinstance(pool, dict)] if isinstance(pools, list) else []
@@ -112,7 +112,7 @@ def _identity(machine: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kinds(what: str) -> tuple[Kind, ...]:
-    """Any of which must be allowed; the first one is its own."""
-    if what == BLAS_KERNEL:  # a BLAS chooses it by the processor, and another version may choose another one
+    """The kinds of a difference. The first is its kind, and allowing any one of them is enough."""
+    if what == BLAS_KERNEL:  # it depends on the processor and on the version of the BLAS
         return "versions", "cpu"
     return ("cpu",) if what in CPU else ("note",) if what in NOTES else ("versions",)

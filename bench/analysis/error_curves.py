@@ -1,4 +1,4 @@
-"""The recorded errors of a cell over its iterations, against their bounds."""
+"""The recorded errors of the losses of a cell as shares of their bounds."""
 
 import math
 
@@ -22,7 +22,7 @@ def error_shares(cell: Cell) -> list[tuple[int, float]]:
 
 
 def _share(error: float, bound: float) -> float:
-    """error / bound, which is 0 only for an error of exactly 0."""
+    """error / bound, never rounded to 0 for a nonzero error."""
     if error == 0:
         return 0.0
     return max(error / bound, math.ulp(0.0)) if bound > 0 else math.inf

@@ -1,4 +1,4 @@
-"""How far the processes of a cell lie apart, and how the machine itself drifted during the run."""
+"""The deviations of the processes of a cell from their median, and the drift of the machine during the run."""
 
 from collections.abc import Sequence
 

@@ -25,7 +25,7 @@ def thread_scalings(run: Run) -> dict[str, Scaling]:
 
 
 def _scaling(run: Run, dtype: str, fewest: int) -> Scaling | None:
-    """The scaling of a dtype; None where no cell with the fewest threads has one with more on the same problem."""
+    """The scaling of a dtype; None unless a backend has times with different numbers of threads on one problem."""
     cells = [
         c for c in run.cells if c.dtype == dtype and not c.control and c.algorithm is None and time_per_iteration(c)
     ]
@@ -46,7 +46,7 @@ def _scaling(run: Run, dtype: str, fewest: int) -> Scaling | None:
 
 
 def same_problem(other: Cell, cell: Cell) -> bool:
-    """Whether two cells have the same backend and the same problem, whatever their dtypes and threads."""
+    """Whether two cells have the same backend and problem. Their dtypes and threads may differ."""
     return (other.backend, other.problem.name, other.n_samples, other.n_features) == (
         cell.backend, cell.problem.name, cell.n_samples, cell.n_features,
     )  # fmt: skip

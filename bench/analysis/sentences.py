@@ -1,16 +1,12 @@
-"""What a reader asks first, answered in a few sentences that are made of the figures of a group alone.
-
-Which backend for my size, how much faster than plain loops, from when does compiling pay, how far from the limit.
-"""
+"""Sentences that summarize a group: the fastest backend, vectorizing, compiling, and the limit of the machine."""
 
 import math
 from collections import Counter
 
 from bench import text
-from bench.analysis import costs
+from bench.analysis import cost_model
 from bench.analysis.cold_costs import seconds_at
 from bench.analysis.speed import (
-    BASELINE,
     LOOPS,
     SYNTHETIC,
     Group,
@@ -23,12 +19,13 @@ from bench.analysis.speed import (
     speedup,
     time_per_iteration,
 )
+from bench.plan import BASELINE
 from bench.records import Cell, ProblemRoofline
 from bench.stats import Interval
 
 
 def headline_sentence(group: Group) -> str:
-    """Which backend is the fastest on the largest problem, by how much, and how sure that is."""
+    """A sentence about the fastest backend on the largest problem, with its interval or why it is not certain."""
     problem = largest_comparable_problem(group.ranked)
     ranking = fastest([c for c in group.ranked if problem_key(c) == problem])
     if problem is None or ranking is None:
@@ -42,8 +39,8 @@ def headline_sentence(group: Group) -> str:
     if not ranking.sure:
         doubt = "too few processes to call it the fastest"
         return f"{where}{name} has the lowest median {among}: {_figures(best)} ({doubt})."
-    if ranking.level:
-        tied = text.listed([name, *(text.clean(c.backend, 40) for c in ranking.level)])
+    if ranking.tied:
+        tied = text.listed([name, *(text.clean(c.backend, 40) for c in ranking.tied)])
         return f"{where}{tied} are tied as the fastest {among}: {name} takes {_figures(best)}."
     return f"{where}{name} is the fastest {among}: {_figures(best)}."
 
@@ -74,7 +71,7 @@ def _by_size(group: Group) -> list[str]:
     """Which backend is the fastest at which sizes, once it is warm."""
     problems = _problems(group)
     rankings = {problem: fastest([c for c in group.ranked if problem_key(c) == problem]) for problem in problems}
-    first = {p: [f.timed[0], *f.level] for p, f in rankings.items() if f and f.sure and len(f.timed) > 1}
+    first = {p: [f.timed[0], *f.tied] for p, f in rankings.items() if f and f.sure and len(f.timed) > 1}
     parts = _together(first)
     return [f"Fastest per iteration, by size: {parts}."] if len(problems) > 1 and parts else []
 
@@ -112,7 +109,7 @@ def _together(first: dict[ProblemKey, list[Cell]]) -> str:
 
 
 def _vectorizing(group: Group) -> str:
-    """From which n vectorizing wins over plain loops, and by how much at the largest n that both have."""
+    """The n from which on vectorized code is faster than plain loops, and by how much at the largest common n."""
     loops = [c for c in group.ranked if c.backend == LOOPS and time_per_iteration(c)]
     arrays = [c for c in group.ranked if c.backend == BASELINE and time_per_iteration(c)]
     compared = [c for c in arrays if speedup(c, LOOPS) and c.problem.name == SYNTHETIC]
@@ -121,14 +118,14 @@ def _vectorizing(group: Group) -> str:
     largest = max(compared, key=lambda c: c.n_samples * c.n_features)
     ratio = speedup(largest, LOOPS)
     assert ratio is not None
-    crossing_points = [at for at in costs.crossovers(loops, arrays) if at.n_features == largest.n_features]
+    crossing_points = [at for at in cost_model.crossovers(loops, arrays) if at.n_features == largest.n_features]
     wins = f"Vectorizing wins {crossing(crossing_points[0])}; at" if crossing_points else "At"
     figures = text.ratio_interval(ratio.median, ratio.ci_low, ratio.ci_high)
     return f"{wins} {problem_label(largest)} {BASELINE} is {figures} the speed of plain loops."
 
 
 def _compiling(group: Group) -> str:
-    """From how many iterations on what compiles has repaid its compilation: where most do so, and at the largest."""
+    """The iterations after which compilation is repaid, on the problem with most such backends and on the largest."""
     paid: dict[ProblemKey, list[Cell]] = {}
     for c in group.ranked:
         if time_per_iteration(c) and c.cold_costs.compile_s and isinstance(c.cold_costs.break_even_calls, int):
@@ -152,7 +149,7 @@ def _repaid(cells: list[Cell]) -> str:
 
 
 def _limit(group: Group) -> str:
-    """How far the baseline and the best backend are from what the machine allows at the largest problem."""
+    """The share of the limit that the best backend and the baseline reach on the largest problem."""
     roofs = [roof for roof in group.roofs if roof.problem == SYNTHETIC and any(f.share for f in roof.backends)]
     if not roofs:
         return ""
@@ -168,8 +165,8 @@ def _limit(group: Group) -> str:
     return f"Of the {what} at {where(roof)}, {text.listed(parts)}."
 
 
-def crossing(at: costs.Crossover) -> str:
-    """from, or up to, n ≈ 2 300 [1 900, 2 800]; or at every, or at no n that was measured."""
+def crossing(at: cost_model.Crossover) -> str:
+    """from (or up to) n ≈ 2 300 [1 900, 2 800]; or at every (or no) n measured."""
     if at.n is None:
         return "at every n measured" if at.kind == "everywhere" else "at no n measured"
     if at.before is not None:
@@ -188,6 +185,6 @@ def where(roof: ProblemRoofline) -> str:
 
 
 def rounded(n: float) -> int:
-    """To two digits: where two curves cross is not known better."""
+    """Rounded to two digits, because the point where two curves cross is not known better."""
     step = 10 ** max(0, math.floor(math.log10(max(n, 1.0))) - 1)
     return max(1, int(round(n / step) * step))

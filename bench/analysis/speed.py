@@ -1,23 +1,27 @@
-"""What of a run belongs together: only cells of one dtype and one number of threads are ever compared."""
+"""Groups of comparable cells, times per iteration, speed-ups and rankings.
+
+Only cells with the same dtype and number of threads are compared.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from bench import stats, text
+from bench.plan import BASELINE
 from bench.records import Block, Cell, ProblemRoofline, Run, Speedup
 
-CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
-LOOPS, BASELINE = CORE[:2]
+LOOPS = "python_loops"
+CORE = (LOOPS, BASELINE, "numba_jit", "jax_jit")  # in reading order
 SYNTHETIC = "synthetic"
 
 
 class Group(NamedTuple):
-    """The cells of one dtype and number of threads.
+    """The cells with one dtype and number of threads.
 
-    ranked: step by step, compared with each other. others: another algorithm, never ranked. controls: the
-    second numpy_vectorized of each block. roofs: what the machine allows on each problem. blocks: of the whole
-    run.
+    ranked: step-by-step backends, compared with each other. others: backends with another algorithm, never ranked.
+    controls: the second numpy_vectorized of each block. roofs: the limits of the machine on each problem. blocks: of
+    the run.
     """
 
     dtype: str
@@ -38,7 +42,7 @@ class Group(NamedTuple):
 
 
 class ProblemKey(NamedTuple):
-    """Which problem a cell is about, in the order of the tables."""
+    """The problem of a cell. Keys sort in the order of the tables."""
 
     n_samples: int
     n_features: int
@@ -47,7 +51,7 @@ class ProblemKey(NamedTuple):
 
 
 def group_cells(run: Run) -> list[Group]:
-    """The groups of a run: float64 first, then by threads; cells by problem, then in reading order."""
+    """The groups of a run, float64 first, then by threads. Cells are sorted by problem, then in reading order."""
     keys = sorted({(c.dtype, c.threads) for c in run.cells}, key=lambda k: (k[0] != "float64", k))
     cells = sorted(run.cells, key=lambda c: (problem_key(c), reading_order(c.backend)))
     result = []
@@ -71,7 +75,7 @@ def problem_key(cell: Cell) -> ProblemKey:
 
 
 def backends(cells: Iterable[Cell]) -> list[str]:
-    """Their names in reading order, the core ones first."""
+    """The names of the backends, the core ones first in reading order."""
     return sorted({cell.backend for cell in cells}, key=reading_order)
 
 
@@ -83,9 +87,9 @@ def problem_label(problem: ProblemKey | Cell) -> str:
 
 
 def time_per_iteration(cell: Cell) -> stats.Interval | None:
-    """Seconds per iteration with their interval; None for a cell that has no time, whatever figures it holds.
+    """Seconds per iteration with their interval; None for a cell without a valid time.
 
-    An interrupted cell keeps the blocks that were run.
+    An interrupted cell has the time of its finished blocks.
     """
     if cell.status not in ("ok", "interrupted") or not cell.per_iteration_s or cell.n_iter < 1:
         return None
@@ -95,7 +99,7 @@ def time_per_iteration(cell: Cell) -> stats.Interval | None:
 
 
 def predicted_time(cell: Cell) -> float | None:
-    """Seconds per iteration that a skipped cell would take, where that is known."""
+    """The predicted seconds per iteration of a skipped cell, or None."""
     is_predicted = cell.status == "skipped" and cell.predicted_s and cell.n_iter > 0
     return cell.predicted_s / cell.n_iter if is_predicted and cell.predicted_s else None
 
@@ -108,12 +112,12 @@ def speedup(cell: Cell, baseline: str) -> Speedup | None:
 
 
 def gap_kind(cell: Cell) -> str:
-    """The kind of a gap in words: wrong, out of memory, skipped, …"""
+    """Why a cell has no time, as a word: wrong, out of memory, skipped, …"""
     return "no time" if cell.status == "ok" else cell.status.replace("_", " ")
 
 
 def status_text(cell: Cell) -> str:
-    """The status with why: "skipped (predicted 115 ms per iteration)", "wrong: …", "ok"."""
+    """The status with its reason: "skipped (predicted 115 ms per iteration)", "wrong: …", "ok"."""
     if time_per_iteration(cell) is not None and cell.status == "interrupted":
         return f"interrupted: {text.clean(cell.detail or '', 80)}"
     if time_per_iteration(cell) is not None:
@@ -125,7 +129,7 @@ def status_text(cell: Cell) -> str:
 
 
 def largest_comparable_problem(cells: list[Cell]) -> ProblemKey | None:
-    """The largest problem on which at least two backends have a time, or one where none has two."""
+    """The largest problem on which at least two backends have a time, or else one backend."""
     timed = Counter(problem_key(cell) for cell in cells if time_per_iteration(cell))
     return max(timed, key=lambda k: (min(timed[k], 2), k.n_samples * k.n_features, k), default=None)
 
@@ -140,41 +144,41 @@ def cold_problem(cells: list[Cell]) -> ProblemKey | None:
 
 
 def get_nested(data: Any, *path: str) -> Any:
-    """data[path[0]][path[1]]… of a nested dictionary; None where a step is missing."""
+    """data[path[0]][path[1]]… of nested dictionaries; None if a key is missing."""
     for step in path:
         data = data.get(step) if isinstance(data, dict) else None
     return data
 
 
 def reading_order(backend: str) -> tuple[int, str]:
-    """Sorts the core backends as they are read, and the others after them by name."""
+    """A sort key: the core backends in reading order, then the others by name."""
     return (CORE.index(backend) if backend in CORE else len(CORE)), backend
 
 
 class Fastest(NamedTuple):
-    """Who is the fastest on one problem.
+    """The ranking of the cells on one problem.
 
-    timed: the cells with a time, the lowest median first. level: those of the others whose ratio to it may be 1; with
-    any, it is a tie. sure: whether every ratio has an interval; without, a low median is all that is known.
+    timed: the cells with a time, the lowest median first. tied: those whose ratio to the first one may be 1. sure:
+    whether every ratio has an interval.
     """
 
     timed: list[Cell]
-    level: list[Cell]
+    tied: list[Cell]
     sure: bool
 
 
 def fastest(cells: Sequence[Cell]) -> Fastest | None:
-    """Of cells on one problem, step by step; None where none has a time."""
+    """Rank step-by-step cells on one problem. None if no cell has a time."""
     timed = sorted((cell for cell in cells if time_per_iteration(cell)), key=_median)
     if not timed:
         return None
     ratios = [(cell, paired_speedup(timed[0], cell)) for cell in timed[1:]]
-    level = [cell for cell, ratio in ratios if ratio and stats.holds_one(ratio.low, ratio.high)]
-    return Fastest(timed, level, all(ratio and ratio.low is not None for _, ratio in ratios))
+    tied = [cell for cell, ratio in ratios if ratio and stats.holds_one(ratio.low, ratio.high)]
+    return Fastest(timed, tied, all(ratio and ratio.low is not None for _, ratio in ratios))
 
 
 def paired_speedup(best: Cell, other: Cell) -> stats.Interval | None:
-    """How many times faster `best` is, paired block by block; None where their blocks do not match."""
+    """How many times faster `best` is than `other`, paired by block; None if their blocks do not match."""
     if len(best.samples_s) != len(other.samples_s):
         return None
     return stats.speedup(_per_iteration(other), _per_iteration(best))

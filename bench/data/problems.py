@@ -1,4 +1,4 @@
-"""The problems that backends are measured and checked on: synthetic, real, and the user's own CSV."""
+"""The regression problems: synthetic, built-in, and from CSV files."""
 
 import csv
 import hashlib
@@ -16,16 +16,16 @@ MISSING = {"", "na", "n/a", "nan", "null", "none", "."}
 
 
 class ProblemError(ValueError):
-    """A data set cannot be used; the message says what was found and what is allowed."""
+    """A data set cannot be used."""
 
 
 @dataclass(frozen=True)
 class Problem:
     """A regression problem. X: (n_samples, n_features) float64. y: (n_samples,) float64.
 
-    beta: (n_features,) the true coefficients, None for real data. mean, scale: those of the feature
-    columns before standardizing, None for synthetic data; a new row x is used as (x - mean) / scale
-    with a 1 in front. notes: what a user should know, such as rows dropped.
+    beta: (n_features,), the true coefficients; None for real data. mean, scale: of the feature columns before
+    standardizing; None for synthetic data. A new row x becomes (x - mean) / scale with a 1 in front. notes: notes for
+    the user, such as dropped rows.
     """
 
     name: str
@@ -40,24 +40,24 @@ class Problem:
 
     @property
     def digest(self) -> str:
-        """16 hexadecimal digits that stand for these very numbers."""
+        """A hash of X and y, 16 hexadecimal digits."""
         state = hashlib.blake2b(repr(self.X.shape).encode(), digest_size=8)
         state.update(np.ascontiguousarray(self.X).data)
         state.update(np.ascontiguousarray(self.y).data)
         return state.hexdigest()
 
     def features(self, rows: ArrayLike) -> np.ndarray:
-        """New rows (n_new, n_features - 1) of a real problem, scaled as its own were, with the intercept column."""
+        """New rows (n_new, n_features - 1) of a real problem, standardized like X, with the intercept column."""
         assert self.mean is not None and self.scale is not None
         rows = np.asarray(rows, dtype=np.float64)
         return np.column_stack([np.ones(len(rows)), (rows - self.mean) / self.scale])
 
 
 def synthetic(n_samples: int, n_features: int, seed: int = 0) -> Problem:
-    """Standardized features that correlate at 0.9 in pairs, y = X beta + noise, beta known.
+    """Standardized features with pairwise correlation 0.9, and y = X beta + noise with known beta.
 
-    With independent features the step 1/L would reach the solution almost at once and a wrong step
-    would pass; at 0.9 the eigenvalues of H are near 2(1 - 0.9) and 2(1 + 0.9(d - 1)).
+    With independent features, the learning rate 1/L reaches the solution almost at once, and a wrong step may pass.
+    With correlation 0.9 the eigenvalues of H are near 2(1 - 0.9) and 2(1 + 0.9(d - 1)).
     """
     rng = np.random.default_rng([seed, n_samples, n_features])
     X = rng.standard_normal((n_samples, n_features))
@@ -82,15 +82,15 @@ def penguins(
 
 
 def penguins_flipper() -> Problem:
-    """The version with one feature, which can be drawn: flipper length to body mass."""
+    """Palmer penguins with one feature: body mass from flipper length."""
     return penguins(("flipper_length_mm",), "penguins_flipper")
 
 
 def from_csv(path: Path, target: str) -> Problem:
-    """The numeric columns of a CSV file with a header line, one of which is the target.
+    """The problem in a CSV file with a header line and numeric columns, one of which is the target.
 
-    Features are standardized, an intercept column is put in front, rows with a missing value are
-    dropped and counted in `notes`. Raises ProblemError for a file that cannot be used.
+    Features are standardized, and an intercept column is added in front. Rows with a missing value are dropped and
+    counted in `notes`. Raises ProblemError if the file cannot be used.
     """
     names, rows = _read(path)
     if target not in names:
@@ -99,7 +99,7 @@ def from_csv(path: Path, target: str) -> Problem:
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Column names, and the rows with their line numbers."""
+    """The column names, and the rows with their line numbers."""
     try:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
@@ -108,9 +108,9 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise ProblemError(f"--data: {path.name} cannot be read: {error}; allowed: a CSV file in UTF-8") from None
     head = next(filter(str.strip, text.split("\n")), "")
     try:
-        # The one that parts the header most, quoted names in mind; where there is one column, a comma does no harm.
+        # The delimiter that gives the most columns in the header.
         delimiter = max(",;\t|", key=lambda candidate: len(next(csv.reader([head], delimiter=candidate), [])))
-        # newline="": csv knows line ends inside quotes; splitlines would also split at form feeds and the like.
+        # The csv module handles line ends inside quotes. splitlines would also split at form feeds and the like.
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
         lines = [(reader.line_num, [field.strip() for field in row]) for row in reader if row not in ([], [""])]
     except csv.Error as error:
@@ -133,7 +133,7 @@ def _standardized(name: str, names: list[str], rows: list[tuple[int, list[str]]]
     for line, row in rows:
         if not any(field.lower() in MISSING for field in row):
             values.append([_number(field, column, line) for field, column in zip(row, names, strict=True)])
-        else:  # its other fields must be numbers all the same
+        else:  # the other fields of the row must be numbers, too
             for field, column in zip(row, names, strict=True):
                 if field.lower() not in MISSING:
                     _number(field, column, line)
@@ -149,10 +149,10 @@ def _standardized(name: str, names: list[str], rows: list[tuple[int, list[str]]]
     features = table[:, [names.index(column) for column in columns]]
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = features.mean(axis=0), features.std(axis=0)
-        # The mean of equal numbers may be off by a rounding, and so their spread not quite 0.
+        # Rounding in the mean may make the standard deviation of a constant column nonzero.
         constant = np.ptp(features, axis=0) == 0
-    still = [column for column, flat in zip(columns, constant, strict=True) if flat]
-    notes += [f"{name}: column {column!r} is constant and becomes a column of zeros" for column in still]
+    constant_columns = [column for column, flat in zip(columns, constant, strict=True) if flat]
+    notes += [f"{name}: column {column!r} is constant and becomes a column of zeros" for column in constant_columns]
     mean, scale = np.where(constant, features[0], mean), np.where(constant, 1.0, scale)
     if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()):
         bad = columns[int(np.argmin(np.isfinite(mean) & np.isfinite(scale) & (scale > 0)))]
@@ -164,7 +164,7 @@ def _standardized(name: str, names: list[str], rows: list[tuple[int, list[str]]]
 
 def _number(field: str, column: str, line: int) -> float:
     try:
-        if "_" in field:  # Python reads 1_000 as a number, and no other program does
+        if "_" in field:  # only Python reads 1_000 as a number
             raise ValueError
         number = float(field)
     except ValueError:

@@ -1,16 +1,17 @@
 """The course: performance, learned by experiment on the reader's own machine.
 
-A chapter is a folder, `ch03_loops` say, with everything of its own:
+A chapter is a folder, such as ch03_loops:
 
-    chapter.py     what the reader sees, as a percent script: text cells and calls of a Lesson
-    picture.py     facts and figures made of what was measured
-    exercise.py    judge(path) and the hints; start.py is what the reader gets, solution.py what passes
-    teacher.md     for who runs it in class
+    chapter.py     the text and the steps, as a percent script: Markdown cells and calls of a Lesson
+    picture.py     facts and figures from the measurements
+    exercise.py    judge(path) and the hints; the reader starts from start.py, or from the backend that START names
+    solution.py    a solution of the exercise
+    teacher.md     notes for teachers
     variants/      backend files that differ in one thing, for the experiments
-    recorded/      what another machine measured, shown until the reader's own figures take its place
+    recorded/      runs of another machine, shown until the reader measures
 
-`lesson.py` is what a chapter is given with and `give.py` gives it; `judge.py` judges an exercise; `build.py` makes
-notebooks and pages; `reader.py` remembers what the reader predicted.
+`lesson.py` holds the steps of a chapter and `give.py` runs them; `judge.py` judges an exercise; `build.py` writes
+notebooks and pages; `reader.py` stores predictions and results.
 """
 
 from bench.learn import facts

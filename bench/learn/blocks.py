@@ -1,4 +1,4 @@
-"""What a chapter consists of when it is given: each kind of block, shown in a terminal, a notebook or a page."""
+"""What a chapter consists of when it is given: each kind of block, number in a terminal, a notebook or a page."""
 
 import base64
 import html
@@ -17,7 +17,7 @@ class Words(NamedTuple):
 
     @property
     def html(self) -> str:
-        """Raw HTML inside the Markdown is shown as text."""
+        """Raw HTML inside the Markdown is number as text."""
         from markdown_it import MarkdownIt
 
         return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(self.markdown))
@@ -31,11 +31,11 @@ class Asked(NamedTuple):
     answer: float | str | None
 
     @property
-    def said(self) -> str:
+    def answer_text(self) -> str:
         if self.answer is None:
             return "no prediction yet"
-        shown = f"{self.answer:g}" if isinstance(self.answer, float) else self.answer
-        return f"{shown} {self.unit}".strip()
+        number = f"{self.answer:g}" if isinstance(self.answer, float) else self.answer
+        return f"{number} {self.unit}".strip()
 
 
 class Picture(NamedTuple):

@@ -23,8 +23,8 @@ def page(lesson: Lesson) -> str:
     """A finished lesson as one offline HTML page."""
     first, *rest = lesson.blocks
     assert isinstance(first, Words)
-    shown = [Words(first.markdown.split("\n", 1)[1]), *rest]  # its heading is the page's
-    return _page(f"{lesson.chapter.number} · {lesson.chapter.title}", shown)
+    blocks = [Words(first.markdown.split("\n", 1)[1]), *rest]  # its heading is the page's
+    return _page(f"{lesson.chapter.number} · {lesson.chapter.title}", blocks)
 
 
 def _page(title: str, blocks: Sequence[Block], around: Sequence[tuple[str, str]] = ()) -> str:
@@ -43,24 +43,24 @@ def build(folder: Path) -> list[Path]:
     Nothing is measured: the pages show the reader's runs, or the recorded ones. Raises MissingExtra, and OSError if the
     folder cannot be written.
     """
-    made = pages(folder)
+    paths = pages(folder)
     for each in chapters():
-        made.append(folder / f"{each.folder.name}.ipynb")
-        notebook(each, made[-1])
-    return made
+        paths.append(folder / f"{each.folder.name}.ipynb")
+        notebook(each, paths[-1])
+    return paths
 
 
 def pages(folder: Path) -> list[Path]:
     """Write the pages only. Returns the paths, the contents first."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = {"index": contents(), "teacher": teacher()}
+    texts = {"index": contents(), "teacher": teacher()}
     for each in chapters():
-        lesson = Lesson(each, lambda block: None, lambda prompt: None, own=False)
+        lesson = Lesson(each, lambda block: None, lambda prompt: None, live=False)
         perform(lesson)
-        made[each.folder.name] = page(lesson)
-    for name, text in made.items():
+        texts[each.folder.name] = page(lesson)
+    for name, text in texts.items():
         save(folder / f"{name}.html", text)
-    return [folder / f"{name}.html" for name in made]
+    return [folder / f"{name}.html" for name in texts]
 
 
 def notebook(each: Chapter, path: Path) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal, NamedTuple
 
+from backends import describe
+
 HERE = Path(__file__).parent
 CELL = re.compile(r"^# %%(.*)$", re.MULTILINE)
 
 
-class Cell(NamedTuple):
+class ScriptCell(NamedTuple):
     """A cell of a percent script: Markdown without its comment signs, or code."""
 
     kind: Literal["markdown", "code"]
@@ -38,10 +40,20 @@ class Chapter(NamedTuple):
         return self.folder / "chapter.py"
 
     @property
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[ScriptCell]:
         """Its script, cell by cell; what stands in front of the first one is for Jupytext."""
         _, *parts = CELL.split(self.script.read_text("utf-8"))
         return [_cell(mark, body) for mark, body in zip(parts[::2], parts[1::2], strict=True)]
+
+    @property
+    def start(self) -> Path:
+        """The file that the reader starts the exercise from: start.py, or the backend that the exercise names START."""
+        start = self.folder / "start.py"
+        if start.exists():
+            return start
+        path = describe(self.exercise.START).path
+        assert path is not None
+        return path
 
     @property
     def exercise(self) -> ModuleType:
@@ -49,10 +61,10 @@ class Chapter(NamedTuple):
         return import_module(f"bench.learn.{self.folder.name}.exercise")
 
 
-def _cell(mark: str, body: str) -> Cell:
+def _cell(mark: str, body: str) -> ScriptCell:
     if "[markdown]" not in mark:
-        return Cell("code", body.strip("\n") + "\n")
-    return Cell(
+        return ScriptCell("code", body.strip("\n") + "\n")
+    return ScriptCell(
         "markdown", "\n".join(line.removeprefix("#").removeprefix(" ") for line in body.strip("\n").split("\n"))
     )
 
@@ -63,8 +75,8 @@ def chapters() -> list[Chapter]:
 
 
 def chapter(number: int) -> Chapter:
-    """Raises ValueError where there is no such chapter."""
-    found = {each.number: each for each in chapters()}
-    if number not in found:
-        raise ValueError(f"chapter: found {number}; allowed: {min(found)} to {max(found)}")
-    return found[number]
+    """The chapter with a number. Raises ValueError if there is none."""
+    by_number = {each.number: each for each in chapters()}
+    if number not in by_number:
+        raise ValueError(f"chapter: found {number}; allowed: {min(by_number)} to {max(by_number)}")
+    return by_number[number]

@@ -24,38 +24,39 @@ def dots(
 
     rows and guess in `unit`. None where no row has a value.
     """
-    known = {name: found for name, found in rows.items() if found is not None}
-    if not known:
+    drawn = {name: interval for name, interval in rows.items() if interval is not None}
+    if not drawn:
         return None
-    styles = canvas.series_styles(list(known))
-    left = max(1.2, 0.3 + canvas.CHARACTER * max(map(len, known)))
+    styles = canvas.series_styles(list(drawn))
+    margin = max(1.2, 0.3 + canvas.CHARACTER * max(map(len, drawn)))
     with canvas.house_style():
-        figure = Figure(figsize=(canvas.WIDTH, ROW * len(known) + 1.45))
+        figure = Figure(figsize=(canvas.WIDTH, ROW * len(drawn) + 1.45))
         canvas.heading(figure, 0.12, title)
-        axes = canvas.add_axes(figure, left, 0.65, 0.9, ROW * len(known))
-        for row, (name, (at, low, high)) in enumerate(known.items()):
+        axes = canvas.add_axes(figure, margin, 0.65, 0.9, ROW * len(drawn))
+        for row, (name, (at, low, high)) in enumerate(drawn.items()):
             look = styles[name]
             if low is not None and high is not None:
                 axes.plot([low, high], [row, row], color=look.ink, linewidth=6, alpha=0.35, solid_capstyle="butt")
             axes.plot(at, row, marker=look.marker, color=look.colour, markersize=9)
             end = at if high is None else max(at, high)
             axes.annotate(text.significant(at), (end, row), (11, 0), textcoords="offset points", va="center")
-        values = [end for found in known.values() for end in found if end is not None]
+        values = [end for interval in drawn.values() for end in interval if end is not None]
         if guess is not None and (guess > 0 or not log):
             values.append(guess)
             axes.axvline(guess, linestyle="--", color=canvas.FAINT)
             axes.annotate(GUESS, (guess, -0.62), (4, 0), textcoords="offset points", va="center", color=canvas.FAINT)
         scale(axes, "x", values, log)
-        axes.set_yticks(range(len(known)), list(known))
-        axes.set_ylim(len(known) - 0.5, -0.85)
+        axes.set_yticks(range(len(drawn)), list(drawn))
+        axes.set_ylim(len(drawn) - 0.5, -0.85)
         axes.set_xlabel(unit)
-    shown = [
-        (name, *(MISSING if end is None else text.significant(end) for end in found)) for name, found in known.items()
+    table_rows = [
+        (name, *(MISSING if end is None else text.significant(end) for end in interval))
+        for name, interval in drawn.items()
     ]
-    listed = ", ".join(f"{name} {at}" for name, at, *_ in shown)
-    told = f", and {GUESS} of {text.significant(guess)}" if guess else ""
-    alt = f"Chart, {title}, in {unit}{' on a logarithmic axis' if log else ''}: {listed}{told}."
-    return Drawing(figure, alt, Table(title, ("", unit, "from", "to"), shown))
+    listed = ", ".join(f"{name} {at}" for name, at, *_ in table_rows)
+    guess_text = f", and {GUESS} of {text.significant(guess)}" if guess else ""
+    alt = f"Chart, {title}, in {unit}{' on a logarithmic axis' if log else ''}: {listed}{guess_text}."
+    return Drawing(figure, alt, Table(title, ("", unit, "from", "to"), table_rows))
 
 
 def lines(
@@ -72,17 +73,17 @@ def lines(
     across, up: what the axes are, with units. log: which of them are logarithmic. level, mark: a dashed line across,
     or upwards, with what it is, such as the reader's prediction. None where there is no point.
     """
-    known = {name: list(points) for name, points in series.items() if points}
-    if not known:
+    drawn = {name: list(points) for name, points in series.items() if points}
+    if not drawn:
         return None
-    styles = canvas.series_styles(list(known))
+    styles = canvas.series_styles(list(drawn))
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, PANEL + 1.25))
         canvas.heading(figure, 0.12, title)
-        axes = canvas.add_axes(figure, canvas.LEFT, 0.6, canvas.label_margin(list(map(canvas.short, known))), PANEL)
-        for name, points in known.items():
+        axes = canvas.add_axes(figure, canvas.LEFT, 0.6, canvas.label_margin(list(map(canvas.short, drawn))), PANEL)
+        for name, points in drawn.items():
             canvas.draw_points(axes, points, styles[name], name, line=len(points) > 1)
-        ends = [end for points in known.values() for p in points for end in (p.value, p.low, p.high) if end is not None]
+        ends = [end for points in drawn.values() for p in points for end in (p.value, p.low, p.high) if end is not None]
         if level is not None:
             ends.append(level[0])
             axes.axhline(level[0], linestyle="--", color=canvas.FAINT)
@@ -90,30 +91,30 @@ def lines(
                           textcoords="offset points", color=canvas.FAINT)  # fmt: skip
         if mark is not None:
             upright(axes, *mark)
-        scale(axes, "x", [p.n for points in known.values() for p in points] + ([mark[0]] if mark else []), "x" in log)
+        scale(axes, "x", [p.n for points in drawn.values() for p in points] + ([mark[0]] if mark else []), "x" in log)
         scale(axes, "y", ends, "y" in log)
         if "y" in log:
             canvas.end_labels(
-                axes, [LineEndLabel(canvas.short(n), p[-1].n, p[-1].value, styles[n]) for n, p in known.items()], PANEL
+                axes, [LineEndLabel(canvas.short(n), p[-1].n, p[-1].value, styles[n]) for n, p in drawn.items()], PANEL
             )
         else:
-            for name, points in known.items():
+            for name, points in drawn.items():
                 axes.annotate(canvas.short(name), (1.02, points[-1].value), xycoords=("axes fraction", "data"),
                               va="center", color=styles[name].ink, annotation_clip=False)  # fmt: skip
         axes.set_xlabel(across)
         axes.set_ylabel(up)
     rows = [
         (name, text.tick(p.n), *(MISSING if end is None else text.significant(end) for end in (p.value, p.low, p.high)))
-        for name, points in known.items()
+        for name, points in drawn.items()
         for p in points
     ]
-    told = "; ".join(
+    description = "; ".join(
         f"{name} from {text.significant(p[0].value)} at {text.tick(p[0].n)} to {text.significant(p[-1].value)} at"
         f" {text.tick(p[-1].n)}"
-        for name, p in known.items()
+        for name, p in drawn.items()
     )
     marks = "".join(f" A dashed line at {text.significant(at)}: {words}." for at, words in filter(None, (level, mark)))
-    alt = f"Chart, {title}. Across: {across}. Up: {up}. {told}.{marks}"
+    alt = f"Chart, {title}. Across: {across}. Up: {up}. {description}.{marks}"
     return Drawing(figure, alt, Table(title, ("", across, up, "from", "to"), rows))
 
 

@@ -12,9 +12,11 @@ from bench.report.terminal import RunProgress
 from bench.runtime import process
 
 
-def known(backends: Sequence[str | Path]) -> list[Backend]:
+def backends_of(backends: Sequence[str | Path]) -> list[Backend]:
     """These backends and files without repetitions, the baseline first."""
-    return list({one.name: one for one in (backend_of(str(each)) for each in (BASELINE, *backends))}.values())
+    return list(
+        {backend.name: backend for backend in (backend_of(str(each)) for each in (BASELINE, *backends))}.values()
+    )
 
 
 def measured(
@@ -35,7 +37,7 @@ def measured(
     """
     plan, _ = make_plan(
         mode="quick" if quick else "default",
-        backends=[one for one in backends if one.missing is None],
+        backends=[backend for backend in backends if backend.missing is None],
         sizes=list(sizes),
         dtypes=list(dtypes),
         threads=[str(count) for count in threads if count <= process.available_threads()],

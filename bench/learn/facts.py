@@ -1,6 +1,8 @@
 """Figures of a run for the text of a chapter. Every function returns None for what was not measured."""
 
 from bench import text
+from bench.analysis.cost_model import time_per_pass
+from bench.analysis.speed import time_per_iteration
 from bench.records import Cell, Run
 from bench.stats import Interval, speedup
 
@@ -9,27 +11,23 @@ def cell(
     run: Run, backend: str, n: int | None = None, d: int | None = None, dtype: str = "float64", threads: int = 1
 ) -> Cell | None:
     """The timed cell of a backend. Without n and d: the one with the largest problem."""
-    found = [
+    cells = [
         c
         for c in run.cells
         if c.backend == backend and not c.control and c.median_s and c.dtype == dtype and c.threads == threads
         if n in (None, c.n_samples) and d in (None, c.n_features)
     ]
-    return max(found, key=lambda c: c.n_samples * c.n_features, default=None)
+    return max(cells, key=lambda c: c.n_samples * c.n_features, default=None)
 
 
-def iteration(found: Cell | None) -> Interval | None:
+def per_iteration(cell: Cell | None) -> Interval | None:
     """Seconds per iteration, with the interval."""
-    if found is None or found.median_s is None:
-        return None
-    low, high = found.ci_low_s, found.ci_high_s
-    scale = max(found.n_iter, 1)
-    return Interval(found.median_s / scale, low and low / scale, high and high / scale)
+    return None if cell is None else time_per_iteration(cell)
 
 
-def a_pass(found: Cell | None) -> Interval | None:
-    """Seconds per pass over X, with the interval. A call of K iterations makes K + 1 passes."""
-    return None if found is None else scaled(iteration(found), found.n_iter / (found.n_iter + 1))
+def per_pass(cell: Cell | None) -> Interval | None:
+    """Seconds per pass over X, with the interval."""
+    return None if cell is None else time_per_pass(cell)
 
 
 def ratio(slower: Cell | None, faster: Cell | None) -> Interval | None:
@@ -39,26 +37,26 @@ def ratio(slower: Cell | None, faster: Cell | None) -> Interval | None:
     return speedup(slower.samples_s, faster.samples_s)
 
 
-def scaled(found: Interval | None, factor: float) -> Interval | None:
-    """All three figures times a factor."""
-    return found and Interval(*(end and end * factor for end in found))  # type: ignore[arg-type]
+def scaled(interval: Interval | None, factor: float) -> Interval | None:
+    """The median and both ends times a factor."""
+    return interval and interval.scaled(factor)
 
 
-def times(found: Interval | None) -> str | None:
+def times(interval: Interval | None) -> str | None:
     """8.14× [8.01, 8.30]"""
-    return found and text.ratio_interval(*found)
+    return interval and text.ratio_interval(*interval)
 
 
-def seconds(found: Interval | None) -> str | None:
+def seconds(interval: Interval | None) -> str | None:
     """7.10 ms [7.02, 7.21]"""
-    return found and text.duration_interval(*found)
+    return interval and text.duration_interval(*interval)
 
 
-def is_faster(found: Interval | None) -> bool | None:
+def is_faster(interval: Interval | None) -> bool | None:
     """Whether a ratio is above 1: True or False if its interval excludes 1, otherwise None."""
-    if found is None or found.low is None or found.high is None or found.low <= 1 <= found.high:
+    if interval is None or interval.low is None or interval.high is None or interval.low <= 1 <= interval.high:
         return None
-    return found.low > 1
+    return interval.low > 1
 
 
 def computed_by(names: list[str], missing: list[str]) -> str:

@@ -17,12 +17,12 @@ from bench.report.terminal import rich_table
 from bench.runtime.files import save
 
 
-def give(given: Chapter, out: Console, quick: bool = False, again: bool = False) -> Path:
+def give(chapter: Chapter, out: Console, quick: bool = False, again: bool = False) -> Path:
     """Run a chapter in this terminal. Returns the path of its page, with the reader's figures.
 
     Raises KeyboardInterrupt; measurements and predictions made before are kept.
     """
-    lesson = Lesson(given, lambda block: show(block, out), lambda prompt: ask(prompt, out), quick=quick, again=again)
+    lesson = Lesson(chapter, lambda block: show(block, out), lambda prompt: ask(prompt, out), quick=quick, again=again)
     perform(lesson)
     lesson.finish()
     page = lesson.folder / "chapter.html"
@@ -39,7 +39,7 @@ def show(block: Block | str, out: Console) -> None:
         case Words():
             out.print(Markdown(block.markdown), style="dim" if block.note else "")
         case Asked():
-            out.print(Text(f"Your prediction: {block.said}"))
+            out.print(Text(f"Your prediction: {block.answer_text}"))
         case Picture():
             out.print(Text(block.drawing.alt))
             out.print(rich_table(block.drawing.table))
@@ -62,21 +62,21 @@ def ask(prompt: str, out: Console) -> str | None:
 
 def contents() -> list[dict[str, Any]]:
     """The chapters with the reader's progress, as `gdbench learn --json` prints them."""
-    known = reader.load()
-    found = []
+    saved = reader.load()
+    contents_rows = []
     for each in chapters():
-        progress = known.chapters.get(str(each.number), reader.Progress())
-        found.append({
+        progress = saved.chapters.get(str(each.number), reader.Progress())
+        contents_rows.append({
             "chapter": each.number, "title": each.title, "predictions": dict(progress.predictions),
             "attempts": progress.attempts, "passed": progress.passed, "finished": progress.finished,
         })  # fmt: skip
-    return found
+    return contents_rows
 
 
-def show_contents(found: list[dict[str, Any]], out: Console) -> None:
+def show_contents(contents_rows: list[dict[str, Any]], out: Console) -> None:
     rows = [
         (str(each["chapter"]), each["title"], "read" if each["finished"] else "", "passed" if each["passed"] else "")
-        for each in found
+        for each in contents_rows
     ]
     out.print(rich_table(Table("Chapters", ("chapter", "", "", "exercise"), rows)))
     out.print(

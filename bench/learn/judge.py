@@ -56,41 +56,41 @@ class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def words(self, attempts: int) -> str:
         """The verdict in Markdown, with a hint that gets more specific with each attempt."""
-        said = f"**{self.outcome}**: {self.why}"
+        words = f"**{self.outcome}**: {self.why}"
         if self.passed or not self.hints:
-            return said
+            return words
         level = min(max(attempts, 1), len(self.hints))
-        return f"{said}\n\n**Hint {level} of {len(self.hints)}:** {self.hints[level - 1]}"
+        return f"{words}\n\n**Hint {level} of {len(self.hints)}:** {self.hints[level - 1]}"
 
 
-def judge(given: Chapter, path: Path, quick: bool = False) -> Verdict:
+def judge(chapter: Chapter, path: Path, quick: bool = False) -> Verdict:
     """Judge a reader's file. Raises ValueError where there is none."""
     if not path.is_file() or path.suffix != ".py":
         raise ValueError(
             f"--check: found no file {str(path)!r} of Python; allowed: your file for the exercise, a .py file"
         )
-    said: list[Verdict] = []
+    verdicts: list[Verdict] = []
 
     def on_message(message: Any) -> dict[str, Any]:
-        said.append(msgspec.convert(message, Verdict))
+        verdicts.append(msgspec.convert(message, Verdict))
         return {}
 
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
         outcome = process.run(
-            ["-m", "bench.learn.judge", str(given.number), str(path.resolve())],
+            ["-m", "bench.learn.judge", str(chapter.number), str(path.resolve())],
             threads=process.available_threads(),
             deadline_s=DEADLINE_S,
             folder=Path(folder),
             on_message=on_message,
         )
-    if said:
-        verdict = said[-1]
+    if verdicts:
+        verdict = verdicts[-1]
     elif outcome.timed_out:
         why = f"your file gave no answer for {DEADLINE_S:.0f} seconds and was stopped: does a loop never end?"
         verdict = Verdict("failed", why)
     else:
         verdict = Verdict("failed", f"your file {outcome.describe()}")
-    exercise = given.exercise
+    exercise = chapter.exercise
     if verdict.passed and hasattr(exercise, "timed"):
         verdict = exercise.timed(path, quick)
     levels = exercise.HINTS.get(verdict.slip, exercise.HINTS[""])
@@ -101,10 +101,10 @@ def judge(given: Chapter, path: Path, quick: bool = False) -> Verdict:
     return msgspec.structs.replace(verdict, hints=tuple(levels))
 
 
-def attempt(given: Chapter, path: Path, known: Reader, quick: bool = False) -> tuple[Verdict, int]:
+def attempt(chapter: Chapter, path: Path, saved: Reader, quick: bool = False) -> tuple[Verdict, int]:
     """Judge a reader's file and store the attempt. Returns the verdict and how often this slip was made."""
-    verdict = judge(given, path, quick)
-    return verdict, attempted(known, given.number, verdict.passed, verdict.slip)
+    verdict = judge(chapter, path, quick)
+    return verdict, attempted(saved, chapter.number, verdict.passed, verdict.slip)
 
 
 def load(path: Path) -> ModuleType:
@@ -154,18 +154,18 @@ def against(path: Path, other: str | Path, size: str, quick: bool) -> tuple[Inte
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
         copy = Path(folder) / "your_file.py"  # two files with one stem cannot be in one run
         shutil.copyfile(path, copy)
-        run = experiment.measured(Path(folder) / "run", experiment.known([other, copy]), [size], quick=quick)
+        run = experiment.measured(Path(folder) / "run", experiment.backends_of([other, copy]), [size], quick=quick)
     cells = {cell.backend: cell for cell in run.cells if not cell.control}
-    ours, theirs = cells["your_file"], cells[Path(str(other)).stem]
-    if ours.median_s is None or theirs.median_s is None:
+    your_cell, other_cell = cells["your_file"], cells[Path(str(other)).stem]
+    if your_cell.median_s is None or other_cell.median_s is None:
         return None, run
-    return speedup(theirs.samples_s, ours.samples_s), run
+    return speedup(other_cell.samples_s, your_cell.samples_s), run
 
 
-def verdict_on(given: Chapter, path: Path) -> Verdict:
+def verdict_on(chapter: Chapter, path: Path) -> Verdict:
     """Judge a file in this process. Whatever the file raises, SystemExit included, is the verdict "failed"."""
     try:
-        verdict: Verdict = given.exercise.judge(path)
+        verdict: Verdict = chapter.exercise.judge(path)
         return verdict
     except BaseException as error:
         words = " ".join(str(error).split())[:300]

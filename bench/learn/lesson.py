@@ -31,25 +31,25 @@ RECORDED = "GDBENCH_LEARN_RECORDED"  # in the environment of a notebook that is 
 class Lesson:
     """One chapter for one reader.
 
-    stage: shows a block. ask: shows a prompt and returns the typed line, or None at the end of the input. own: measure
-    on this machine; otherwise show the recorded runs. quick: use fewer processes. again: repeat the measurements.
+    stage: shows a block. ask: shows a prompt and returns the typed line, or None at the end of the input. live:
+    measure on this machine; otherwise show recorded runs. quick: use fewer processes. again: repeat the measurements.
     blocks: everything shown so far.
     """
 
     def __init__(
         self,
-        given: Chapter,
+        chapter: Chapter,
         stage: Callable[[Block], None],
         ask: Callable[[str], str | None],
-        own: bool = True,
+        live: bool = True,
         quick: bool = False,
         again: bool = False,
     ):
-        self.chapter, self.stage, self.ask = given, stage, ask
-        self.own, self.quick, self.again = own, quick, again
+        self.chapter, self.stage, self.ask = chapter, stage, ask
+        self.live, self.quick, self.again = live, quick, again
         self.reader = reader.load()
-        self.progress = self.reader.of(given.number)
-        self.folder = reader.folder(given.number)
+        self.progress = self.reader.of(chapter.number)
+        self.folder = reader.folder(chapter.number)
         self.blocks: list[Block] = []
 
     # ------------------------------------------------------------------------------------------ words and pictures
@@ -98,8 +98,8 @@ class Lesson:
         """Ask for a number once and store it. Returns None if the reader gives no answer."""
 
         def read(line: str) -> float:
-            found = NUMBER.match(line)
-            digits = re.sub(r"[_  ]", "", found[1]) if found else ""
+            match = NUMBER.match(line)
+            digits = re.sub(r"[_  ]", "", match[1]) if match else ""
             digits = (
                 digits.replace(",", "")
                 if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", digits)
@@ -168,17 +168,17 @@ class Lesson:
         left out, with a note, and so are numbers of threads that this machine does not have.
         """
         folder = self.folder / name
-        if self.own:
-            run = self._own_run(folder, backends, sizes, dtypes, threads, max_iter)
-        own = (folder / "run.json").exists()
-        if not self.own:
-            run = load_run(folder if own else self.chapter.folder / "recorded" / f"{name}.json")
-        self.say(origin(run, own, self.chapter.number), note=True)
+        if self.live:
+            run = self._live_run(folder, backends, sizes, dtypes, threads, max_iter)
+        measured = (folder / "run.json").exists()
+        if not self.live:
+            run = load_run(folder if measured else self.chapter.folder / "recorded" / f"{name}.json")
+        self.say(origin(run, measured, self.chapter.number), note=True)
         if not run.stable:
             self.say(doubt(run, name, self.chapter.number), note=True)
         return run
 
-    def _own_run(
+    def _live_run(
         self,
         folder: Path,
         backends: Sequence[str | Path],
@@ -189,8 +189,8 @@ class Lesson:
     ) -> Run:
         from bench.learn import experiment
 
-        chosen = experiment.known(backends)
-        gone = [f"{one.name} ({one.missing})" for one in chosen if one.missing is not None]
+        chosen = experiment.backends_of(backends)
+        gone = [f"{backend.name} ({backend.missing})" for backend in chosen if backend.missing is not None]
         if gone:
             self.say(f"Not installed on this machine: {text.listed(gone)}.", note=True)
         if self.again and folder.exists():
@@ -219,12 +219,12 @@ class Lesson:
         """Copy the start of the exercise for the reader, and judge the file on request."""
         from bench.learn.judge import attempt
 
-        if self.own and not self.exercise_file.exists():
+        if self.live and not self.exercise_file.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.chapter.folder / "start.py", self.exercise_file)
+            shutil.copyfile(self.chapter.start, self.exercise_file)
         command = f"gdbench learn {self.chapter.number} --check {self.exercise_file}"
         self.say(f"**Your file:** `{self.exercise_file}`. Edit it, then `{command}`.")
-        while self.own and (line := self.ask("Enter to check your file, s to go on > ")) is not None:
+        while self.live and (line := self.ask("Enter to check your file, s to go on > ")) is not None:
             if line.strip().lower().startswith("s"):
                 break
             verdict, tries = attempt(self.chapter, self.exercise_file, self.reader, self.quick)
@@ -237,11 +237,11 @@ class Lesson:
         reader.store(self.reader)
 
 
-def origin(run: Run, own: bool, number: int) -> str:
+def origin(run: Run, measured: bool, number: int) -> str:
     """One sentence: where and when the run was measured."""
     model = text.clean(str(get_nested(run.machine, "cpu", "model") or "unknown processor"), 60)
     day = text.clean(run.created[:10], 10)
-    if own:
+    if measured:
         return f"Measured on this machine ({model}), {day}."
     return f"Recorded on another machine ({model}), {day}. `gdbench learn {number}` measures on your machine instead."
 
@@ -281,7 +281,7 @@ def perform(lesson: Lesson) -> None:
             if cell.kind == "markdown":
                 lesson.say(cell.text)
             else:
-                exec(compile(cell.text, str(lesson.chapter.script), "exec"), namespace)  # our own file
+                exec(compile(cell.text, str(lesson.chapter.script), "exec"), namespace)  # a file of this package
 
 
 def begin(number: int) -> Lesson:
@@ -290,4 +290,4 @@ def begin(number: int) -> Lesson:
         return _giving[-1]
     from bench.learn import notebook
 
-    return Lesson(chapter(number), notebook.display, notebook.ask, own=RECORDED not in os.environ)
+    return Lesson(chapter(number), notebook.display, notebook.ask, live=RECORDED not in os.environ)

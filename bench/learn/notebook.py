@@ -18,9 +18,8 @@ def as_html(block: Block) -> str:
         case Words():
             return block.html
         case Asked():
-            return (
-                f"<p><strong>{html.escape(block.question)}</strong><br>Your prediction: {html.escape(block.said)}</p>"
-            )
+            question, answer = html.escape(block.question), html.escape(block.answer_text)
+            return f"<p><strong>{question}</strong><br>Your prediction: {answer}</p>"
         case Picture():
             return (
                 f'<figure><img alt="{html.escape(block.drawing.alt)}" src="{block.source}"'

@@ -43,12 +43,12 @@ def descents(
     paths = []
     for multiple in multiples:
         rate = multiple * 2 / values[-1]
-        found = reference(X, y, start, rate, max_iter, "float64")
-        inside = np.abs(found.betas - best).max(axis=1) <= 3 * np.abs(best - start).max()
+        iterates = reference(X, y, start, rate, max_iter, "float64")
+        inside = np.abs(iterates.betas - best).max(axis=1) <= 3 * np.abs(best - start).max()
         count = len(inside) if inside.all() else int(np.argmin(inside)) + 1
         paths.append({
-            "multiple": multiple, "rate": rate, "betas": found.betas[:count].round(6).tolist(),
-            "losses": [float(f"{loss:.6g}") for loss in found.losses[:count]],
+            "multiple": multiple, "rate": rate, "betas": iterates.betas[:count].round(6).tolist(),
+            "losses": [float(f"{loss:.6g}") for loss in iterates.losses[:count]],
         })  # fmt: skip
     return {
         "points": np.column_stack([X[:, 1], y]).round(4).tolist(),
@@ -59,35 +59,35 @@ def descents(
     }
 
 
-def still(data: dict[str, Any], shown: int) -> Drawing:
+def still(data: dict[str, Any], index: int) -> Drawing:
     """One descent of `data` as a picture: some of its lines, and its path. shown: which of them."""
-    descent = data["descents"][shown]
+    descent = data["descents"][index]
     betas, points = np.array(descent["betas"]), np.array(data["points"])
     styles = canvas.series_styles(["numpy_vectorized", "python_loops"])
     blue, red = styles["numpy_vectorized"].colour, styles["python_loops"].colour
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, 3.9))
         canvas.heading(figure, 0.12, f"{descent['multiple']:g} of 2/L: the first updates")
-        left = canvas.add_axes(figure, 0.95, 0.6, 4.5, 2.6)
+        line_axes = canvas.add_axes(figure, 0.95, 0.6, 4.5, 2.6)
         right = canvas.add_axes(figure, 5.1, 0.6, 0.25, 2.6)
-        left.plot(points[:, 0], points[:, 1], ".", color="#9a9a9a", markersize=3)
+        line_axes.plot(points[:, 0], points[:, 1], ".", color="#9a9a9a", markersize=3)
         ends = np.array([points[:, 0].min(), points[:, 0].max()])
         drawn = sorted((k for k in SHOWN if k < len(betas)), key=lambda k: float(betas[k] @ [1, ends[1]]))
         for k in drawn:
-            left.plot(ends, betas[k, 0] + betas[k, 1] * ends, color=blue, linewidth=1.6)
-        low, high = left.get_ylim()
+            line_axes.plot(ends, betas[k, 0] + betas[k, 1] * ends, color=blue, linewidth=1.6)
+        low, high = line_axes.get_ylim()
         wanted = [(float(betas[k] @ [1, ends[1]]) - low) / (high - low) for k in drawn]
         for k, at in zip(drawn, canvas.spread_out(wanted, 0.2 / 2.6), strict=True):
-            left.annotate(f"k = {k}", (1.01, at), xycoords="axes fraction", va="center", annotation_clip=False)
-        left.set_xlabel(data["labels"][0])
-        left.set_ylabel(data["labels"][1])
+            line_axes.annotate(f"k = {k}", (1.01, at), xycoords="axes fraction", va="center", annotation_clip=False)
+        line_axes.set_xlabel(data["labels"][0])
+        line_axes.set_ylabel(data["labels"][1])
         for ring in map(np.array, data["rings"]):
             right.plot(ring[:, 0], ring[:, 1], color="#c4c4c4", linewidth=0.9)
         right.plot(betas[:, 0], betas[:, 1], "-o", color=red, markersize=4)
         right.plot(*data["best"], "*", color="#000000", markersize=11)
         right.set_xlabel("intercept")
         right.set_ylabel("slope")
-        for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
+        for axis in (line_axes.xaxis, line_axes.yaxis, right.xaxis, right.yaxis):
             axis.set_major_formatter(lambda value, _: text.tick(value))
     rows = [
         (str(k), *(f"{value:.4g}" for value in descent["betas"][k]), f"{descent['losses'][k]:.4g}")
@@ -104,8 +104,8 @@ def still(data: dict[str, Any], shown: int) -> Drawing:
 
 def as_json(data: dict[str, Any]) -> str:
     """For a script element, in which no letter of HTML's stands."""
-    shown = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    return shown.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def frame(data: dict[str, Any]) -> str:

@@ -115,10 +115,7 @@ def announce(plan: Plan) -> str:
     if plan.left_out:
         words += f"; {len(plan.left_out)} of {len(plan.cells)} cells are left out to fit the time budget"
     if plan.has_user_budget and plan.predicted_s > plan.budget_s:
-        words += (
-            f"; the time budget of {plan.budget_s:.3g} s is too short even for the smallest problem,"
-            " which is measured anyway"
-        )
+        words += f"; not even the smallest problem fits the time budget of {plan.budget_s:.3g} s; it is measured anyway"
     return words
 
 

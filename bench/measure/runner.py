@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from bench.analysis.aggregate import aggregate
-from bench.analysis.costs import bytes_per_pass
+from bench.analysis.cost_model import bytes_per_pass
 from bench.measure import budget
 from bench.measure.messages import (
     CallMade,

@@ -14,7 +14,7 @@ from bench.analysis.compare import (
     describe_shifts,
     log_to_share,
 )
-from bench.analysis.speed import BASELINE
+from bench.plan import BASELINE
 from bench.report.document import HTML, TERMINAL, Block, Entries, Items, Report, Section, Text, Topic
 from bench.report.tables import Table, seconds_text
 from bench.stats import CHANGE_P

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from bench import text
 from bench.analysis import sentences
 from bench.analysis.series import explorer_series
-from bench.analysis.speed import BASELINE, Group, backends, cold_problem, group_cells, problem_label
+from bench.analysis.speed import Group, backends, cold_problem, group_cells, problem_label
+from bench.plan import BASELINE
 from bench.records import Run, run_for_page
 from bench.report import dialects, limits, tables
 from bench.report.dialects import Dialect

@@ -7,20 +7,12 @@ bench/analysis.
 from collections.abc import Sequence
 
 from bench import text
-from bench.analysis import costs
+from bench.analysis.cost_model import HELD_OUT, CostModel, crossovers, fit_cost_model, growth
 from bench.analysis.scaling import same_problem
 from bench.analysis.sentences import crossing, where
-from bench.analysis.speed import (
-    BASELINE,
-    LOOPS,
-    SYNTHETIC,
-    Group,
-    backends,
-    paired_speedup,
-    problem_label,
-    time_per_iteration,
-)
+from bench.analysis.speed import LOOPS, SYNTHETIC, Group, backends, paired_speedup, problem_label, time_per_iteration
 from bench.analysis.speed import group_title as title_of
+from bench.plan import BASELINE
 from bench.records import Attainment, Cell, Run
 from bench.report.tables import Table, name, time_text
 from bench.stats import Interval
@@ -30,12 +22,16 @@ NOT_CLEAR = "not clear: the cost model does not reach this size"
 
 
 def tables(group: Group) -> list[Table]:
-    """What there is to say of the limits of a group; a table without rows is left out."""
-    return [table for table in (ceilings(group), roofs(group), cost_model(group), crossovers(group)) if table.rows]
+    """The tables about the limits of a group, without empty ones."""
+    return [
+        table
+        for table in (limits(group), attainments(group), cost_models(group), crossover_points(group))
+        if table.rows
+    ]
 
 
-def roofs(group: Group) -> Table:
-    """A row per problem and backend: what it reads and computes a second, its share of the limit, what holds it."""
+def attainments(group: Group) -> Table:
+    """A row per problem and backend: the rates that it reaches, its share of the limit, and its bottleneck."""
     rows = [
         (
             where(roof),
@@ -43,34 +39,34 @@ def roofs(group: Group) -> Table:
             f"{text.significant(attainment.gb_per_s)} GB/s",
             f"{text.significant(attainment.gflop_per_s)} Gflop/s",
             _share(attainment),
-            held_back(attainment),
+            _bottleneck_text(attainment),
         )
         for roof in group.roofs
         for attainment in roof.backends
     ]
     return Table(
-        "Share of the limit", ("problem", "backend", "reads", "computes", "of the limit", "held back by"), rows
+        "Share of the limit", ("problem", "backend", "reads", "computes", "share of the limit", "bottleneck"), rows
     )
 
 
-def ceilings(group: Group) -> Table:
-    """A row per problem: what a pass must read and compute, how fast the machine does both, and the least it takes."""
+def limits(group: Group) -> Table:
+    """A row per problem: the bytes and flops of a pass, the rates of the machine, and the shortest possible time."""
     rows = [
         (
             where(roof),
             f"{text.memory(roof.bytes)}, {text.count(roof.operations)} flops",
             f"{text.significant(roof.read_gb_per_s)} GB/s" + text.interval(roof.read_ci_low, roof.read_ci_high),
-            MISSING if roof.ridge is None else f"{text.significant(roof.ridge)} flops a byte",
+            MISSING if roof.ridge is None else f"{text.significant(roof.ridge)} flops per byte",
             text.duration(roof.limit_s),
             roof.limited_by,
         )
         for roof in group.roofs
     ]
-    heads = ("problem", "a pass needs", "read bandwidth, measured", "ridge", "least time of a pass", "limited by")
+    heads = ("problem", "work per pass", "measured read bandwidth", "ridge", "shortest possible pass", "limited by")
     return Table("The limit", heads, rows)
 
 
-def held_back(attainment: Attainment) -> str:
+def _bottleneck_text(attainment: Attainment) -> str:
     """The largest part of a pass in words, with its share where the parts are known."""
     if attainment.bottleneck is None:
         return NOT_CLEAR if attainment.limit_s is not None else MISSING
@@ -79,12 +75,12 @@ def held_back(attainment: Attainment) -> str:
     return attainment.bottleneck
 
 
-def cost_model(group: Group) -> Table:
+def cost_models(group: Group) -> Table:
     """A row per backend: the fit t = a + b n d of a pass, how well it predicts a size left out, growth, weak points."""
     rows = []
     for backend in backends(group.ranked):
         timed = [c for c in group.ranked if c.backend == backend and time_per_iteration(c)]
-        fit = costs.fit_cost_model(timed)
+        fit = fit_cost_model(timed)
         if fit is None:
             continue
         worst = max(fit.held_out, key=lambda size: abs(fit.held_out[size]))
@@ -95,33 +91,40 @@ def cost_model(group: Group) -> Table:
                 text.duration_interval(*fit.value_s),
                 f"{text.significant(100 * abs(fit.held_out[worst]))} % too "
                 f"{'much' if fit.held_out[worst] > 0 else 'little'} at n·d = {text.count(worst)}",
-                growth(timed) or MISSING,
-                weak_points(timed, fit),
+                _growth_text(timed) or MISSING,
+                _weak_points(timed, fit),
             )
         )
-    heads = ("backend", "overhead a", "a value b", "left-out size, worst prediction", "growth", "weak point")
+    heads = (
+        "backend",
+        "overhead a",
+        "b, per value of X",
+        "worst prediction of a left-out size",
+        "growth",
+        "weak points",
+    )
     return Table("Cost model t = a + b·n·d of a pass", heads, rows)
 
 
-def growth(cells: Sequence[Cell]) -> str:
-    """How time grows with n at the largest two sizes, and with d where one n has several: t ~ nᵖ."""
+def _growth_text(cells: Sequence[Cell]) -> str:
+    """The growth t ~ nᵖ between the largest two sizes, and the growth with d if one n has several."""
     parts = []
     line = sorted((c for c in cells if c.problem.name == SYNTHETIC), key=lambda c: (c.n_features, c.n_samples))
     for d in sorted({c.n_features for c in line}):
         same = [c for c in line if c.n_features == d]
         if len(same) > 1:
-            power = costs.growth(same[-2], same[-1], same[-1].n_samples / same[-2].n_samples)
+            power = growth(same[-2], same[-1], same[-1].n_samples / same[-2].n_samples)
             parts += [f"n^{_power(power)} up to n = {text.count(same[-1].n_samples)} (d = {d})"] if power else []
     for n in sorted({c.n_samples for c in line}):
         same = [c for c in line if c.n_samples == n]
         if len(same) > 1:
-            power = costs.growth(same[0], same[-1], same[-1].n_features / same[0].n_features)
+            power = growth(same[0], same[-1], same[-1].n_features / same[0].n_features)
             parts += [f"d^{_power(power)} up to d = {same[-1].n_features} (n = {text.count(n)})"] if power else []
     return "; ".join(parts)
 
 
-def weak_points(cells: Sequence[Cell], fit: costs.CostModel) -> str:
-    """Where this backend does badly, in words, each with its figure."""
+def _weak_points(cells: Sequence[Cell], fit: CostModel) -> str:
+    """The sizes at which the backend is inefficient, with numbers."""
     parts = []
     sizes = {c.n_samples * c.n_features: c for c in cells if c.problem.name == SYNTHETIC}
     if fit.half_at and fit.half_at > min(sizes):
@@ -129,16 +132,16 @@ def weak_points(cells: Sequence[Cell], fit: costs.CostModel) -> str:
         parts.append(f"below n ≈ {text.count(round(fit.half_at / d))} (d = {d}) most of a pass is overhead")
     largest = max(sizes)
     off = fit.held_out[largest]
-    if off < -costs.HELD_OUT:
+    if off < -HELD_OUT:
         parts.append(
-            f"at {problem_label(sizes[largest])} it takes {text.significant(1 / (1 + off))} times what its smaller"
-            " sizes predict: it has left a cache"
+            f"at {problem_label(sizes[largest])} it takes {text.significant(1 / (1 + off))} times the time that"
+            " smaller sizes predict, because the data have left a cache"
         )
     return "; ".join(parts) or "none found among these sizes"
 
 
-def crossovers(group: Group) -> Table:
-    """A row per backend and baseline: from which n on it is faster."""
+def crossover_points(group: Group) -> Table:
+    """A row per backend and baseline: the range of n in which the backend is faster."""
     rows = []
     for baseline in (LOOPS, BASELINE):
         baseline_cells = [c for c in group.ranked if c.backend == baseline and time_per_iteration(c)]
@@ -147,13 +150,13 @@ def crossovers(group: Group) -> Table:
             if backend != baseline and (baseline, backend) != (BASELINE, LOOPS):
                 rows += [
                     (text.clean(backend, 40), baseline, f"d = {text.count(at.n_features)}", crossing(at))
-                    for at in costs.crossovers(baseline_cells, backend_cells)
+                    for at in crossovers(baseline_cells, backend_cells)
                 ]
     return Table("Where is it faster?", ("backend", "faster than", "features", "where"), rows)
 
 
 def threads_and_dtypes(run: Run) -> Table:
-    """A row per problem and backend measured in more than one way: each further one beside the first."""
+    """A row per problem and backend: the time in the first group, and the speed-ups of the other groups over it."""
     ways = sorted({(c.dtype != "float64", c.dtype, c.threads) for c in run.cells})
     cells = [c for c in run.cells if not c.control and time_per_iteration(c)]
     rows = []
@@ -172,7 +175,7 @@ def threads_and_dtypes(run: Run) -> Table:
 
 
 def _gain(cell: Cell, other: Cell) -> str:
-    """How many times as fast, block by block: both are parts of one run."""
+    """The paired speed-up over the first cell."""
     ratio = paired_speedup(other, cell)
     return MISSING if ratio is None else text.ratio_interval(*ratio)
 

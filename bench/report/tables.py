@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from bench import text
 from bench.analysis.speed import (
-    BASELINE,
     LOOPS,
     Group,
     ProblemKey,
@@ -19,6 +18,7 @@ from bench.analysis.speed import (
     status_text,
     time_per_iteration,
 )
+from bench.plan import BASELINE
 from bench.records import FLAGS, Cell, Run
 from bench.stats import holds_one, outliers
 from bench.text import MISSING

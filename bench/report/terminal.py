@@ -113,7 +113,7 @@ def _print_peaks(peaks: list[dict[str, Any]], out: Console) -> None:
         rates = (f"{text.significant(entry['gflop_per_s'][dtype])} Gflop/s" for entry in measured)
         table.add_row(f"multiply-add, {dtype}", *rates)
     ridges = (_ridge(entry) for entry in measured)
-    table.add_row("ridge, float64", *("-" if at is None else f"{text.significant(at)} flops a byte" for at in ridges))
+    table.add_row("ridge, float64", *("-" if at is None else f"{text.significant(at)} flops per byte" for at in ridges))
     out.print(table)
     out.print("The ridge: with fewer flops for each byte read from memory, memory is the limit, not arithmetic.")
 

@@ -1,8 +1,4 @@
-"""Files that are whole or not there: whoever is killed, and wherever the disk is full.
-
-A file is written beside its place and moved into it in one step. What grows, grows by whole lines, each of
-them on disk before the next thing happens.
-"""
+"""Atomic writes and append-only logs that survive crashes and full disks."""
 
 import contextlib
 import errno
@@ -16,16 +12,16 @@ from typing import Any
 
 try:
     import fcntl
-except ImportError:  # no POSIX system; main() refuses it with a sentence of its own
+except ImportError:  # not a POSIX system, which main() refuses
     fcntl = None  # type: ignore[assignment]
 
-ROOM = 8 << 20  # bytes: a run with its report takes two or three million
-MOST = 64 << 20  # bytes of a file that is read: ours have one or two million
+FREE_BYTES = 8 << 20  # a run with its report takes two or three million
+MAX_READ_BYTES = 64 << 20  # run files have one or two million
 LOCK = "lock"
 
 
 def save(path: Path, text: str | bytes) -> None:
-    """Write a whole file or nothing: the old one stands until the new one is on disk. Raises OSError naming it."""
+    """Replace a file in one step, after the new text is on disk. Raises OSError with the file name."""
     data = text.encode() if isinstance(text, str) else text
     with _named(path):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}-")
@@ -34,7 +30,7 @@ def save(path: Path, text: str | bytes) -> None:
                 _write(handle, data)
             finally:
                 os.close(handle)
-            Path(temporary).chmod(0o644)  # mkstemp makes files that only their owner can read
+            Path(temporary).chmod(0o644)  # only the owner can read files of mkstemp
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
@@ -42,49 +38,49 @@ def save(path: Path, text: str | bytes) -> None:
 
 
 def save_over(path: Path, text: str | bytes) -> None:
-    """As `save`, where somebody may have put a folder in the place of the file."""
+    """Like `save`, but also replace a folder of that name."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     save(path, text)
 
 
 def _write(handle: int, data: bytes) -> None:
-    """All of it, on disk when this returns. On a full disk one attempt writes a part, and the next one says why."""
+    """Write all bytes to disk. On a full disk, one call writes a part of them, and the next one raises."""
     while data:
         data = data[os.write(handle, data) :]
     os.fsync(handle)
 
 
 def read(path: Path) -> str:
-    """The text of a file. Raises OSError for no ordinary file or one far too large, and ValueError for no UTF-8."""
-    with _named(path), os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # no pipe keeps us waiting
+    """The text of a regular file. Raises OSError for other files and large ones, and ValueError if it is not UTF-8."""
+    with _named(path), os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # do not wait for a pipe
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no ordinary file")
-        if status.st_size > MOST:
-            raise OSError(errno.EFBIG, f"it has {status.st_size >> 20} MiB; allowed: up to {MOST >> 20} MiB")
-        return file.read(MOST).decode()
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if status.st_size > MAX_READ_BYTES:
+            raise OSError(errno.EFBIG, f"it has {status.st_size >> 20} MiB; allowed: up to {MAX_READ_BYTES >> 20} MiB")
+        return file.read(MAX_READ_BYTES).decode()
 
 
-def ensure_free_space(folder: Path, size: int = ROOM) -> None:
-    """Raise OSError where so many bytes cannot be written into a folder: better before a long work than after it."""
+def ensure_free_space(folder: Path, size: int = FREE_BYTES) -> None:
+    """Raise OSError if a number of bytes cannot be written into a folder, before a long run instead of after it."""
     with _named(folder), tempfile.TemporaryFile(dir=folder) as file:
         step = bytes(1 << 20)
-        for _ in range(0, size, len(step)):  # written, because reserving is not offered everywhere
+        for _ in range(0, size, len(step)):  # written, because not every system can reserve space
             file.write(step)
         file.flush()
 
 
 class AppendOnlyLog:
-    """A file that grows by whole lines, and that one process at a time may write.
+    """A file to which one process at a time appends whole lines.
 
-    Raises BlockingIOError where another process has it open, and OSError where it cannot be written.
+    Raises BlockingIOError if another process has it open, and OSError if it cannot be written.
     """
 
     def __init__(self, path: Path):
         self.path = path
         with _named(path):
-            # Neither through a link to elsewhere nor into a pipe, on which opening would wait.
+            # Follow no link, and do not wait for a pipe.
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0)
             self._file = os.open(path, flags, 0o644)
             try:
@@ -96,7 +92,7 @@ class AppendOnlyLog:
 
     def _read(self) -> bytes:
         text = b"".join(iter(lambda: os.read(self._file, 1 << 20), b""))
-        # Killed or out of space in the middle of a line: it never was one.
+        # Drop an incomplete last line.
         whole = text[: text.rfind(b"\n") + 1]
         if whole != text:
             os.ftruncate(self._file, len(whole))
@@ -104,11 +100,11 @@ class AppendOnlyLog:
 
     @property
     def lines(self) -> list[bytes]:
-        """All that it holds."""
+        """The complete lines."""
         return self._text.splitlines()
 
     def append(self, line: bytes) -> None:
-        """Add a line, on disk when this returns; where that fails the file is as before."""
+        """Append a line to the file on disk. If that fails, the file is unchanged."""
         assert line.endswith(b"\n") and line.count(b"\n") == 1
         with _named(self.path):
             try:
@@ -119,10 +115,10 @@ class AppendOnlyLog:
         self._text += line
 
     def restore(self) -> bool:
-        """Put back what somebody else has changed, added or removed; whether anything was."""
+        """Restore the file if another process has changed or removed it. Returns whether it had."""
         with contextlib.suppress(OSError):
-            here, there = os.fstat(self._file), os.lstat(self.path)
-            same = (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+            status, status_at_path = os.fstat(self._file), os.lstat(self.path)
+            same = (status.st_dev, status.st_ino) == (status_at_path.st_dev, status_at_path.st_ino)
             if same and os.pread(self._file, len(self._text) + 1, 0) == self._text:
                 return False
         save_over(self.path, self._text)
@@ -136,7 +132,7 @@ class AppendOnlyLog:
 
 
 def _lock(file: int) -> None:
-    """Raises BlockingIOError where another process holds it. A file system without locks lets two runs pass."""
+    """Lock a file. Raises BlockingIOError if another process has locked it. Some file systems have no locks."""
     if fcntl is not None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -146,7 +142,7 @@ def _lock(file: int) -> None:
 
 
 class Scratch:
-    """A folder for what is needed while a run goes on; the next run sweeps what a killed one has left."""
+    """A temporary folder. It also removes those that killed processes have left."""
 
     def __init__(self, prefix: str = "gdbench-"):
         for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
@@ -154,7 +150,7 @@ class Scratch:
                 if not path.is_symlink() and path.stat().st_uid == os.getuid():
                     lock = os.open(path / LOCK, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
                     with os.fdopen(lock):
-                        _lock(lock)  # raises where its owner lives
+                        _lock(lock)  # raises if its process is alive
                         shutil.rmtree(path, ignore_errors=True)
         self.path = Path(tempfile.mkdtemp(prefix=prefix))
         self._lock = AppendOnlyLog(self.path / LOCK)
@@ -169,7 +165,7 @@ class Scratch:
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Errors of a handle do not say which file it is: add its name."""
+    """Add the file name to errors of a file descriptor."""
     try:
         yield
     except OSError as error:

@@ -1,7 +1,7 @@
-"""What the figures depend on: processor, caches, memory, BLAS, thread settings, versions.
+"""The description of the machine: processor, caches, memory, BLAS, thread settings, versions.
 
-No host or user names and no live clock speeds: two runs on one machine must look alike. What is measured, the peaks and
-the sentinels, is measured in a child (bench/runtime/probes.py), never here.
+It holds no host name, user name or clock speed, so that two runs on one machine look alike. Measurements run in a child
+process (bench/runtime/probes.py).
 """
 
 import importlib.metadata
@@ -22,7 +22,7 @@ PACKAGES = (
     "numpy", "scipy", "numba", "llvmlite", "jax", "jaxlib", "pytest", "pytest-benchmark", "matplotlib",
 )  # fmt: skip
 VECTOR_FLAGS = ("avx2", "fma", "avx512f", "neon", "asimd", "sve")
-# Settings that change what a library does; those of threads are set for every worker, these are not.
+# Settings that change how a library computes. Unlike thread settings, workers inherit them.
 OVERRIDES = (
     "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_VERBOSE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
     "MKL_DEBUG_CPU_TYPE", "BLIS_ARCH_TYPE", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "NUMBA_CPU_NAME",
@@ -31,7 +31,7 @@ OVERRIDES = (
     "JAX_DEFAULT_MATMUL_PRECISION", "KMP_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES", "MALLOC_ARENA_MAX",
     "GLIBC_TUNABLES", "LD_PRELOAD", "PYTHONMALLOC", "PYTHONOPTIMIZE",
 )  # fmt: skip
-# By the BLAS library: the settings that choose its kernel in place of the processor.
+# By BLAS library: the settings that override the choice of its kernel.
 KERNEL_CHOICES = {
     "openblas": ("OPENBLAS_CORETYPE",),
     "mkl": ("MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "MKL_CBWR"),
@@ -39,14 +39,14 @@ KERNEL_CHOICES = {
 }
 
 PROBE_DEADLINE_S = 60.0
-MEMORY_SHARE = 1 / 8  # of the memory that is free: no more is taken to measure its bandwidth
+MEMORY_SHARE = 1 / 8  # the largest share of the free memory for a measurement of its bandwidth
 UNKNOWN_CACHES = (32 << 10, 256 << 10, 4 << 20, 64 << 20, 256 << 20)  # working sets in bytes where sizes are unknown
 
 
 def describe() -> dict[str, Any]:
-    """The machine as run.json records it; what cannot be read is null.
+    """The machine as run.json records it, None for what cannot be read.
 
-    "thread_settings" are those of the user's shell: every worker gets its own in their place, so they change no figure.
+    "thread_settings" are those of the user's shell. Workers replace them, so they do not affect any time.
     """
     cores = process.available_threads()
     return {
@@ -69,8 +69,8 @@ def describe() -> dict[str, Any]:
 
 
 def blas() -> list[dict[str, Any]]:
-    """The BLAS libraries that NumPy loads, with the kernel that was really chosen."""
-    import numpy  # noqa: F401 - loading it is what loads the BLAS
+    """The BLAS libraries that NumPy loads, with the kernel in use."""
+    import numpy  # noqa: F401 - it loads the BLAS
     from threadpoolctl import threadpool_info
 
     return [
@@ -81,17 +81,17 @@ def blas() -> list[dict[str, Any]]:
 
 
 def blas_forced() -> bool | None:
-    """Whether a setting of this environment chose the kernel in place of the processor; None for an unknown BLAS."""
+    """Whether an environment variable overrides the kernel of the BLAS; None for an unknown BLAS."""
     choices = [KERNEL_CHOICES[entry["library"]] for entry in blas() if entry["library"] in KERNEL_CHOICES]
     return any(name in os.environ for names in choices for name in names) if choices else None
 
 
 def peaks(quick: bool = False) -> list[dict[str, Any]]:
-    """What the machine can do at most, measured with one thread and with all; two seconds each, half of it if quick.
+    """The peak rates with one thread and with all threads. Two seconds each, or one with `quick`.
 
     [{"threads", "gflop_per_s": {"float64", "float32"}, "read": [{"bytes", "fits_in", "gb_per_s"}, ...]}, ...]
-    bytes: what all threads together read again and again. fits_in: "L1", "L2", "L3" or "memory", null where the
-    caches are unknown. Where the measurement fails, {"threads", "error"}; it raises nothing.
+    bytes: the working set of all threads together. fits_in: "L1", "L2", "L3" or "memory", None if the caches are
+    unknown. An entry is {"threads", "error"} if its measurement fails.
     """
     limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
     return [
@@ -103,12 +103,12 @@ def peaks(quick: bool = False) -> list[dict[str, Any]]:
 def working_sets(
     caches: list[dict[str, Any]], threads: int, limit_bytes: int, quick: bool = False
 ) -> list[tuple[int, str | None]]:
-    """How many bytes to read, and which cache they fit in.
+    """Sizes of working sets in bytes, with the cache that holds each of them.
 
-    A quarter and a half of each cache, then twice and eight times the last. Eight times, because a cache that still
-    holds a good part of the set would flatter memory, and a virtual machine may hide that each of its threads has a
-    last cache of its own. quick: halves and eight times only. caches: as describe() shows them. limit_bytes: no set is
-    larger.
+    A quarter and a half of each cache, then two and eight times the last one. Eight times, because a cache that holds a
+    good part of the set would increase the measured bandwidth of the memory, and because each thread of a virtual
+    machine may have its own last cache. quick: halves and eight times only. caches: as in describe(). limit_bytes: the
+    largest working set.
     """
     if not caches or not all(_bytes(cache["size"]) for cache in caches):
         return [(size, None) for size in UNKNOWN_CACHES if size <= max(limit_bytes, UNKNOWN_CACHES[0])]
@@ -132,9 +132,9 @@ def _peaks_of(threads: int, sets: list[tuple[int, str | None]], quick: bool) -> 
 
 
 def read_rates(threads: int, working_sets: list[int]) -> dict[int, float]:
-    """GB/s at which all threads together read so many bytes again and again, by the bytes.
+    """The read bandwidth in GB/s of all threads together, by the bytes of the working set.
 
-    Working sets too large for the memory that is free are left out; empty where the measurement fails.
+    Working sets that are too large for the free memory are left out. Empty if the measurement fails.
     """
     limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
     sizes = [size for size in working_sets if size <= limit]
@@ -145,16 +145,16 @@ def read_rates(threads: int, working_sets: list[int]) -> dict[int, float]:
 
 
 def sentinels(threads: int) -> dict[str, float]:
-    """Seconds of two fixed kernels that use no library: {"arithmetic", "memory"}; empty where they fail. Half a second.
+    """Seconds of two fixed kernels that use no library, {"arithmetic", "memory"}, in half a second. Empty on failure.
 
-    threads: what the measurements beside them get; the kernels themselves use one.
+    threads: the number of threads of the block; the kernels use one of its processors.
     """
     answer = _probe("sentinels", threads)
     return {} if "error" in answer else answer
 
 
 def _probe(question: str, threads: int) -> dict[str, Any]:
-    """What the child answers, or {"error": the reason}."""
+    """The message of the child, or {"error": the reason}."""
     answer: dict[str, Any] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
@@ -165,13 +165,13 @@ def _probe(question: str, threads: int) -> dict[str, Any]:
                 folder=Path(folder),
                 on_message=answer.update,
             )
-    except OSError as error:  # no process, or no place for a folder
+    except OSError as error:  # no process, or no space for the folder
         return {"error": error.strerror or type(error).__name__}
     return answer if outcome.ok and answer else {"error": _plain(outcome.describe())}
 
 
 def warnings() -> list[str]:
-    """Settings of this environment that make its figures unlike those of an ordinary one."""
+    """Notes about settings and states of this machine that affect the times."""
     messages = []
     if "OPENBLAS_CORETYPE" in os.environ or "OPENBLAS_L2_SIZE" in os.environ:
         kernels = ", ".join(str(entry["kernel"]) for entry in blas()) or "unknown"
@@ -235,7 +235,7 @@ def _cpu_list(text: str) -> set[int]:
 
 
 def _bytes(size: str | None) -> int | None:
-    """'32K' as 32768; None where it is no such text."""
+    """'32K' as 32768; None for other texts."""
     match = re.fullmatch(r"(\d+)([KMG]?)", size or "")
     return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]] if match else None
 
@@ -254,7 +254,7 @@ def _settings(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def _plain(value: str) -> str:
-    """A setting without the paths in it, which may name a user."""
+    """A setting without paths, because they may contain a user name."""
     return " ".join("(path)" if os.sep in word else word for word in value.split(" "))
 
 

@@ -1,4 +1,4 @@
-"""How much memory there is, a limit for one process, and who ate it where it is gone."""
+"""The available memory, a limit for one process, and signs of a lack of memory."""
 
 import contextlib
 import re
@@ -7,49 +7,49 @@ from pathlib import Path
 
 import psutil
 
-BASE = 4 << 30  # bytes: for an interpreter with the largest library and its compiler, and small problems
-SHARE = 0.8  # of what is free that one child may take for itself at most
-SCARCE = 0.05  # of all memory: less than this free, and the system itself is in danger
-# A container's own limits, in the two versions of the kernel's interface: the most, and what is in use.
+BASE = 4 << 30  # bytes for an interpreter with the largest library and its compiler, and small problems
+MAX_SHARE = 0.8  # of the free memory for one child
+SCARCE = 0.05  # share of all memory; if less is free, the system is at risk
+# The limit and the usage of a container, in both versions of the kernel's interface.
 CONTAINER = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
-# What libraries print when the system gave them no memory.
+# Messages of libraries that failed to allocate memory.
 OOM_PATTERN = re.compile(
     r"MemoryError|bad_alloc|[Oo]ut of memory|Cannot allocate memory|RESOURCE_EXHAUSTED|memory exhausted"
 )
 
 
 def available() -> int:
-    """Bytes that can be used now, by this container where it has a limit of its own."""
+    """Bytes of memory that are available now, also within the limit of a container."""
     free = psutil.virtual_memory().available
     for limit, used in CONTAINER:
-        with contextlib.suppress(OSError, ValueError):  # no such version, or "max"
+        with contextlib.suppress(OSError, ValueError):  # another version, or no limit ("max")
             free = min(free, int(Path(limit).read_text()) - int(Path(used).read_text()))
     return max(int(free), 0)
 
 
 def limit(pid: int, wanted: int) -> None:
-    """Let a child of ours have no more than `wanted` bytes, or its share of what is free now; where the system can.
+    """Limit the private writable memory of a child to `wanted` bytes or MAX_SHARE of the free memory, on Linux.
 
-    What counts is what it can write to and has for itself: compilers reserve far more address space than they use.
+    The address space is not limited, because compilers reserve far more than they use.
     """
     if sys.platform == "linux":
         import resource
 
-        limit_bytes = min(wanted, int(SHARE * available()))
-        with contextlib.suppress(OSError, ValueError):  # it has ended already, or has a stricter limit of the user's
+        limit_bytes = min(wanted, int(MAX_SHARE * available()))
+        with contextlib.suppress(OSError, ValueError):  # it has ended, or the user has set a stricter limit
             resource.prlimit(pid, resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
 def scarce() -> bool:
-    """Whether so little is left that the system would soon end some process, perhaps not the one that ate it."""
+    """Whether so little memory is free that the system may soon kill some process."""
     return available() < SCARCE * float(psutil.virtual_memory().total)
 
 
 def tree_rss(pid: int) -> int:
-    """Bytes that a process and all it has started hold, shared memory among them."""
+    """Resident bytes of a process and its descendants, shared memory included."""
     total = 0
     with contextlib.suppress(psutil.Error):
         family = psutil.Process(pid)
@@ -60,7 +60,7 @@ def tree_rss(pid: int) -> int:
 
 
 def oom_kill_count() -> int:
-    """How many processes the system has ended for want of memory since it started; 0 where it does not count."""
+    """The number of processes that the system has killed for lack of memory since it started; 0 if unknown."""
     with contextlib.suppress(OSError, ValueError):
         match = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
         return int(match[1]) if match else 0

@@ -1,9 +1,7 @@
-"""Measure what this machine can do at most, and whether it still does.
+"""Measure the peak rates of this machine, and the sentinels that detect a change of the machine.
 
-Usage: python -m bench.runtime.probes SPEC, or the word "sentinels" in its place.
-
-Runs in a child of its own, with its threads set before it starts. Numba and NumPy are imported where the peaks are
-measured and nowhere else: the sentinels must not depend on a library that is under test.
+python -m bench.runtime.probes SPEC, or "sentinels" instead of SPEC. It runs in a child process with its threads set.
+Only the peaks import Numba and NumPy: the sentinels must not depend on a library that is measured.
 """
 
 import functools
@@ -24,26 +22,26 @@ from bench.runtime import process
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MIN_S = 0.01  # a measurement lasts so long: the start of the threads, some microseconds, is then nothing beside it
+MIN_S = 0.01  # duration of a measurement; the start of the threads takes microseconds
 WORD_BYTES = 8
 HUGE_PAGE_BYTES = 2 << 20
-FILLED_AT_ONCE = 1 << 14  # words: what is copied is then still in a cache
-STEPS = 16  # multiply-adds in a row on one number, so that loading and storing it cost little beside them
-LANES = 512  # numbers a thread: chains enough to hide the latency of any processor, and few enough for its L1 cache
+FILL_WORDS = 1 << 14  # words that are filled at once, few enough for a cache
+STEPS = 16  # multiply-adds in a row on one number, so that its load and store cost little
+LANES = 512  # numbers per thread: enough chains to hide the latency, few enough for the L1 cache
 DTYPES = ("float64", "float32")
 
 SENTINEL_REPETITIONS = 11
 HASHED_BLOCK_BYTES, HASHED_BLOCKS = 1 << 16, 64
-MOVED_BYTES = 256 << 20  # beyond the caches of most machines, and the same on all: twice as steady here as 128 MiB
+MOVED_BYTES = 256 << 20  # larger than the caches of most machines; half the variation of 128 MiB in tests
 LINE_BYTES = 64
 
 
 def read_words(words: "NDArray[Any]", passes: int) -> int:
-    """The sum of `words` over so many passes; at the start of each, the last word is set to the number of the pass.
+    """The sum of `words` over several passes. Each pass first sets the last word to its number.
 
-    Setting it is what forbids a compiler to take one pass for all. The words are integers: their sum is the same in
-    any order, so it is vectorized with no flag that loosens arithmetic, and adding them takes a single cycle, so that
-    even in L1 it is the loads that are measured.
+    Without that store, a compiler may replace all passes with one. The sum of integers does not depend on the order,
+    so it is vectorized without relaxed floating-point rules, and an addition takes one cycle, so that even in L1 the
+    loads determine the time.
     """
     total = 0
     for k in range(passes):
@@ -54,7 +52,7 @@ def read_words(words: "NDArray[Any]", passes: int) -> int:
 
 
 def multiply_add(numbers: "NDArray[Any]", factor: float, addend: float, passes: int) -> None:
-    """Replace each number v by v * factor + addend, STEPS times a pass."""
+    """Replace each number v by v * factor + addend, STEPS times per pass."""
     for _ in range(passes):
         for i in range(numbers.size):
             v = numbers[i]
@@ -64,32 +62,32 @@ def multiply_add(numbers: "NDArray[Any]", factor: float, addend: float, passes: 
 
 
 def compiled(dtypes: Sequence[str]) -> tuple[Callable[..., int], Callable[..., None]]:
-    """read_words, and multiply_add for these dtypes, as machine code that holds no lock of the interpreter."""
+    """read_words, and multiply_add for these dtypes, compiled to release the GIL."""
     from numba import njit
 
     words = njit("int64(int64[::1], int64)", nogil=True)(read_words)
     types = [f"void({dtype}[::1], {dtype}, {dtype}, int64)" for dtype in dtypes]
-    fused = njit(types, nogil=True, fastmath={"contract"})  # a product and a sum may become one instruction, no more
+    fused = njit(types, nogil=True, fastmath={"contract"})  # allows fused multiply-add only
     return words, fused(multiply_add) if dtypes else multiply_add
 
 
 class Team:
-    """Threads that begin together, each on a part of its own."""
+    """Threads that start work at the same time, each on its own part."""
 
     def __init__(self, threads: int, repetitions: int):
-        # One pool a thread: a part stays with the thread that touched its memory first.
+        # One pool per thread: each part stays with the thread that first touched its memory.
         self._pools = [ThreadPoolExecutor(1) for _ in range(threads)]
         self._barrier = threading.Barrier(threads)
         self._repetitions = repetitions
 
     def make(self, part: Callable[[], Any]) -> list[Any]:
-        """What `part` returns in each thread, one after the other."""
+        """The results of `part` in each thread, one after the other."""
         return [pool.submit(part).result() for pool in self._pools]
 
     def passes_per_s(self, work: Callable[[Any, int], None], parts: list[Any]) -> float:
-        """How often a second all threads together do `work` on all parts.
+        """The number of passes per second of all threads over their parts, the best of several measurements.
 
-        The best of several measurements: whatever else the machine does only slows it, and a peak is asked for.
+        The best one, because other load on the machine can only reduce the peak rate.
         """
         passes, seconds = 1, self._seconds(work, parts, 1)
         while seconds < MIN_S:
@@ -112,10 +110,10 @@ class Team:
 
 
 def peaks(threads: int, working_sets: list[int], repetitions: int, dtypes: Sequence[str] = DTYPES) -> dict[str, Any]:
-    """{"gflop_per_s": {dtype: ...}, "read": [{"bytes", "gb_per_s"}]} with so many threads at once.
+    """{"gflop_per_s": {dtype: ...}, "read": [{"bytes", "gb_per_s"}]} with a number of threads.
 
-    working_sets: bytes that all threads together read again and again, each a slice of its own. Raises ValueError
-    where the process has fewer processors than threads, or where a kernel computed something else than it should.
+    working_sets: bytes that all threads together read repeatedly, each its own slice. Raises ValueError if the process
+    has fewer processors than threads, or if a kernel computes a wrong result.
     """
     if (processors := process.available_threads()) < threads:
         raise ValueError(f"threads: found {threads} on {processors} processors; allowed: at most one on each")
@@ -135,10 +133,10 @@ def peaks(threads: int, working_sets: list[int], repetitions: int, dtypes: Seque
     for dtype in dtypes:
         parts = team.make(functools.partial(np.ones, LANES, dtype))
         passes_per_s = team.passes_per_s(multiply_and_add, parts)
-        if any((numbers != 2).any() for numbers in parts):  # where v * 0.5 + 1 leads
+        if any((numbers != 2).any() for numbers in parts):  # the limit of v * 0.5 + 1
             raise ValueError(f"the multiply-adds in {dtype} are wrong")
         gflop_per_s[dtype] = passes_per_s * 2 * STEPS * LANES * threads / 1e9
-    sizes = [max(1, size // (WORD_BYTES * threads)) for size in working_sets]  # words a thread
+    sizes = [max(1, size // (WORD_BYTES * threads)) for size in working_sets]  # words per thread
     memory = team.make(lambda: row_of_words(max(sizes)))
     rates = []
     for size in sizes:
@@ -147,34 +145,34 @@ def peaks(threads: int, working_sets: list[int], repetitions: int, dtypes: Seque
         passes_per_s = team.passes_per_s(read_all, parts)
         rates.append({"bytes": total, "gb_per_s": passes_per_s * total / 1e9})
         for part in parts:
-            part[-1] = size - 1  # as it was
+            part[-1] = size - 1  # restore it
     return {"gflop_per_s": gflop_per_s, "read": rates}
 
 
 def row_of_words(size: int) -> "NDArray[Any]":
-    """0, 1, 2, ... from the start of a huge page, in memory of its own; written, so that every page is there.
+    """0, 1, 2, ... in new memory that starts at a huge page. The words are written, so that every page is mapped.
 
-    Where the array starts matters in L1: a load across two lines costs two, and processors that find a line by a
-    hash of its address let some pages displace each other, such as those on both sides of a multiple of 128 MiB.
+    The start of the array affects the bandwidth of L1: a load that crosses a cache line costs two, and in caches that
+    hash addresses some pages displace others, such as those on both sides of a multiple of 128 MiB.
     """
     import numpy as np
 
     words = np.empty(size + HUGE_PAGE_BYTES // WORD_BYTES, np.int64)
     words = words[-words.ctypes.data % HUGE_PAGE_BYTES // WORD_BYTES :][:size]
-    for start in range(0, size, FILLED_AT_ONCE):
-        stop = min(start + FILLED_AT_ONCE, size)
+    for start in range(0, size, FILL_WORDS):
+        stop = min(start + FILL_WORDS, size)
         words[start:stop] = np.arange(start, stop)
     return words
 
 
 def sentinels() -> dict[str, float]:
-    """Median seconds of two fixed kernels: hashing, bound by arithmetic; moving bytes, bound by memory.
+    """Median seconds of two fixed kernels: hashing, limited by arithmetic, and moving bytes, limited by memory.
 
-    Moved by one cache line within one area: that was steadier than a copy between two areas, whose pages may collide
-    in the caches, and it slows as much when another process uses the memory.
+    The bytes move by one cache line within one buffer. A copy between two buffers varies more, because their pages may
+    collide in the caches, and reacts no more to other processes that use the memory.
     """
     block = bytes(HASHED_BLOCK_BYTES)
-    area = memoryview(bytearray(b"\1") * MOVED_BYTES)  # written, so that every page is there
+    area = memoryview(bytearray(b"\1") * MOVED_BYTES)  # nonzero, so that every page is mapped
 
     def arithmetic() -> None:
         for _ in range(HASHED_BLOCKS):
@@ -186,7 +184,7 @@ def sentinels() -> dict[str, float]:
     kernels = (arithmetic, memory)
     seconds: dict[str, list[float]] = {kernel.__name__: [] for kernel in kernels}
     for repetition in range(SENTINEL_REPETITIONS + 1):
-        for kernel in kernels:  # in turn, so that a slow moment meets both
+        for kernel in kernels:  # interleaved, so that a slow moment affects both
             start = time.perf_counter()
             kernel()
             if repetition:  # the first warms up
@@ -200,7 +198,7 @@ def main() -> None:
         channel.send(**sentinels())
         return
     for name in [name for name in os.environ if name.startswith("NUMBA_") and name not in process.THREAD_VARIABLES]:
-        del os.environ[name]  # the peaks are the machine's, whatever the user told Numba to do
+        del os.environ[name]  # settings of the user must not change the peaks
     channel.send(**peaks(**json.loads(question)))
 
 

@@ -1,8 +1,7 @@
-"""Start a child with its threads set, talk to it line by line, and end it by a deadline.
+"""Run a child process with a number of threads, a memory limit and a deadline, and exchange messages with it.
 
-Every backend runs in a child: it may crash, hang or print without end, and what it does to its own
-process must not reach the next. The child answers over a socket, so that nothing it prints can be
-mistaken for an answer.
+Every backend runs in a child process, because it may crash, hang, print without end or change its process. Messages
+are JSON lines on a socket, so that nothing that the child prints is mistaken for a message.
 """
 
 import contextlib
@@ -28,21 +27,21 @@ import psutil
 
 from bench.runtime import memory
 
-CHANNEL = "GDBENCH_CHANNEL"  # the child's end: a file descriptor number
-STACK = "GDBENCH_STACK"  # the file, by its number, into which a child that crashes or is asked to writes where it is
+CHANNEL = "GDBENCH_CHANNEL"  # environment variable: the file descriptor of the socket of the child
+STACK = "GDBENCH_STACK"  # environment variable: the file descriptor of the file for stack dumps of the child
 ROOT = Path(__file__).resolve().parents[2]
 TAIL_BYTES = 16_384
 LINE_BYTES = 1 << 24
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
-POLL_S = 0.1  # between two looks at a child that says nothing
-GRACE_S = 2.0  # between asking a child to end and killing it
+POLL_S = 0.1  # between two checks of a silent child
+GRACE_S = 2.0  # between SIGTERM and SIGKILL
 
 THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS",
     "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
-# Variables that a worker must not inherit: caches that make a cold start warm, switches that turn a compiler off,
-# and all settings of pytest, those of pytest-xdist included.
+# Variables that a child must not inherit: caches that make a cold start warm, switches that disable a compiler, and
+# all settings of pytest and pytest-xdist.
 PYTEST = "PYTEST_"
 REMOVED = (
     "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT",
@@ -53,9 +52,9 @@ REMOVED = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a child ended. output: the end of what it printed. stack: where its threads were when it crashed or hung.
+    """How a child ended. output: the last part of its output. stack: the stack dump of a crash or a hang.
 
-    out_of_memory: it was stopped because the machine's memory ran out, or it died saying so.
+    out_of_memory: it was killed because the machine was short of memory, or it reported that it was.
     """
 
     returncode: int
@@ -70,7 +69,7 @@ class Outcome:
         return self.returncode == 0 and not self.timed_out and not self.out_of_memory
 
     def describe(self) -> str:
-        """One line: the signal, exit code or deadline, where in its code that was, the most telling line printed."""
+        """One line: the signal, exit code or deadline, the place in the code, and the last line about an error."""
         if self.timed_out:
             how = "stopped at its deadline"
         elif self.returncode < 0:
@@ -81,8 +80,8 @@ class Outcome:
             how = f"out of memory, {how}"
         how += _place(self.stack)
         lines = [line.strip() for line in self.output.splitlines() if any(map(str.isalpha, line))]
-        telling = [line for line in lines if "error" in line.lower()] or lines
-        return f"{how}: {telling[-1][:300]}" if telling else how
+        errors = [line for line in lines if "error" in line.lower()] or lines
+        return f"{how}: {errors[-1][:300]}" if errors else how
 
 
 def _signal_name(number: int) -> str:
@@ -93,7 +92,7 @@ def _signal_name(number: int) -> str:
 
 
 def _place(stack: str) -> str:
-    """Where the thread that was interrupted was: its innermost line and the last before it comes back to ours."""
+    """The innermost frame of the interrupted thread, and the outermost one of the backend's file."""
     current = stack.partition("Current thread")[2].partition("\n\n")[0]
     frames: list[str] = []
     for path, line, function in re.findall(r'^  File "(.*)", line (\d+) in (.+)$', current, re.MULTILINE):
@@ -102,14 +101,14 @@ def _place(stack: str) -> str:
                 break
             continue
         frames.append(f"{function} ({Path(path).name}, line {line})")
-    # What is between belongs to a library.
+    # The frames between the two belong to libraries.
     return f" in {', called from '.join(dict.fromkeys([frames[0], frames[-1]]))}" if frames else ""
 
 
 def cpus(threads: int) -> set[int]:
-    """The processors that a child with so many threads gets; empty where the system has no affinity.
+    """The processors of a child with this number of threads; empty if the system has no affinity.
 
-    The last ones, because the first serves most interrupts and the driver itself.
+    They are the last ones, because the first one serves most interrupts and the driver.
     """
     if not hasattr(os, "sched_getaffinity"):
         return set()
@@ -117,7 +116,7 @@ def cpus(threads: int) -> set[int]:
 
 
 def available_threads() -> int:
-    """How many threads can run at once here."""
+    """The number of threads that can run at once."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -131,19 +130,19 @@ def run(
     environment: dict[str, str] | None = None,
     memory_bytes: int = memory.BASE,
 ) -> Outcome:
-    """Run `python -P ARGUMENTS` in `folder` and return how it ended. All processes that it started are ended, too.
+    """Run `python -P ARGUMENTS` in `folder` and return its outcome. All processes that it started are killed.
 
-    threads: processors and library threads of the child. on_message: called with each message; a result, if not None,
-    is sent back. deadline_s: wall seconds until the child is killed, counted anew after each answered message (printing
-    does not count). environment: variables to add. memory_bytes: the memory limit, if so much is free.
+    threads: processors and library threads of the child. on_message: called with each message; its result, unless
+    None, is sent as the reply. deadline_s: wall seconds until the child is killed; each reply restarts it. environment:
+    variables to add. memory_bytes: the memory limit; it is lower if less memory is free.
 
-    Long because the child must be ended on every path.
+    Long because the child must be killed on every path.
     """
     parent_end, child_end = socket.socketpair()
     stack = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the channel
     env = {name: value for name, value in os.environ.items() if name not in REMOVED and not name.startswith(PYTEST)}
     env |= dict.fromkeys(THREAD_VARIABLES, str(threads))
-    # Our package first: a folder named bench on the user's path must not stand in for ours.
+    # This package comes first: a folder named bench on the user's path must not replace it.
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
     env.setdefault("JAX_PLATFORMS", "cpu")
     env |= (environment or {}) | {CHANNEL: str(child_end.fileno()), STACK: str(stack.fileno())}
@@ -151,7 +150,7 @@ def run(
     before = _adopt_orphans()
     affinity = os.sched_getaffinity(0) if (wanted := cpus(threads)) else set()
     try:
-        if wanted:  # inherited by the child, and so set before its interpreter starts
+        if wanted:  # the child inherits it, so it is set before the interpreter starts
             os.sched_setaffinity(0, wanted)
         child = subprocess.Popen(
             [sys.executable, "-P", *arguments],
@@ -161,7 +160,7 @@ def run(
             cwd=folder,
             env=env,
             pass_fds=[child_end.fileno(), stack.fileno()],
-            start_new_session=True,  # a group of its own, to be ended whole
+            start_new_session=True,  # its own process group, which can be killed as a whole
         )
         memory.limit(child.pid, memory_bytes)
     except BaseException:
@@ -182,19 +181,21 @@ def run(
             _end(child, before)
         where = os.pread(stack.fileno(), TAIL_BYTES, 0).decode(errors="replace")
     text, code = output.decode(errors="replace"), child.returncode
-    eaten = stopped == "memory" or (code != 0 and not stopped and memory.OOM_PATTERN.search(text) is not None)
-    eaten |= code == -signal.SIGKILL and not stopped and memory.oom_kill_count() > killed
-    return Outcome(code, stopped == "deadline", text, time.monotonic() - started, where, eaten)
+    oom = stopped == "memory" or (code != 0 and not stopped and memory.OOM_PATTERN.search(text) is not None)
+    oom |= code == -signal.SIGKILL and not stopped and memory.oom_kill_count() > killed
+    return Outcome(code, stopped == "deadline", text, time.monotonic() - started, where, oom)
 
 
 def _listen(
     child: subprocess.Popen[bytes], channel: socket.socket, deadline_s: float, on_message: Callable[[Any], Any]
 ) -> tuple[bytes, str | None]:
-    """Pass messages on and keep the end of the output until the child is gone, or why it must go now: its
-    "deadline" is over, or it holds the "memory" that the system needs."""
+    """Pass messages on until the child ends or must be killed.
+
+    Returns the last part of its output, and why it must be killed: "deadline", "memory" or None.
+    """
     output, pending = b"", b""
     deadline = time.monotonic() + deadline_s
-    look = 0.0  # when to look at the memory next: not at every line that is printed
+    next_check = 0.0  # of the memory
     assert child.stdout is not None
     os.set_blocking(child.stdout.fileno(), False)
     channel.setblocking(False)
@@ -206,9 +207,9 @@ def _listen(
             now = time.monotonic()
             if (remaining_s := deadline - now) <= 0:
                 return output, None if gone else "deadline"
-            # What is shared between processes, or held by many of them, no limit of a single one counts.
-            if not gone and now >= look:
-                look = now + POLL_S
+            # The memory limit of a process counts neither shared memory nor its children.
+            if not gone and now >= next_check:
+                next_check = now + POLL_S
                 if memory.scarce() and memory.tree_rss(child.pid) > memory.available():
                     return output, "memory"
             for key, _ in (
@@ -216,12 +217,12 @@ def _listen(
             ):
                 chunk = _read(key.fileobj)
                 if chunk is None:
-                    continue  # woken for nothing
+                    continue  # a spurious wake-up
                 if not chunk:
                     selector.unregister(key.fileobj)
                 elif key.fileobj is channel:
                     *lines, pending = (pending + chunk).split(b"\n")
-                    pending = pending[-LINE_BYTES:]  # no line of ours is longer
+                    pending = pending[-LINE_BYTES:]  # no message is longer
                     for line in lines:
                         if _answer(channel, line, on_message) and not gone:
                             deadline = time.monotonic() + deadline_s
@@ -229,7 +230,7 @@ def _listen(
                     output = (output + chunk)[-TAIL_BYTES:]
             if gone and not events:
                 return output, None
-            # Not the end of the pipes: a grandchild may hold them open for ever, or fill them.
+            # Do not wait for the end of the pipes: a grandchild may keep them open or fill them.
             if not gone and child.poll() is not None:
                 gone = True
                 _kill_group(child)
@@ -237,7 +238,7 @@ def _listen(
 
 
 def _read(source: Any) -> bytes | None:
-    """What is there; nothing at the end; None where there is nothing yet."""
+    """The available bytes; empty at the end of the stream; None if there are none yet."""
     try:
         return source.recv(65536) if isinstance(source, socket.socket) else os.read(source.fileno(), 65536)
     except BlockingIOError:
@@ -247,23 +248,23 @@ def _read(source: Any) -> bytes | None:
 
 
 def _answer(channel: socket.socket, line: bytes, on_message: Callable[[Any], Any]) -> bool:
-    """Hand a message over and send the reply; False where it needs none."""
+    """Pass a message on and send the reply. Returns False if there is none."""
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):
-        return False  # something else wrote into the socket; an answer that matters will be missed by name
+        return False  # other code wrote to the socket
     if not isinstance(message, dict) or (reply := on_message(message)) is None:
         return False
     channel.setblocking(True)
     channel.settimeout(GRACE_S)
-    with contextlib.suppress(OSError):  # the child may be gone already
+    with contextlib.suppress(OSError):  # the child may have ended
         channel.sendall(msgspec.json.encode(reply) + b"\n")
     channel.setblocking(False)
     return True
 
 
 def _request_stack_dump(child: subprocess.Popen[bytes], stack: Any) -> None:
-    """Let a child write where it is; one that is stopped, or has not begun to listen, will not."""
+    """Request a stack dump and wait for it. A child that is stopped or has not started yet writes none."""
     size = 0
     for attempt in range(40):
         with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
@@ -277,9 +278,9 @@ def _request_stack_dump(child: subprocess.Popen[bytes], stack: Any) -> None:
 
 
 def _adopt_orphans() -> set[int]:
-    """Make this process the parent of what its children leave behind, and return the children it has now.
+    """Make this process the parent of orphaned grandchildren. Returns the ids of its present children.
 
-    On Linux only: elsewhere a grandchild that opened a session of its own cannot be found again.
+    Only Linux has this: elsewhere a grandchild in a session of its own is not killed.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -287,7 +288,7 @@ def _adopt_orphans() -> set[int]:
 
 
 def _end(child: subprocess.Popen[bytes], before: set[int]) -> None:
-    """The child and all that it started, although a second Ctrl-C may come in between."""
+    """Kill the child and its descendants, even if a second Ctrl-C interrupts it."""
     try:
         if child.poll() is None:
             with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
@@ -321,16 +322,17 @@ class Channel:
         self._socket = socket.socket(fileno=int(os.environ.pop(CHANNEL)))
         self._reader = self._socket.makefile("r", encoding="utf-8")
         if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a driver that is killed leaves no child
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # the child dies with its driver
         stack = int(os.environ.pop(STACK, 2))
         faulthandler.enable(stack)
         faulthandler.register(signal.SIGUSR1, stack)
 
     def send(self, **message: Any) -> None:
+        """Send a message without waiting for a reply."""
         self._socket.sendall(json.dumps(message).encode() + b"\n")
 
     def ask(self, **message: Any) -> Any:
-        """Send, and wait for the reply. Raises EOFError when the other side is gone."""
+        """Send a message and wait for the reply. Raises EOFError if the driver is gone."""
         self.send(**message)
         line = self._reader.readline()
         if not line:

@@ -4,7 +4,8 @@ import math
 import random
 from typing import Any
 
-from bench.analysis import costs
+from bench.analysis import cost_model
+from bench.analysis.roofline import rooflines
 from bench.records import Block, Cell, ColdCosts, Error, ProblemId, Run, RunManifest, Speedup
 from bench.stats import median_interval, speedup
 
@@ -119,14 +120,14 @@ def run(cells: list[Cell], **other: Any) -> Run:
         "cells": cells,
     } | other
     found = Run(**fields)
-    if {c.dtype for c in cells} <= set(costs.ITEMSIZE):
-        found.roofline = found.roofline or costs.roofline(cells, found.blocks or reads(cells), found.machine)
+    if {c.dtype for c in cells} <= set(cost_model.ITEMSIZE):
+        found.roofline = found.roofline or rooflines(cells, found.blocks or reads(cells), found.machine)
     return found
 
 
 def reads(cells: list[Cell]) -> list[Block]:
     """Blocks in which the bandwidth of each problem was measured: 200 GB/s in the first cache, 30 from memory."""
-    sizes = {costs.bytes_per_pass(c.n_samples, c.n_features, "float64") for c in cells if c.n_samples < 10**9}
+    sizes = {cost_model.bytes_per_pass(c.n_samples, c.n_features, "float64") for c in cells if c.n_samples < 10**9}
     rates = {str(size): 200.0 if size < 1e5 else 100.0 if size < 3e7 else 30.0 for size in sizes}
     rates |= {str(int(size) // 2): rate for size, rate in rates.items()}  # in float32
     blocks = [block for threads in {c.threads for c in cells} for block in sentinels(6, threads)]

@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from bench import text
-from bench.analysis import costs
+from bench.analysis import cost_model
 from bench.analysis.sentences import crossing
 from bench.learn import charts, facts
 from bench.records import Cell, Run
@@ -32,11 +32,11 @@ def cells(run: Run, backend: str, d: int = WIDTHS[0]) -> list[Cell]:
 
 def seconds(cell: Cell) -> Interval:
     """Seconds per iteration. A call with K iterations computes K + 1 losses, so its time is divided by K + 1."""
-    return median_interval([s for s in costs.seconds_per_pass(cell) if s])
+    return median_interval([s for s in cost_model.seconds_per_pass(cell) if s])
 
 
-def crossover(run: Run, d: int) -> costs.Crossover | None:
-    return next(iter(costs.crossovers(cells(run, LOOPS, d), cells(run, NUMPY, d))), None)
+def crossover(run: Run, d: int) -> cost_model.Crossover | None:
+    return next(iter(cost_model.crossovers(cells(run, LOOPS, d), cells(run, NUMPY, d))), None)
 
 
 def statements(run: Run, guess: float | None, choice: str | None) -> dict[str, str | None]:
@@ -46,8 +46,8 @@ def statements(run: Run, guess: float | None, choice: str | None) -> dict[str, s
     first, hundred, large = (
         {b: facts.cell(run, b, n, 10) for b in (LOOPS, NUMPY, FEWER.stem)} for n in (1, 100, 10_000)
     )
-    fits = {b: costs.fit_cost_model(cells(run, b)) for b in (LOOPS, NUMPY, FEWER.stem)}
-    narrow = costs.fit_cost_model(cells(run, NUMPY, 2))
+    fits = {b: cost_model.fit_cost_model(cells(run, b)) for b in (LOOPS, NUMPY, FEWER.stem)}
+    narrow = cost_model.fit_cost_model(cells(run, NUMPY, 2))
     numpy, loops, fewer = fits[NUMPY], fits[LOOPS], fits[FEWER.stem]
     saved = facts.ratio(first[NUMPY], first[FEWER.stem])
     grown = facts.ratio(hundred[NUMPY], first[NUMPY])
@@ -79,7 +79,7 @@ def _time(cell: Cell | None) -> str | None:
     return None if cell is None else facts.seconds(seconds(cell))
 
 
-def _chosen(wide: costs.Crossover | None, narrow: costs.Crossover | None, choice: str | None) -> str:
+def _chosen(wide: cost_model.Crossover | None, narrow: cost_model.Crossover | None, choice: str | None) -> str:
     """A sentence about the reader's choice, by the intervals of both crossings."""
     if not (wide and narrow and wide.n and narrow.n and wide.n.low and wide.n.high and narrow.n.low and narrow.n.high):
         return "A comparison of the two crossings needs both intervals, which these figures do not have."
@@ -90,7 +90,7 @@ def _chosen(wide: costs.Crossover | None, narrow: costs.Crossover | None, choice
     return f"So with fewer columns, NumPy becomes faster {answer}.{right}"
 
 
-def _flat(grown: float, fit: costs.CostModel | None) -> str:
+def _flat(grown: float, fit: cost_model.CostModel | None) -> str:
     half = fit.half_at if fit else None
     if grown > 2 or half is None or half < 100:
         return "On this machine the time grows from the start, so there is hardly any flat part to explain."
@@ -101,7 +101,7 @@ def _flat(grown: float, fit: costs.CostModel | None) -> str:
     )
 
 
-def _meeting(numpy: costs.CostModel, loops: costs.CostModel) -> str:
+def _meeting(numpy: cost_model.CostModel, loops: cost_model.CostModel) -> str:
     a, b = numpy.overhead_s.median - loops.overhead_s.median, loops.value_s.median - numpy.value_s.median
     if a <= 0 or b <= 0:
         return "One of the two has a lower a and a lower b, so the fitted lines do not cross."
@@ -119,7 +119,7 @@ def _calls(faster: bool | None) -> str:
     return "These figures do not show whether this is a difference."
 
 
-def _worst(fit: costs.CostModel) -> str:
+def _worst(fit: cost_model.CostModel) -> str:
     size = max(fit.held_out, key=lambda size: abs(fit.held_out[size]))
     return f"{text.percent(abs(fit.held_out[size]))}, at n·d = {text.count(size)}"
 

@@ -124,7 +124,8 @@ lesson.explain(
 # %% [markdown]
 # **Exercise:** your file is `numpy_vectorized`. Change `fit` so that fewer arrays of n numbers exist at the same time. The answer must
 # stay the same, the inputs must not change, and no array may survive from one call to the next. Your file must pass the cross-check. Then
-# its peak is measured together with that of `numpy_vectorized`. It must be lower by at least half of such an array.
+# its peak is measured together with that of `numpy_vectorized`. It must be lower by at least half of such an array. Useful functions:
+# `np.matmul(X, beta, out=...)`, `np.subtract(y, ..., out=...)` and `np.empty_like(y)`.
 
 # %%
 lesson.exercise()

@@ -9,11 +9,12 @@ from types import ModuleType
 import numpy as np
 
 from bench import text
-from bench.analysis.costs import ITEMSIZE
+from bench.analysis.cost_model import ITEMSIZE
 from bench.learn import facts
 from bench.learn.judge import Verdict, cross_check, load
 
 N, D = 500_000, 2  # few columns, so that arrays of n numbers dominate the peak
+START = "numpy_vectorized"
 YOURS = "your_file"
 
 HINTS = {
@@ -45,7 +46,7 @@ HINTS = {
     "": (
         "Change one line at a time, and check after each change.",
         "Run `gdbench check` on your file. It reports which part of the answer is wrong.",
-        "Start again from start.py, and replace only `y - y_pred` by np.subtract(y, y_pred, out=y_pred).",
+        "Start again from `numpy_vectorized`, and replace only `y - y_pred` by np.subtract(y, y_pred, out=y_pred).",
     ),
 }
 
@@ -89,7 +90,7 @@ def timed(path: Path, quick: bool) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
         copy = Path(folder) / f"{YOURS}.py"  # the files in a run must have different stems
         shutil.copyfile(path, copy)
-        backends = experiment.known([copy])
+        backends = experiment.backends_of([copy])
         run = experiment.measured(Path(folder) / "run", backends, [f"{N}x{D}"], max_iter=5, quick=quick)
     baseline, yours = facts.cell(run, "numpy_vectorized"), facts.cell(run, YOURS)
     if baseline is None or yours is None:

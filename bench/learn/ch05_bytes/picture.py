@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from bench import text
-from bench.analysis.costs import ITEMSIZE, LEFT_CACHE, bytes_per_pass, flops_per_pass
+from bench.analysis.cost_model import ITEMSIZE, bytes_per_pass, flops_per_pass
+from bench.analysis.roofline import LEFT_CACHE
 from bench.learn import charts, facts
 from bench.records import ProblemRoofline, Run
 from bench.report.plots.canvas import Drawing, Point
@@ -27,7 +28,7 @@ def roof(run: Run, n: int) -> ProblemRoofline | None:
 
 def value(run: Run, backend: str, n: int, dtype: str = "float64") -> Interval | None:
     """Nanoseconds of a pass for each value of X."""
-    return facts.scaled(facts.a_pass(facts.cell(run, backend, n, D, dtype)), 1e9 / (n * D))
+    return facts.scaled(facts.per_pass(facts.cell(run, backend, n, D, dtype)), 1e9 / (n * D))
 
 
 def gain(run: Run, before: str, after: str, n: int = LARGE) -> Interval | None:

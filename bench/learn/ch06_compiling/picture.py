@@ -64,8 +64,8 @@ def statements(run: Run, guess: float | None) -> dict[str, str | None]:
         }
     ratio = facts.ratio(step, jax)
     return result | {
-        "step": facts.seconds(facts.iteration(step)),
-        "loop": facts.seconds(facts.iteration(jax)),
+        "step": facts.seconds(facts.per_iteration(step)),
+        "loop": facts.seconds(facts.per_iteration(jax)),
         "step_ratio": facts.times(ratio),
         "step_statement": _about_step(ratio),
     }

@@ -82,7 +82,7 @@ def chart(run: Run, guess: float | None) -> Drawing | None:
 
 def times(run: Run) -> Table:
     """The absolute times."""
-    rows = [(name, facts.seconds(facts.iteration(facts.cell(run, name))) or MISSING) for name in SHOWN]
+    rows = [(name, facts.seconds(facts.per_iteration(facts.cell(run, name))) or MISSING) for name in SHOWN]
     return Table("Time per iteration", ("backend", "time"), rows)
 
 

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from bench import text
 from bench.analysis.cold_costs import break_even_iterations, cold_cells, seconds_at
-from bench.analysis.speed import BASELINE, Group, problem_label
+from bench.analysis.speed import Group, problem_label
+from bench.plan import BASELINE
 from bench.records import Cell
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, LineEndLabel, SeriesStyle

@@ -2,7 +2,8 @@
 
 from bench import text
 from bench.analysis import speed
-from bench.analysis.speed import BASELINE, LOOPS, Group, problem_label
+from bench.analysis.speed import LOOPS, Group, problem_label
+from bench.plan import BASELINE
 from bench.records import Cell
 from bench.report.plots import panels
 from bench.report.plots.canvas import Drawing

@@ -96,7 +96,7 @@ def _square(problem: ProblemKey, cells: list[Cell]) -> Square:
         return Square(problem, "only one", best, result.timed, kinds)
     if not result.sure:
         return Square(problem, "lowest median", best, result.timed, kinds)
-    return Square(problem, "tie" if result.level else "fastest", best + result.level, result.timed, kinds)
+    return Square(problem, "tie" if result.tied else "fastest", best + result.tied, result.timed, kinds)
 
 
 def _next(square: Square) -> Cell | None:

@@ -5,7 +5,8 @@ import math
 import pytest
 from helpers import sample_run
 
-from bench.analysis import costs
+from bench.analysis import cost_model
+from bench.analysis.roofline import rooflines
 from bench.analysis.speed import group_cells
 from bench.report import limits
 from bench.report.plots import roofline, scaling
@@ -25,7 +26,7 @@ def line(backend, a=A, b=B, ns=sample_run.SIZES, d=10, **fields):
 
 def test_the_model_finds_overhead_and_cost_of_a_value():
     """From times a + b n d the fit gives a and b back, and each size left out is predicted from the others."""
-    fit = costs.fit_cost_model(line("mine"))
+    fit = cost_model.fit_cost_model(line("mine"))
     assert fit.overhead_s.median == pytest.approx(A, rel=0.03)
     assert fit.overhead_s.low <= fit.overhead_s.median <= fit.overhead_s.high
     assert fit.value_s.median == pytest.approx(B, rel=0.03)
@@ -37,7 +38,7 @@ def test_a_size_off_the_line_is_not_predicted():
     """A size that takes three times as long as the line has it is found by leaving it out, and no other."""
     cells = line("mine")
     cells[-1] = line("mine", a=3 * A, b=3 * B, ns=[10**6])[0]
-    fit = costs.fit_cost_model(cells)
+    fit = cost_model.fit_cost_model(cells)
     assert not fit.predicts(10**7)
     assert fit.held_out[10**7] == pytest.approx(1 / 3 - 1, abs=0.05)
     assert not fit.predicts(123)
@@ -45,21 +46,21 @@ def test_a_size_off_the_line_is_not_predicted():
 
 def test_two_sizes_make_no_model():
     """Any two points lie on a line, so that says nothing."""
-    assert costs.fit_cost_model(line("mine", ns=[100, 1000])) is None
-    assert costs.fit_cost_model([]) is None
+    assert cost_model.fit_cost_model(line("mine", ns=[100, 1000])) is None
+    assert cost_model.fit_cost_model([]) is None
 
 
 def test_a_crossover_is_where_the_lines_cross():
     """Two lines cross at n d = (a2 - a1) / (b1 - b2): found between the sizes, with an interval around it."""
     loops, fast = line("python_loops", a=1e-7, b=1e-7), line("numba_jit", a=3e-4, b=1e-9)
-    (at,) = costs.crossovers(loops, fast)
+    (at,) = cost_model.crossovers(loops, fast)
     truth = (3e-4 - 1e-7) / (1e-7 - 1e-9) / 10
     assert at.kind == "from"
     assert at.n.median == pytest.approx(truth, rel=0.25)  # interpolated between n = 100 and n = 1 000
     assert at.n.low <= at.n.median <= at.n.high
-    assert costs.crossovers(line("slow", a=1e-3), fast)[0].kind == "everywhere"
-    assert costs.crossovers(fast, line("slow", a=1e-3, b=1e-8))[0].kind == "nowhere"
-    (back,) = costs.crossovers(fast, loops)
+    assert cost_model.crossovers(line("slow", a=1e-3), fast)[0].kind == "everywhere"
+    assert cost_model.crossovers(fast, line("slow", a=1e-3, b=1e-8))[0].kind == "nowhere"
+    (back,) = cost_model.crossovers(fast, loops)
     assert back.kind == "up to"
     assert back.n == pytest.approx(at.n)
 
@@ -71,20 +72,20 @@ def test_a_backend_may_win_at_both_ends():
         line("numba_jit", a=factor * 1e-5, b=factor * 1e-9, ns=[c.n_samples])[0]
         for c, factor in zip(base, (0.1, 0.5, 2, 2, 0.5), strict=True)
     ]
-    (at,) = costs.crossovers(base, mixed)
+    (at,) = cost_model.crossovers(base, mixed)
     assert at.kind == "from"
     assert 1_000 < at.before.median < 10_000
     assert 100_000 < at.n.median < 1_000_000
-    assert costs.crossovers(mixed, base)[0].before is None
+    assert cost_model.crossovers(mixed, base)[0].before is None
 
 
 def test_growth_is_the_power_of_the_size():
     """Ten times the rows in ten times the time is a power of 1, in thirty times of more."""
     small, large = line("mine", a=0, ns=[1000, 10_000])
-    assert costs.growth(small, large, 10).median == pytest.approx(1, abs=0.02)
+    assert cost_model.growth(small, large, 10).median == pytest.approx(1, abs=0.02)
     steeper = line("mine", a=0, b=3 * B, ns=[10_000])[0]
-    assert costs.growth(small, steeper, 10).median == pytest.approx(1 + math.log10(3), abs=0.02)
-    assert costs.growth(small, large, 1) is None
+    assert cost_model.growth(small, steeper, 10).median == pytest.approx(1 + math.log10(3), abs=0.02)
+    assert cost_model.growth(small, large, 1) is None
 
 
 def machine(gflop_per_s):
@@ -95,12 +96,12 @@ def test_the_roof_is_the_slower_of_reading_and_computing():
     """A pass over 8 (n d + n) bytes takes at least as long as reading them, or as making 4 n d + 3 n operations."""
     cells = line("mine")
     blocks = sample_run.reads(cells)
-    roof = next(r for r in costs.roofline(cells, blocks, machine(1000.0)) if r.n_samples == 10_000)
+    roof = next(r for r in rooflines(cells, blocks, machine(1000.0)) if r.n_samples == 10_000)
     assert roof.bytes == 8 * 110_000
     assert roof.operations == 430_000
     assert roof.limited_by == "bandwidth"
     assert roof.limit_s == pytest.approx(roof.bytes / roof.read_gb_per_s / 1e9)
-    slow = next(r for r in costs.roofline(cells, blocks, machine(1.0)) if r.n_samples == 10_000)
+    slow = next(r for r in rooflines(cells, blocks, machine(1.0)) if r.n_samples == 10_000)
     assert slow.limited_by == "arithmetic"
     assert slow.limit_s == pytest.approx(430_000 / 1e9)
     (found,) = roof.backends
@@ -111,8 +112,8 @@ def test_the_roof_is_the_slower_of_reading_and_computing():
 def test_no_roof_without_its_bandwidth():
     """A block whose reading failed gives no roof, and neither does another number of threads."""
     cells = line("mine")
-    assert costs.roofline(cells, sample_run.sentinels(6), machine(60.0)) == []
-    assert costs.roofline(cells, [b for b in sample_run.reads(cells) if b.threads == 2], {}) == []
+    assert rooflines(cells, sample_run.sentinels(6), machine(60.0)) == []
+    assert rooflines(cells, [b for b in sample_run.reads(cells) if b.threads == 2], {}) == []
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_no_roof_without_its_bandwidth():
 def test_what_holds_a_backend_back(n, a, b, why):
     """Where most of a pass is its overhead, its instructions, or the least that reading takes, that is named."""
     cells = line("mine", a=a, b=b)
-    roof = next(r for r in costs.roofline(cells, sample_run.reads(cells), machine(1000.0)) if r.n_samples == n)
+    roof = next(r for r in rooflines(cells, sample_run.reads(cells), machine(1000.0)) if r.n_samples == n)
     assert roof.backends[0].bottleneck == why
 
 
@@ -131,17 +132,17 @@ def test_leaving_the_cache_is_bandwidth_and_a_bad_fit_is_not_clear():
     cells = line("mine", b=5e-10)
     cells[-1] = line("mine", a=3 * A, b=1.5e-9, ns=[10**6])[0]
     blocks = sample_run.reads(cells)
-    last = costs.roofline(cells, blocks, machine(1000.0))[-1].backends[0]
+    last = rooflines(cells, blocks, machine(1000.0))[-1].backends[0]
     assert last.bottleneck == "bandwidth"
     for block in blocks:
         block.reads = dict.fromkeys(block.reads, 100.0)
-    assert costs.roofline(cells, blocks, machine(1000.0))[-1].backends[0].bottleneck is None
+    assert rooflines(cells, blocks, machine(1000.0))[-1].backends[0].bottleneck is None
 
 
 def test_another_algorithm_and_the_control_have_no_place_under_the_roof():
     """Only step-by-step backends read X once a pass."""
     cells = [*line("mine"), *line("qr", algorithm="QR"), *line("numpy_vectorized", control=True)]
-    roofs = costs.roofline(cells, sample_run.reads(cells), machine(60.0))
+    roofs = rooflines(cells, sample_run.reads(cells), machine(60.0))
     assert {found.backend for roof in roofs for found in roof.backends} == {"mine"}
 
 
