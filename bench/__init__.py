@@ -1,15 +1,15 @@
 """gdbench: measure, cross-check and explain one algorithm in many array systems.
 
-The floors of the house, from the top. An import points down only; tests/test_house.py checks it.
+The packages, from the top. A package imports only packages below it; tests/test_house.py checks that.
 
-    cli                  parse, call one wing, print, exit code
+    cli                  parse the arguments, call one package, print, return the exit code
     learn                the course
-    report               a Report and its writers: terminal, Markdown, HTML; plots
+    report               a Report, its writers for terminal, Markdown and HTML, and the plots
     measure              options, runner, worker, run directory
-    analysis, check      every derived figure; oracle, bound, checks, diagnosis
-    data                 problems: synthetic, built-in, the user's files
-    records, plan        what was measured, what is to be measured
-    runtime, stats, text child processes, files, machine; statistics; words and numbers
+    analysis, check      every derived quantity; oracle, bound, checks, diagnosis
+    data                 problems: synthetic, built-in, from files
+    records, plan        the results of a run; what a run measures
+    runtime, stats, text child processes, files, machine; statistics; numbers and names as text
 """
 
 __version__ = "0.1.0"

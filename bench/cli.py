@@ -1,4 +1,4 @@
-"""The command line: parse the arguments, call one wing, print the result, return the exit code.
+"""The command line: parse the arguments, call one package, print the result, return the exit code.
 
 Every verb uses the same exit codes: 0 ok, 1 a backend computes something wrong, 2 usage or bad input,
 3 a backend failed, 4 too unstable for a verdict, 5 a regression, 6 runs not comparable or not readable,
@@ -251,9 +251,9 @@ def run(
     if code == 130:
         print_warnings([resume_note])
     if not no_report:
-        from bench import report as wing
+        from bench.report import write
 
-        _open(wing.write(record, folder), open)
+        _open(write(record, folder), open)
     if save_baseline is not None:
         print_warnings([_save_baseline(save_baseline, record, code)])
     _print_run(record, folder, {"run": str(folder), "exit_code": code} if json else None)
@@ -273,13 +273,13 @@ def report(run: str, /, *, open: Annotated[bool, Flag] = False, json: Annotated[
     json
         Print one JSON document.
     """
-    from bench import report as wing
     from bench.records import find_run, load_run
+    from bench.report import write
 
     where = find_run(run)
     record = load_run(where)
     folder = where if where.is_dir() else where.parent
-    page = wing.write(record, folder)
+    page = write(record, folder)
     _open(page, open)
     _print_run(record, folder, {"run": str(folder), "report": str(page)} if json else None)
     return 0
@@ -310,7 +310,7 @@ def compare(
     json
         Print one JSON document.
     """
-    from bench.analysis import compare as wing
+    from bench.analysis.compare import compare as compare_runs
     from bench.analysis.environment_diff import ACROSS
     from bench.records import find_run, load_run
     from bench.runtime.files import save
@@ -319,7 +319,7 @@ def compare(
         if kind not in ACROSS:
             raise UsageError(f"--across: found {kind!r}; allowed: {', '.join(ACROSS)}")
     base_run, new_run = (load_run(find_run(name)) for name in (base, new))
-    comparison = wing.compare(base_run, new_run, frozenset(across or []), (base, new))
+    comparison = compare_runs(base_run, new_run, frozenset(across or []), (base, new))
     if html is not None:
         from bench.report import comparison_view
 

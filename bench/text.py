@@ -1,6 +1,6 @@
-"""Every number and every name as text, in one place: units, digits, shortening, escaping.
+"""Numbers and names as text: units, digits, shortening, escaping.
 
-Three significant digits everywhere and a unit that fits, so no figure is ever shown as zero when it is not.
+Numbers have three significant digits and a suitable unit, so that no nonzero value is shown as zero.
 """
 
 import html
@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-MISSING = "–"  # stands for a figure that does not exist
-NO_BREAK = "\u00a0"  # between groups of three digits: a number must not break over two lines
+MISSING = "–"  # for a missing value
+NO_BREAK = "\u00a0"  # between groups of three digits, so that a number does not break over two lines
 SIZES = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("B", 1))
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
@@ -27,7 +27,7 @@ def significant(value: float) -> str:
 
 
 def scientific(value: float | None) -> str:
-    """A raw figure for a data table: 7.100e-06; empty where there is none."""
+    """A value in a data table: 7.100e-06; empty for None."""
     if value is None:
         return ""
     return "0" if value == 0 else f"{value:.3e}"
@@ -84,7 +84,7 @@ def listed(words: list[str]) -> str:
 
 
 def words(value: Any, depth: int = 10) -> str:
-    """Whatever a record holds, in words: "yes", "1 000", "avx2, fma", "not known"; an ellipsis for what lies deeper."""
+    """A value of a JSON document in words: "yes", "1 000", "avx2, fma", "not known". Deeper levels become "…"."""
     if value is None:
         return "not known"
     if isinstance(value, bool):
@@ -102,7 +102,7 @@ def words(value: Any, depth: int = 10) -> str:
 
 
 def tick(value: float) -> str:
-    """The figure at a tick of an axis: 0.5, 20, 1 000."""
+    """The label of a tick of an axis: 0.5, 20, 1 000."""
     return f"{value:,.10g}".replace(",", NO_BREAK)
 
 
@@ -113,9 +113,9 @@ def duration_tick(seconds: float) -> str:
 
 
 def clean(text: str, width: int | None = None, lines: bool = False) -> str:
-    """Text that cannot steer a terminal or a layout: printable characters only, at most `width` of them.
+    """Printable characters only, at most `width`, so that a name cannot control a terminal or break a layout.
 
-    lines: keep the line breaks. A name that is too long loses its middle, for its two ends tell it apart.
+    lines: keep the line breaks. A longer text loses its middle, because its ends identify it best.
     """
     if lines:
         return "\n".join(clean(line) if line.strip() else "" for line in text.splitlines())
@@ -128,7 +128,7 @@ def clean(text: str, width: int | None = None, lines: bool = False) -> str:
 
 
 def markdown(text: str, width: int | None = None) -> str:
-    """Cleaned text that GitHub shows as it is: no markup, no HTML, no formula, no end of a table cell."""
+    """Cleaned text for Markdown, with markup, HTML, formulas and the ends of table cells escaped."""
     plain = html.escape(clean(text, width), quote=False)
     plain = re.sub(r"([\\`*\[\]|~$#])", r"\\\1", plain)
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", plain)  # an underscore inside a word is no markup
@@ -146,12 +146,12 @@ def _rounded(value: float) -> float:
 
 
 def _unit(seconds: float) -> tuple[str, float]:
-    """The largest unit in which the rounded figure is at least 1; nanoseconds below."""
+    """The largest unit in which the rounded value is at least 1, or nanoseconds."""
     return next(((name, scale) for name, scale in UNITS if _rounded(abs(seconds) / scale) >= 1), UNITS[-1])
 
 
 def interval(low: float | None, high: float | None, scale: float = 1.0) -> str:
-    """[7.02, 7.21] in the unit that `scale` is of; empty where there is none."""
+    """[7.02, 7.21] in the unit of `scale`; empty without an interval."""
     if low is None or high is None:
-        return ""  # said once, beside the table
+        return ""
     return f" [{significant(low / scale)}, {significant(high / scale)}]"

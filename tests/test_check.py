@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -126,7 +127,7 @@ def test_nan_is_never_within_a_bound():
         answer = [expected.betas[-1].copy(), expected.losses.copy()]
         answer[place][-1] = np.nan
         with pytest.raises(Wrong):
-            judge(*answer, expected, "float64")
+            judge(answer[0], answer[1], expected, "float64")
 
 
 def test_stop_window_and_own_losses():
@@ -185,7 +186,8 @@ def test_the_two_oracles_agree_to_fifty_digits(dtype):
 @pytest.mark.parametrize("dtype", UNIT)
 def test_the_symmetries_change_their_problem_without_rounding(dtype):
     """What each relation asks of a backend is exactly the problem that it says, so both answers have one truth."""
-    numpy_vectorized, asked = load("numpy_vectorized"), []
+    numpy_vectorized = load("numpy_vectorized")
+    asked: list[Any] = []
 
     def prepare(X, y, beta):
         asked.append(

@@ -66,9 +66,9 @@ def names_in(folder):
 
 
 def shown(found, width=80):
-    out = Console(file=io.StringIO(), width=width)
-    terminal.write(comparison_view.report_of(found), out)
-    return out.file.getvalue()
+    file = io.StringIO()
+    terminal.write(comparison_view.report_of(found), Console(file=file, width=width))
+    return file.getvalue()
 
 
 # Verdicts
@@ -749,7 +749,7 @@ def test_hostile_names_are_text():
         cells += [sample_run.cell(name, 200, status="crashed", detail=f"{name} </td>") for name in sample_run.HOSTILE]
         machine = {"versions": {"<b>": scatter, "x": {"<i>": scatter}}, "cpu": ["<u>"], "blas": ["<script>", {}]}
         runs.append(sample_run.run(cells, machine=machine))
-    found = compare(*runs, VERSIONS, ("\x1b[31m<script>base", "\x1b[31mnew"))
+    found = compare(runs[0], runs[1], VERSIONS, ("\x1b[31m<script>base", "\x1b[31mnew"))
     source = comparison_view.html(found)
     page = Page(source)
     assert not {"script", "b", "i", "u"} & set(page.tags)

@@ -53,7 +53,7 @@ def course(tmp_path, monkeypatch):
 
 @pytest.fixture
 def measuring(monkeypatch):
-    """The measuring wing without a measurement: recorded runs for chapters, invented figures for exercises.
+    """bench.measure without a measurement: recorded runs for chapters, invented figures for exercises.
 
     measuring("your_file", seconds=..., peak_bytes=...) sets the figures of a backend; other fields of a cell as well.
     """

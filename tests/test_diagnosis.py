@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backends import load
-from bench import check as wing
+from bench import check as cross_check
 from bench.check import check, diagnosis
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS
@@ -152,7 +152,7 @@ def test_answers_that_differ_are_named_before_a_lost_block(fresh):
 @pytest.mark.parametrize("end", ["import os; os._exit(3)", "import os; os.abort()", "import time; time.sleep(600)"])
 def test_a_backend_that_ends_while_asked_for_a_hint_keeps_its_verdict(tmp_path, fresh, monkeypatch, end):
     """What the check found stands in the document, as wrong, and what happened afterwards beside it."""
-    monkeypatch.setattr(wing, "DEADLINE_S", 4.0)
+    monkeypatch.setattr(cross_check, "DEADLINE_S", 4.0)
     n, d = diagnosis.SHAPES[1]  # asked for by hints only
     path = fresh("trap", "n = len(X)", f"n = len(X) + 1\n    if X.shape == ({n}, {d}):\n        {end}")
     (report,) = check([str(path)], tmp_path).backends

@@ -123,7 +123,7 @@ def show(run, pictures=0):
     report = report_of(run, {stem: (drawing, b"") for stem, drawing in drawn.items()})
     pages = [html.write(report)]
     for pair in (GOOD, run), (run, GOOD):
-        found = compare(*pair, frozenset({"versions", "cpu"}))
+        found = compare(pair[0], pair[1], frozenset({"versions", "cpu"}))
         terminal.write(comparison_view.report_of(found), Console(file=out, width=80))
         pages.append(comparison_view.html(found))
         json.dumps(msgspec.to_builtins(found), allow_nan=False)

@@ -1,4 +1,4 @@
-"""Imports run one way, down the floors of the house, and form no circle."""
+"""Packages import only packages below them, and modules form no circle."""
 
 import ast
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[1] / "bench"
-# From the ground up. A package may import from its own floor's package and from every floor below it.
-FLOORS = (
+BACKENDS = BENCH.parent / "backends"
+# From the bottom. A package may import itself and every package below it.
+LAYERS = (
     {"text", "stats", "runtime"},
     {"records", "plan"},
     {"data"},
@@ -18,7 +19,7 @@ FLOORS = (
     {"cli"},
     {"__main__"},
 )
-LEVEL = {wing: level for level, floor in enumerate(FLOORS) for wing in floor}
+LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}
 SOURCES = sorted(path for path in BENCH.rglob("*.py") if path != BENCH / "__init__.py")
 
 
@@ -40,11 +41,11 @@ def modules_imported_by(path: Path, everywhere: bool) -> set[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(BENCH)))
 def test_imports_run_down(path):
-    """A module imports from its own package or from a lower floor, even inside its functions."""
+    """A module imports from its own package or from one below it, even inside its functions."""
     own = path.relative_to(BENCH).with_suffix("").parts[0]
     for module in modules_imported_by(path, everywhere=True) - {"bench"}:
-        wing = module.split(".")[1]
-        assert wing == own or LEVEL[wing] < LEVEL[own], f"{own} imports {module}"
+        package = module.split(".")[1]
+        assert package == own or LEVEL[package] < LEVEL[own], f"{own} imports {module}"
 
 
 def test_imports_form_no_circle():
@@ -55,3 +56,9 @@ def test_imports_form_no_circle():
     while ready := {module for module in edges.keys() - placed if edges[module] & edges.keys() <= placed}:
         placed |= ready
     assert edges.keys() <= placed, f"a circle among {sorted(edges.keys() - placed)}"
+
+
+@pytest.mark.parametrize("path", sorted(BACKENDS.glob("*.py")), ids=lambda path: path.name)
+def test_backends_import_nothing_from_bench(path):
+    """Backends can be used without the benchmark."""
+    assert modules_imported_by(path, everywhere=True) == set()

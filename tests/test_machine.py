@@ -70,7 +70,7 @@ def test_threads_begin_together_each_on_its_own_part(monkeypatch):
     log = []
 
     class Barrier(threading.Barrier):
-        def wait(self):
+        def wait(self, timeout=None):
             log.append("ready")
             super().wait()
 

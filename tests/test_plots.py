@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from helpers import sample_run
+from matplotlib import artist
 
 from bench import report, text
 from bench.analysis.speed import Group, group_cells, time_per_iteration
@@ -309,7 +310,7 @@ def test_parts_are_told_apart_without_colour():
     bars = [b for container in made.axes[0].containers for b in getattr(container, "patches", [])]
     hatches = [b.get_hatch() for b in bars][: len(ledger.PARTS)]
     assert len(set(hatches)) == len(ledger.PARTS) == 5
-    assert [handle.get_hatch() for handle in made.legends[0].legend_handles] == hatches
+    assert [artist.getp(handle, "hatch") for handle in made.legends[0].legend_handles] == hatches
 
 
 def test_a_bar_beyond_the_axis_says_its_sum():
@@ -458,7 +459,7 @@ def test_words_do_not_overlap(name, run):
     made.draw(renderer)
     said = [*made.texts, *(t for legend in made.legends for t in legend.get_texts())]
     for axes in made.axes:
-        said += [*axes.texts, axes._left_title, axes.xaxis.label]
+        said += [*axes.texts, axes._left_title, axes.xaxis.label]  # type: ignore[attr-defined]
         for axis in (axes.xaxis, axes.yaxis):
             said += [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_visible()]
     # Of the words alone: the extent of an annotation holds its arrow too.

@@ -5,6 +5,7 @@ import json
 import math
 import os
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -291,7 +292,7 @@ def test_the_worst_status_is_shown():
 
 def test_every_status_has_its_severity():
     """The list from worst to ok names each status once."""
-    assert sorted(SEVERITY) == sorted(records.Status.__args__)
+    assert sorted(SEVERITY) == sorted(get_args(records.Status))
     assert (SEVERITY[0], SEVERITY[-1]) == ("wrong", "ok")
 
 

@@ -306,7 +306,7 @@ def test_real_problems_are_not_joined_to_the_sizes():
     """The penguins, another d, are single markers: no line leads to them."""
     axes = draw_times(first(sample_run.full())).figure.axes[0]
     for line in axes.lines:
-        if 342 in line.get_xdata() and not str(line.get_label()).startswith("_"):
+        if 342 in list(line.get_xdata()) and not str(line.get_label()).startswith("_"):
             assert line.get_linestyle() == "None"
     assert any("penguins" in words.get_text() for words in axes.texts)
 
@@ -429,10 +429,10 @@ def test_line_labels_do_not_overlap(name):
     for axes in made.axes:
         # Of the words alone: the extent of an annotation holds its arrow too.
         boxes = [Text.get_window_extent(t, renderer) for t in axes.texts if t.get_text() in labels]
-        boxes = sorted((b.y0, b.y1, b.x1) for b in boxes)
-        assert boxes
-        assert all(upper[0] >= lower[1] - 3 for lower, upper in pairwise(boxes))
-        assert all(box[2] <= made.bbox.x1 for box in boxes)
+        edges = sorted((b.y0, b.y1, b.x1) for b in boxes)
+        assert edges
+        assert all(upper[0] >= lower[1] - 3 for lower, upper in pairwise(edges))
+        assert all(edge[2] <= made.bbox.x1 for edge in edges)
 
 
 def test_labels_move_as_little_as_they_must():
@@ -639,7 +639,7 @@ def test_words_of_the_error_picture_do_not_overlap(name):
     made.draw(renderer)
     words = [*made.texts, *made.legends[0].get_texts()]
     for axes in made.axes:
-        words += [axes.title, axes._left_title, axes.xaxis.label]
+        words += [axes.title, axes._left_title, axes.xaxis.label]  # type: ignore[attr-defined]
         for axis in (axes.xaxis, axes.yaxis):
             words += [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_visible()]
     boxes = [t.get_window_extent(renderer) for t in words if t.get_text()]

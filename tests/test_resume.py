@@ -145,7 +145,7 @@ def test_changed_data_are_refused(stopped, monkeypatch):
             return runner.process.Outcome(0, False, "", 0.0)
         return simulated(arguments, **options)
 
-    runner.process.Outcome = killing.process.Outcome
+    monkeypatch.setattr(runner.process, "Outcome", killing.process.Outcome, raising=False)
     monkeypatch.setattr(runner.process, "run", other)
     with pytest.raises(UnreadableRun, match=r"found other data in synthetic-10x2 than when the run began"):
         resumed(stopped)

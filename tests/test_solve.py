@@ -1,6 +1,7 @@
 """The library door: one validation for all backends, stop reasons, prediction, the loss while it trains."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -279,7 +280,7 @@ def test_no_input_makes_two_backends_disagree(problem):
         table, target = [[int(v) if math.isfinite(v) else 0 for v in row] for row in table], [int(v) for v in target]
     features, values = np.array(table, dtype), np.array(target, dtype)
     computing = [name for name in installed() if dtype != "float32" or name != "python_loops"]
-    outcomes = {}
+    outcomes: dict[str, Any] = {}
     for name in computing:
         try:
             fit = solve(features, values, name, **options)

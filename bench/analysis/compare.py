@@ -1,6 +1,6 @@
-"""What changed from one saved run to another, beyond noise: cell by cell, or why that cannot be said.
+"""Compare two saved runs: which cells changed by more than noise.
 
-BASE is the older run and NEW the younger one. A ratio is a time in NEW over the one in BASE: above 1 is slower.
+BASE is the older run and NEW the newer one. A ratio is the time in NEW over the time in BASE: above 1 is slower.
 """
 
 import math
@@ -17,8 +17,8 @@ from bench.analysis.speed import ProblemKey, group_title, problem_label, reading
 from bench.plan import BASELINE
 from bench.records import Cell, Run, sentinel_seconds
 
-MIN_PROCESSES = 10  # in each run; with fewer, few tests could tell a change from chance
-TOLERANCE = math.log1p(0.02)  # no smaller change counts, however sure it is
+MIN_PROCESSES = 10  # in each run; the test has too little power with fewer
+TOLERANCE = math.log1p(0.02)  # smaller changes do not count, even if they are significant
 
 Verdict = Literal[
     "wrong", "failed", "slower", "faster", "unchanged", "undecided", "withheld", "missing", "not comparable",
@@ -29,7 +29,7 @@ FAILED = ("failed", "crashed", "timeout", "out_of_memory")
 
 
 class SentinelShift(msgspec.Struct, frozen=True):
-    """A sentinel kernel that takes `ratio` times as long in NEW; both None where a run has no sentinels."""
+    """A sentinel kernel that takes `ratio` times as long in NEW. Both are None if a run has no sentinels."""
 
     threads: int
     kernel: str | None
@@ -39,10 +39,10 @@ class SentinelShift(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct, kw_only=True):
     """One cell of both runs.
 
-    measure: what the ratio is made of: the cell's times, or those in units of numpy_vectorized's in the same block
-    ("speedup"); None where there is no ratio. ci_low, ci_high: its 95 % interval. p: Mann-Whitney. p_holm: adjusted
-    over the cells that were judged, None for the others. threshold: 0.02 means that a ratio from 1/1.02 to 1.02 is
-    no change. Medians are seconds per call.
+    measure: "time", or "speedup" if the ratio compares times relative to numpy_vectorized in the same block; None
+    without a ratio. ci_low, ci_high: the 95 % interval of the ratio. p: of the Mann-Whitney test. p_holm: adjusted for
+    the number of judged cells, None for the others. threshold: 0.02 means that a ratio from 1/1.02 to 1.02 is no
+    change. Medians are seconds per call.
     """
 
     backend: str
@@ -73,7 +73,7 @@ class Change(msgspec.Struct, kw_only=True):
 
 
 class Comparison(msgspec.Struct, kw_only=True):
-    """base, new: how the user named the runs. verdict: one sentence. judged: the number of cells of each verdict."""
+    """base, new: the runs as on the command line. verdict: one sentence. judged: the number of cells by verdict."""
 
     base: str
     new: str
@@ -86,7 +86,7 @@ class Comparison(msgspec.Struct, kw_only=True):
 
 
 class CellKey(NamedTuple):
-    """What makes a cell of one run the same as a cell of another."""
+    """Identifies a cell in both runs."""
 
     backend: str
     problem: str
@@ -106,7 +106,7 @@ class Side(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What judges a cell. limit: logarithm of the smallest ratio that counts."""
+    """The statistics of a cell that is judged. limit: logarithm of the smallest ratio that counts."""
 
     change: Change
     shift: stats.Interval
@@ -117,10 +117,10 @@ class Evidence(NamedTuple):
 def compare(
     base: Run, new: Run, across: frozenset[str] = frozenset(), names: tuple[str, str] = ("BASE", "NEW")
 ) -> Comparison:
-    """Judge every cell of either run. across: the kinds of difference, out of ACROSS, that may stand between them.
+    """Compare every cell of two runs. across: the kinds of difference, out of ACROSS, that are allowed.
 
-    names: how the user named the runs. "slower" and "faster" need p < 0.002 after Holm and an interval beyond the
-    threshold, ten processes on both sides, two stable runs, and an A/A control that tells what can be told apart.
+    names: the runs as on the command line. "slower" and "faster" need p < 0.002 after Holm's adjustment, an interval
+    beyond the threshold, ten processes in both runs, two stable runs, and an A/A control with an interval.
     """
     judge = _Judge(_side("BASE", base), _side("NEW", new), across)
     changes = [judge.change(key) for key in judge.keys]
@@ -156,14 +156,14 @@ def describe_shifts(moved: list[SentinelShift]) -> str:
 
 
 def log_to_share(log: float) -> float:
-    """The logarithm of a ratio as a share: that of 1.02 is 0.02. Finite, for a run may hold any figure above 0."""
+    """exp(log) - 1: the logarithm of 1.02 gives 0.02. Limited to finite values."""
     return math.expm1(min(log, 700.0))
 
 
 class _Judge:
-    """What holds for every cell of a comparison, and what is found on the way from cell to cell.
+    """The state of a comparison.
 
-    A cell is judged only when all of them have been seen, because Holm looks at all p values together.
+    The verdicts follow after all cells have their p-values, because Holm's adjustment needs them all.
     """
 
     def __init__(self, before: Side, after: Side, across: frozenset[str]):
@@ -173,14 +173,14 @@ class _Judge:
         self.differences += environment_diff.plan_differences(before.run, after.run)
         self._blocking = [str(d) for d in self.differences if d.blocks and d.kind in ACROSS]
         self._across = environment_diff.across(self.differences)
-        # Who asks what another processor does is not told that the machine is another one.
+        # A comparison across processors does not report that the machine changed.
         self._other_cpu = any(d.kind == "cpu" and not d.blocks for d in self.differences)
         self._doubt = _doubt(before) or _doubt(after)
         self.machine_changed: list[SentinelShift] = []
         self.evidence: list[Evidence] = []
 
     def change(self, key: CellKey) -> Change:
-        """The cell with its figures, and with its verdict where that needs no other cell."""
+        """The change of a cell. Its verdict is final unless it needs Holm's adjustment."""
         base, new = (side.cells.get(key) for side in self._sides)
         change = Change(**key._asdict(), base_median_s=_median(base), new_median_s=_median(new))
         obstacle = _unmeasured(base, new) or self._not_comparable(key)
@@ -197,7 +197,7 @@ class _Judge:
         return ("not comparable", "; ".join(words)) if words else None
 
     def _weigh(self, change: Change, key: CellKey) -> None:
-        """Fill in the figures of a cell that both runs measured, and why they must not be judged, if so."""
+        """Fill in the statistics of a cell that both runs measured, or why there is no verdict."""
         limit = _limit(*self._sides, key)
         moved: list[SentinelShift] = []
         if not isinstance(limit, str):
@@ -232,7 +232,7 @@ def _side(name: str, run: Run) -> Side:
 
 
 def _order(key: CellKey) -> tuple[object, ...]:
-    """As in the report: float64 first, then by threads, problem and reading order."""
+    """The order of the report: float64 first, then by threads, problem and reading order."""
     return (
         key.dtype != "float64", key.dtype, key.threads, key.n_samples, key.n_features, key.problem,
         reading_order(key.backend),
@@ -240,7 +240,7 @@ def _order(key: CellKey) -> tuple[object, ...]:
 
 
 def _samples(cell: Cell | None) -> list[float | None]:
-    """Seconds per call, one a block; empty for a cell that has no time, whatever figures it holds."""
+    """Seconds per call, one per block; empty for a cell without a valid time."""
     measured = cell is not None and cell.status in ("ok", "interrupted") and any(cell.samples_s)
     return cell.samples_s if measured and cell is not None else []
 
@@ -254,14 +254,14 @@ def _logs(side: Side, key: CellKey) -> list[float]:
 
 
 def _relative_logs(side: Side, key: CellKey) -> list[float]:
-    """Logarithms of the time in units of the baseline's in the same block, which no state of the machine moves."""
+    """Logarithms of the times relative to the baseline in the same block. The state of the machine cancels out."""
     samples, reference = _samples(side.cells[key]), _samples(side.cells.get(key._replace(backend=BASELINE)))
     pairs = zip(samples, reference, strict=True) if len(samples) == len(reference) else ()
     return [math.log(sample) - math.log(unit) for sample, unit in pairs if sample and unit]
 
 
 def _ratio(log: float | None) -> float | None:
-    """exp, None beyond the largest float: a run may hold any figure above 0."""
+    """exp(log), or None if it overflows."""
     return math.exp(log) if log is not None and log < 700 else None
 
 
@@ -272,7 +272,7 @@ def _too_few(logs: list[list[float]]) -> str | None:
 
 
 def _doubt(side: Side) -> str | None:
-    """Why no verdict may rest on a run; None where one may."""
+    """Why a run gives no verdicts, or None."""
     if not side.run.stable:
         return f"{side.name} is unstable: {text.clean([*side.run.reasons, 'no reason recorded'][0], 200)}"
     if any(cell.status == "interrupted" for cell in side.run.cells):
@@ -281,7 +281,7 @@ def _doubt(side: Side) -> str | None:
 
 
 def _unmeasured(base: Cell | None, new: Cell | None) -> tuple[Verdict, str | None] | None:
-    """(verdict, why) of a cell that is not there on both sides, or broken in NEW; None where both have a time."""
+    """The verdict and reason of a cell without a time in both runs; None if both have one."""
     if new is not None and new.status == "wrong":
         return "wrong", status_text(new)
     if new is not None and new.status in FAILED:
@@ -298,22 +298,22 @@ def _unmeasured(base: Cell | None, new: Cell | None) -> tuple[Verdict, str | Non
 
 
 def _limit(before: Side, after: Side, key: CellKey) -> float | str:
-    """The logarithm of the smallest ratio that counts here; a text where there is none, saying why.
+    """The logarithm of the smallest ratio that counts for a cell, or the reason why there is none.
 
-    A run tells nothing apart that is smaller than the half-width of its A/A interval.
+    A run cannot detect changes smaller than half the width of the interval of its A/A control.
     """
     limit = TOLERANCE
     for side in (before, after):
         control = side.controls.get(key._replace(backend=BASELINE))
-        twin = speedup(control, BASELINE) if control is not None else None
-        if twin is None or twin.ci_low is None or twin.ci_high is None:
+        ratio = speedup(control, BASELINE) if control is not None else None
+        if ratio is None or ratio.ci_low is None or ratio.ci_high is None:
             return f"{side.name} has no A/A control with an interval at this size"
-        limit = max(limit, (math.log(twin.ci_high) - math.log(twin.ci_low)) / 2)
+        limit = max(limit, (math.log(ratio.ci_high) - math.log(ratio.ci_low)) / 2)
     return limit
 
 
 def _moved(before: Side, after: Side, threads: int, limit: float) -> list[SentinelShift]:
-    """The sentinel kernels that differ by more than the limit; one without a kernel where a run has none."""
+    """The sentinel kernels that differ by more than the limit. One entry without a kernel if a run has none."""
     base_logs, new_logs = (
         {kernel: math.log(median(seconds)) for kernel, seconds in seconds_of.items() if seconds}
         for seconds_of in (sentinel_seconds(side.run.blocks, threads) for side in (before, after))
@@ -338,18 +338,18 @@ def _exit_code(counts: Counter[Verdict]) -> int:
 
 
 def _sentence(comparison: Comparison) -> str:
-    """The answer in one sentence: the worst that was found, how many cells of each verdict, and which or why."""
+    """The result in one sentence: the worst verdict, the number of cells by verdict, and an example or the reason."""
     counts, cells = comparison.judged, comparison.cells
     if not cells:
         return "No verdict: neither run holds a cell."
-    cells_told = text.listed([f"{number} {verdict}" for verdict, number in counts.items() if number])
+    numbers = text.listed([f"{number} {verdict}" for verdict, number in counts.items() if number])
     head, why = _head(comparison)
     head = ", ".join(filter(None, [head, environment_diff.across(comparison.differences)]))
-    return f"{head}: {cells_told} of {text.number_of(len(cells), 'cell')}{'; ' + why if why else ''}."
+    return f"{head}: {numbers} of {text.number_of(len(cells), 'cell')}{'; ' + why if why else ''}."
 
 
 def _head(comparison: Comparison) -> tuple[str, str | None]:
-    """(the worst that was found, the cell that shows it most or the reason)."""
+    """The worst verdict in words, and the cell that shows it most or the reason."""
     counts, cells = comparison.judged, comparison.cells
     first = {cell.verdict: cell for cell in reversed(cells)}
     match comparison.exit_code:

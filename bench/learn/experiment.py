@@ -1,4 +1,4 @@
-"""Runs for the course, with the blocks, processes and gate of the measuring wing."""
+"""Runs for the course, measured by bench.measure."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

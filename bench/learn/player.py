@@ -30,7 +30,7 @@ def descents(
 ) -> dict[str, Any]:
     """What player.js plays. X: (n, 2), a column of ones and one feature. multiples: learning rates, in units of 2/L.
 
-    The paths are those of the check wing's own loop; at 2/L and beyond they end where they have left the picture.
+    The paths come from bench.check.bound.reference. At 2/L and beyond, they end outside of the picture.
     """
     hessian = 2 / len(y) * X.T @ X
     values, vectors = np.linalg.eigh(hessian)

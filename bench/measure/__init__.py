@@ -1,4 +1,4 @@
-"""The measuring wing: plan what to time, drive worker processes through it, assemble the run's record.
+"""Measure backends: plan a run, execute it in worker processes, keep its folder.
 
-Importing it imports no array library: a worker times the import of its backend from a bare interpreter.
+Importing this package imports no array library, because a worker times the import of its backend.
 """

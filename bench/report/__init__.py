@@ -9,10 +9,10 @@ from bench.runtime.files import save
 def write(run: Run, folder: Path) -> Path:
     """Write report.md, report.html and figures/*.svg and *.png into a folder. Returns the path of the page.
 
-    Everything is derived from the run, so a report can be written again at any time. Raises OSError where the folder
-    cannot be written, and UnreadableRun where the figures would be written outside of it.
+    The report depends only on the run, so it can be written again at any time. Raises OSError if the folder cannot be
+    written, and UnreadableRun if figures/ is a link to another folder.
     """
-    # Matplotlib and Jinja2 take half a second to import, which only a report should cost.
+    # Imported here, because Matplotlib and Jinja2 take half a second.
     from bench.report import html, markdown
     from bench.report.document import report_of
     from bench.report.plots import canvas, figures

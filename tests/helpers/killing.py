@@ -63,10 +63,11 @@ def simulated(arguments, *, on_message, environment=None, **options):
 
 def simulate():
     machine.describe = lambda: {"cpu": {"model": "none"}, "versions": {}, "threads_available": 4, "gdbench": "0"}
-    machine.peaks = lambda quick: [{"threads": 1}]
+    machine.peaks = lambda quick=False: [{"threads": 1}]
     machine.sentinels = lambda threads: {"arithmetic": 0.1, "memory": 0.2}
-    machine.read_rates = lambda threads, sizes: dict.fromkeys(sizes, 40.0)
-    runner.process = SimpleNamespace(run=simulated, available_threads=lambda: 1, ROOT=process.ROOT)
+    machine.read_rates = lambda threads, working_sets: dict.fromkeys(working_sets, 40.0)
+    fake = SimpleNamespace(run=simulated, available_threads=lambda: 1, ROOT=process.ROOT)
+    runner.process = fake  # type: ignore[assignment]
 
 
 class Killer:

@@ -18,7 +18,7 @@ machine.peaks = lambda quick=False: [
     for threads in sorted({1, process.available_threads()})
 ]
 machine.sentinels = lambda threads: {"arithmetic": 0.01, "memory": 0.02}
-machine.read_rates = lambda threads, sizes: dict.fromkeys(sizes, 40.0)
+machine.read_rates = lambda threads, working_sets: dict.fromkeys(working_sets, 40.0)
 if "MIN_DEADLINE_S" in os.environ:  # how long a silent worker may take at least
     runner.MIN_DEADLINE_S, runner.HANG_SHARE = float(os.environ["MIN_DEADLINE_S"]), 0.0
 
