@@ -29,11 +29,14 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark as slow the float32 tests of backends that compile for seconds; `gdbench check` in CI runs them as well."""
-    compiling = ("numba_tuned", "jax_tuned", "jax_jit")
+    """Mark as slow: backends that compile for seconds, jax_jit in float32, and plain loops on larger data."""
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if parameters.get("dtype") == "float32" and parameters.get("backend") in compiling:
+        backend, dtype = parameters.get("backend", parameters.get("name")), parameters.get("dtype")
+        loops_on_data = backend == "python_loops" and (
+            parameters.get("source") in ("diabetes", "longley") or "longley" in item.name
+        )
+        if backend in ("numba_tuned", "jax_tuned") or (backend, dtype) == ("jax_jit", "float32") or loops_on_data:
             item.add_marker(pytest.mark.slow)
 
 

@@ -130,7 +130,7 @@ def test_a_control_that_could_see_nothing():
     samples = samples_of(plan)
     for sample, factor in zip(samples[key_of(plan, CONTROL)], (0.7, 1.0, 1.0, 1.0, 1.0, 1.5), strict=True):
         sample.rounds_s = [0.01 * factor]
-    assert "A/A control too wide to see anything" in run_of(plan, samples).reasons[0]
+    assert "A/A control too wide to detect a difference" in run_of(plan, samples).reasons[0]
 
 
 def test_a_wide_control_is_no_contradiction():

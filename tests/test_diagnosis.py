@@ -54,7 +54,10 @@ def test_two_mistakes_are_told_together(iterate, loss):
     assert mistake_hint in alike if alike else iterate.hint in mistake_hint and loss.hint in mistake_hint
 
 
-@pytest.mark.parametrize("name", ["python_loops", "numpy_vectorized", "numba_jit", "jax_jit"])
+@pytest.mark.parametrize(
+    "name",
+    ["python_loops", "numpy_vectorized", "numba_jit", pytest.param("jax_jit", marks=pytest.mark.slow)],  # it compiles
+)
 def test_a_correct_backend_gets_no_hint(name):
     """Even if a check were to fail for a reason of its own."""
     backend = load(name)

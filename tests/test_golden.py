@@ -1,4 +1,4 @@
-"""What the three writers make of the reference run, letter by letter.
+"""What the three writers make of the reference run, character by character.
 
 A change of the words is made on purpose: `pytest tests/test_golden.py --update-golden` writes these files anew.
 """

@@ -225,7 +225,7 @@ def _reasons(cells: list[Cell]) -> list[str]:
         elif (
             ratio.ci_low is not None and ratio.ci_high is not None and ratio.ci_high / ratio.ci_low > MAX_CONTROL_RANGE
         ):
-            reasons.append(f"A/A control too wide to see anything {message}")
+            reasons.append(f"A/A control too wide to detect a difference {message}")
     timed = [cell for cell in cells if cell.median_s is not None]
     doubtful = [cell for cell in timed if any(flag.startswith(("noisy", "waited")) for flag in cell.flags)]
     if len(doubtful) > MAX_DOUBTFUL_SHARE * len(timed):

@@ -68,16 +68,16 @@ def summary_sentences(group: Group) -> list[str]:
 
 
 def _by_size(group: Group) -> list[str]:
-    """Which backend is the fastest at which sizes, once it is warm."""
+    """The fastest backend by size, in the steady state."""
     problems = _problems(group)
     rankings = {problem: fastest([c for c in group.ranked if problem_key(c) == problem]) for problem in problems}
     first = {p: [f.timed[0], *f.tied] for p, f in rankings.items() if f and f.sure and len(f.timed) > 1}
     parts = _together(first)
-    return [f"Fastest per iteration, by size: {parts}."] if len(problems) > 1 and parts else []
+    return [f"The lowest time per iteration: {parts}."] if len(problems) > 1 and parts else []
 
 
 def _from_cold(group: Group) -> list[str]:
-    """Which backend has the first answer, from the start of its process on: for a single fit that is what counts."""
+    """The backend with the first result of a new process, by size. It matters for a single fit."""
     first = {}
     for problem in _problems(group):
         cells = [c for c in group.ranked if problem_key(c) == problem and time_per_iteration(c)]
@@ -87,7 +87,7 @@ def _from_cold(group: Group) -> list[str]:
         if len(complete) > 1:
             first[problem] = [min(complete, key=lambda c: seconds_at(c, c.n_iter))]
     parts = _together(first)
-    return [f"First to answer in a new process, import and compiling included: {parts}."] if parts else []
+    return [f"The fastest first result of a new process, with import and compilation: {parts}."] if parts else []
 
 
 def _problems(group: Group) -> list[ProblemKey]:
@@ -95,7 +95,7 @@ def _problems(group: Group) -> list[ProblemKey]:
 
 
 def _together(first: dict[ProblemKey, list[Cell]]) -> str:
-    """Who is first on which problem: neighbours with the same answer are told together."""
+    """The first backends by problem. Neighboring problems with the same backends are joined."""
     runs: list[tuple[tuple[str, ...], list[str]]] = []
     for problem, cells in first.items():
         names = tuple(text.clean(c.backend, 40) for c in sorted(cells, key=lambda c: c.backend))

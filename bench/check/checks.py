@@ -1,4 +1,4 @@
-"""The checks that every backend must pass, one function each. `gdbench check`, `gdbench run` and the tests use them.
+"""The checks of `gdbench check`, one function each. `gdbench run` checks its results with `judge` only.
 
 A check takes the module of a backend and a dtype. It raises Wrong with the reason, or returns the error that is nearest
 to its bound, with that bound. It returns None if it compares no numbers.

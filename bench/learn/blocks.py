@@ -1,4 +1,4 @@
-"""What a chapter consists of when it is given: each kind of block, number in a terminal, a notebook or a page."""
+"""The blocks of a chapter, which a terminal, a notebook and a page show."""
 
 import base64
 import html
@@ -10,14 +10,14 @@ from bench.report.tables import Table
 
 
 class Words(NamedTuple):
-    """Markdown. note: beside the matter, such as where the figures come from."""
+    """Markdown. note: secondary, such as the origin of the measurements."""
 
     markdown: str
     note: bool = False
 
     @property
     def html(self) -> str:
-        """Raw HTML inside the Markdown is number as text."""
+        """The Markdown as HTML. Raw HTML in it becomes text."""
         from markdown_it import MarkdownIt
 
         return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(self.markdown))

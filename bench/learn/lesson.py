@@ -27,6 +27,9 @@ NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_  ]*)?(?:,\d{3})*(?:[.,]\d+)?(?:[eE][-+]
 TRIES = 3  # at answering a question
 RECORDED = "GDBENCH_LEARN_RECORDED"  # in the environment of a notebook that is built: measure nothing
 
+NO_FIGURE = "This figure needs measurements that are missing"
+NO_PARAGRAPH = "A paragraph is left out because these measurements do not contain"
+
 
 class Lesson:
     """One chapter for one reader.
@@ -64,7 +67,7 @@ class Lesson:
     def show(self, drawing: Drawing | None) -> None:
         """Show a figure with its description and data. None means that a measurement is missing, and is reported."""
         if drawing is None:
-            self.say("*This figure needs measurements that are missing.*", note=True)
+            self.say(f"*{NO_FIGURE}.*", note=True)
         else:
             self.put(Picture.of(drawing))
 
@@ -84,10 +87,7 @@ class Lesson:
         named = {name: facts[name] for _, name, _, _ in Formatter().parse(markdown) if name}
         missing = [name for name, fact in named.items() if fact is None]
         if missing:
-            self.say(
-                f"*A paragraph is left out because these measurements do not contain {text.listed(missing)}.*",
-                note=True,
-            )
+            self.say(f"*{NO_PARAGRAPH} {text.listed(missing)}.*", note=True)
         else:
             safe = {name: str(fact).replace("|", "\\|") for name, fact in named.items()}
             self.say(markdown.format(**safe))

@@ -212,7 +212,7 @@ class RunInProgress:
         """The blocks that have a sample of a cell."""
         return {sample.block for sample in self.samples.get(cell.id, [])}
 
-    def replan(self, turns: int, spent_s: float) -> None:
+    def replan(self, block: int, spent_s: float) -> None:
         """After the first block, leave out the cells that do not fit the user's time budget, by their measured costs.
 
         Cells that crashed or hung do not run again, so they cost nothing in later blocks.
@@ -226,7 +226,7 @@ class RunInProgress:
         overhead_s = sum(self.overhead_s.get(worker, budget.WORKER_S) for worker in workers)
         overhead_s += budget.PROBES_S * len(self.plan.threads)
         limit_s = self.plan.budget_s - spent_s - budget.REPORT_S
-        self.left_out |= budget.cut(self.plan, costs, overhead_s, self.plan.blocks - turns, limit_s)
+        self.left_out |= budget.cut(self.plan, costs, overhead_s, self.plan.blocks - block, limit_s)
 
     @property
     def deadline_s(self) -> float:
@@ -255,7 +255,7 @@ class RunInProgress:
             ended, last_cell, outcome = self.process(block, name, remaining, attempt, deadline_s)
             remaining = [cell for cell in remaining if cell.id not in ended]
             attempt += 1
-            if not remaining or (last_cell is None and ended):
+            if not remaining or (last_cell is None and ended):  # it ended between two cells: run the others
                 continue
             crash: Status = "out_of_memory" if outcome.out_of_memory else "crashed"
             status: Status = "timeout" if outcome.timed_out else crash

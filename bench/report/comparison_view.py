@@ -1,7 +1,6 @@
 """How a comparison is shown: in a terminal, and as one offline HTML page."""
 
 import math
-from typing import TYPE_CHECKING
 
 from bench import text
 from bench.analysis.compare import (
@@ -19,9 +18,6 @@ from bench.report.document import HTML, TERMINAL, Block, Entries, Items, Report,
 from bench.report.tables import Table, seconds_text
 from bench.stats import CHANGE_P
 from bench.text import MISSING
-
-if TYPE_CHECKING:
-    pass
 
 LOUD = ("slower", "faster", "wrong", "failed", "missing")  # verdicts in bold on a page
 COLOURS = {

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bench import text
 from bench.analysis.speed import (
@@ -22,9 +21,6 @@ from bench.plan import BASELINE
 from bench.records import FLAGS, Cell, Run
 from bench.stats import holds_one, outliers
 from bench.text import MISSING
-
-if TYPE_CHECKING:
-    pass
 
 NO_INTERVAL_NOTE = "A figure without brackets has no interval: too few processes (fewer than 6 define none)."
 COLD = {"import_s": "import", "prepare_s": "prepare", "compile_s": "compile", "first_call_s": "first call"}
@@ -140,7 +136,7 @@ def share_of_bound(cell: Cell) -> str:
 
 
 def plan_line(run: Run, group: Group) -> str:
-    """How often and in what all of it was measured, as the cells and the plan say."""
+    """The sizes, processes, rounds and calls of the measurement."""
     blocks = run.plan.get("blocks")
     parts = [group.title]
     parts.append(f"n: {text.span(c.n_samples for c in group.cells)}, d: {text.span(c.n_features for c in group.cells)}")

@@ -205,8 +205,8 @@ MUTANTS = (
     more("a_buffer_for_losses", (HEAD, HEAD + "KEPT = {}\n"), (RETURN, "out = KEPT.setdefault((len(losses), X.dtype), np.empty(len(losses), X.dtype))\n    out[:] = losses\n    return beta, out"), "copy what is returned"),
     more("gram_kept_by_shape", (HEAD, HEAD + "KEPT = {}\n"), (PRODUCT, "KEPT.setdefault((X.shape, X.dtype), X).T @ residual"), "right for n x d", "depends on an earlier call"),
     more("answer_kept_but_for_the_rate", (HEAD, HEAD + "KEPT = {}\n"), (RETURN, "key = X.tobytes(), y.tobytes(), max_iter, tol, beta0.tobytes()\n    return tuple(a.copy() for a in KEPT.setdefault(key, (beta, np.array(losses, dtype=X.dtype))))"), (START, "beta0 = beta\n    beta = beta.copy()"), "depends on an earlier call"),
-    more("warm_start", (HEAD, HEAD + "KEPT = {}\n"), (START, "beta = KEPT.get((beta.shape, X.dtype), beta).copy()"), (RETURN, "KEPT[beta.shape, X.dtype] = beta.copy()\n    " + RETURN), "a second call does not find"),
-    more("a_losses_list_for_all", ("tol):", "tol, losses=[]):"), ("    losses = []\n", ""), "only the losses are wrong", "a second call does not find"),
+    more("warm_start", (HEAD, HEAD + "KEPT = {}\n"), (START, "beta = KEPT.get((beta.shape, X.dtype), beta).copy()"), (RETURN, "KEPT[beta.shape, X.dtype] = beta.copy()\n    " + RETURN), "a second call starts from changed data"),
+    more("a_losses_list_for_all", ("tol):", "tol, losses=[]):"), ("    losses = []\n", ""), "only the losses are wrong", "a second call starts from changed data"),
     more("rate_global", (HEAD, HEAD + "RATES = []\n"), (N, "n = len(X); RATES.append(learning_rate); learning_rate = RATES[0]"), "whatever the argument is", "depends on an earlier call"),
     # Stopping.
     one("tol_ignored", "< tol * losses[0]", "< 0", "tol is ignored"),

@@ -273,4 +273,4 @@ FILES = {"numba_parallel": NUMBA_PARALLEL, "jax_transposed": JAX_TRANSPOSED, "ja
 # Python loops over rows, for which 100,000 of them are too many.
 SLOW = {"fsum", "loops_from_the_end", "decimal", "kahan", "blocks_of_5", "pairwise", "spectral"}
 # Compiled anew for every number of updates, or slowly.
-COMPILED = {"numba_parallel", "jax_transposed", "jax_scan"}
+COMPILED = {"numba_parallel", "jax_transposed", "jax_scan", "threads"}
