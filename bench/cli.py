@@ -7,6 +7,7 @@ Every verb uses the same exit codes: 0 ok, 1 a backend computes something wrong,
 Imports stand inside the verbs so that `--help` and `list` answer at once and load no array library.
 """
 
+import difflib
 import io
 import json
 import re
@@ -52,6 +53,20 @@ app = App(
 
 
 app.register_install_completion_command()
+
+
+@app.default
+def greet(*words: Annotated[str, Parameter(show=False)]) -> int:
+    """Measure, cross-check and explain gradient descent for linear regression in many Python array systems."""
+    from bench.report.terminal import print_greeting
+
+    if words:
+        verbs = [name for name in app if not name.startswith("-")]
+        close = difflib.get_close_matches(words[0], verbs, 1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise UsageError(f"command: found {words[0]!r}{hint}; allowed: {', '.join(verbs)}")
+    print_greeting()
+    return 0
 
 
 class UsageError(Exception):
@@ -167,6 +182,7 @@ def run(
     strict: Annotated[bool, Flag] = False,
     no_report: Annotated[bool, Flag] = False,
     open: Annotated[bool, Flag] = False,
+    verbose: Annotated[bool, Flag, Parameter(alias="-v")] = False,
     json: Annotated[bool, Flag] = False,
 ) -> int:
     """Measure the backends and write a report. numpy_vectorized always runs, as the baseline and the A/A control.
@@ -196,17 +212,20 @@ def run(
     seed
         Seed of the synthetic data and of the order of measurement. Default: 0.
     out
-        A new or empty folder for the run. Default: results/<time>.
+        A new or empty folder for the run. Default: results/<time> in a checkout of gdbench, else
+        gdbench-results/<time>.
     resume
         The folder of a stopped run. The run continues with its own plan.
     save_baseline
-        Also save the run under this name in results/baselines, for `gdbench compare NAME NEW`.
+        Also save the run under this name, for `gdbench compare NAME NEW`.
     strict
         Exit with code 4 if the measurement is unstable.
     no_report
         Write run.json and no report.
     open
         Open the report in the browser.
+    verbose
+        Print all tables of the report.
     json
         Print one JSON document.
     """
@@ -256,12 +275,19 @@ def run(
         _open(write(record, folder), open)
     if save_baseline is not None:
         print_warnings([_save_baseline(save_baseline, record, code)])
-    _print_run(record, folder, {"run": str(folder), "exit_code": code} if json else None)
+    _print_run(record, folder, verbose, {"run": str(folder), "exit_code": code} if json else None)
     return code
 
 
 @app.command
-def report(run: str, /, *, open: Annotated[bool, Flag] = False, json: Annotated[bool, Flag] = False) -> int:
+def report(
+    run: str,
+    /,
+    *,
+    open: Annotated[bool, Flag] = False,
+    verbose: Annotated[bool, Flag, Parameter(alias="-v")] = False,
+    json: Annotated[bool, Flag] = False,
+) -> int:
     """Write the report of a saved run: tables, figures and an offline HTML page.
 
     Parameters
@@ -270,6 +296,8 @@ def report(run: str, /, *, open: Annotated[bool, Flag] = False, json: Annotated[
         The folder of a run, its run.json, its page, or a name given with --save-baseline.
     open
         Open the page in the browser.
+    verbose
+        Print all tables of the report.
     json
         Print one JSON document.
     """
@@ -281,7 +309,7 @@ def report(run: str, /, *, open: Annotated[bool, Flag] = False, json: Annotated[
     folder = where if where.is_dir() else where.parent
     page = write(record, folder)
     _open(page, open)
-    _print_run(record, folder, {"run": str(folder), "report": str(page)} if json else None)
+    _print_run(record, folder, verbose, {"run": str(folder), "report": str(page)} if json else None)
     return 0
 
 
@@ -457,16 +485,16 @@ def _begin(
     from bench.measure.options import make_plan, new_folder
     from bench.measure.run_directory import RunDirectory
     from bench.plan import BASELINE
-    from bench.records import SAVED_RUNS
+    from bench.records import results_folder
     from bench.report.terminal import print_warnings
 
     chosen = _backends([BASELINE, *backend] if backend else _all_names())
     plan, notes = make_plan(mode=mode, backends=chosen, named=bool(backend), **options)
     folder = new_folder(out)
     if keep:
-        SAVED_RUNS.mkdir(parents=True, exist_ok=True)  # fails before the run instead of after it
+        (results_folder() / "baselines").mkdir(parents=True, exist_ok=True)  # fails before the run instead of after it
     directory = RunDirectory.begin(folder, plan, shlex.join(["gdbench", *sys.argv[1:]]))
-    print_warnings(notes)
+    print_warnings([*notes, f"the run is in {folder}"])
     return directory
 
 
@@ -538,14 +566,14 @@ def _open(page: Path | None, wanted: bool) -> None:
         webbrowser.open(page.resolve().as_uri())
 
 
-def _print_run(record: "Run", folder: Path, document: dict[str, Any] | None) -> None:
-    """Print the JSON document, or without one the tables of the run."""
+def _print_run(record: "Run", folder: Path, verbose: bool, document: dict[str, Any] | None) -> None:
+    """Print the JSON document, or without one the results of the run."""
     if document is not None:
         _print_json(document)
     else:
         from bench.report.terminal import print_run
 
-        print_run(record, folder)
+        print_run(record, folder, verbose)
 
 
 def _print_json(document: Any) -> None:

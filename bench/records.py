@@ -22,7 +22,6 @@ MAX_CELLS, MAX_GROUPS = 5_000, 64  # of a run that is read; the report of a larg
 MAX_EMBEDDED = 1_500_000  # bytes of a run inside a page, half of the largest page
 EMBEDDED = "run"  # the id of the HTML element that holds the run
 SCHEMA = 3  # a new or renamed field needs the next number, a migration and a golden file
-SAVED_RUNS = Path("results") / "baselines"  # in the current directory: runs that have a name
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 PositiveInt = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
@@ -403,13 +402,19 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
+def results_folder() -> Path:
+    """The folder of runs under the current directory: results in a checkout of gdbench, otherwise gdbench-results."""
+    in_checkout = Path("bench/records.py").exists() and Path("backends/_registry.py").exists()
+    return Path("results" if in_checkout else "gdbench-results")
+
+
 def saved_run(name: str) -> Path:
     """The folder of the run that is saved under a name. Raises ValueError if the name is not valid."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
         raise ValueError(
             f"found {name!r}; allowed: up to 100 of A-Z, a-z, 0-9, '_', '.' and '-', the last two not in front"
         )
-    return SAVED_RUNS / name
+    return results_folder() / "baselines" / name
 
 
 def save_as(name: str, run: Run) -> Path:

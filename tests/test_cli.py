@@ -8,7 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from helpers import sample_run
 from helpers.command import gdbench, unprobed
+
+from bench.records import save_run
 
 BAD = [
     (["run", "--size", "10"], "--size: found '10'; allowed: n_samples x n_features"),
@@ -133,6 +136,45 @@ def test_an_occupied_folder_is_refused(main, tmp_path):
     assert code == 2
     assert "which is not empty; allowed: a new or empty folder" in err
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_without_a_verb_it_greets(main):
+    """What gdbench does and which commands to try, exit 0; a word that is no verb is refused with the nearest one."""
+    code, out, err = main()
+    assert (code, err) == (0, "")
+    assert [line.split("  ")[1] for line in out.splitlines() if line.startswith("  gdbench")] == [
+        "gdbench run --quick", "gdbench check", "gdbench learn", "gdbench --help",
+    ]  # fmt: skip
+    code, out, err = main("chek", "x")
+    assert (code, out) == (2, "")
+    assert "found 'chek' (did you mean check?); allowed: " in err
+
+
+def test_verbose_prints_all_tables(main, tmp_path):
+    """report prints one screen; with -v also the tables that the screen leaves out."""
+    save_run(tmp_path, sample_run.full())
+    code, short, _ = main("report", tmp_path)
+    assert code == 0
+    for option in ("-v", "--verbose"):
+        code, long, _ = main("report", tmp_path, option)
+        assert code == 0
+        assert len(long.splitlines()) > len(short.splitlines())
+        assert "Error against its bound" in long and "Error against its bound" not in short
+
+
+def test_a_pipe_has_the_width_of_columns(main, tmp_path, monkeypatch):
+    """COLUMNS sets the width of output that is not a terminal; 100 without it or with nonsense."""
+    save_run(tmp_path, sample_run.full())
+    widths = {}
+    for columns in ("50", "80", "", "many"):
+        monkeypatch.setenv("COLUMNS", columns)
+        widths[columns] = max(
+            len(line)
+            for line in main("report", tmp_path, "-v")[1].splitlines()
+            if "report:" not in line and "run:" not in line
+        )
+    assert widths["50"] <= 50 < widths["80"] <= 80 < widths[""] <= 100
+    assert widths["many"] == widths[""]
 
 
 def test_help_and_version(main, tmp_path):

@@ -764,7 +764,7 @@ def test_hostile_names_are_text():
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A folder with runs under results/baselines and beside it."""
+    """A folder with runs under gdbench-results/baselines and beside it."""
     folder = tmp_path_factory.mktemp("runs")
     wrong, failed, unstable = a_run(), a_run(), a_run(stable=False, reasons=["drift"])
     the_cell(wrong).status = "wrong"
@@ -774,8 +774,8 @@ def runs(tmp_path_factory):
         "unstable": unstable, "versions": changed(("versions", "numpy"), "2.5.0"), "cpu": changed(("cpu", "model"), "Z"),
     }  # fmt: skip
     for name, run in kinds.items():
-        (folder / "results" / "baselines" / name).mkdir(parents=True)
-        save_run(folder / "results" / "baselines" / name, run)
+        (folder / "gdbench-results" / "baselines" / name).mkdir(parents=True)
+        save_run(folder / "gdbench-results" / "baselines" / name, run)
     return folder
 
 
@@ -793,7 +793,7 @@ def runs(tmp_path_factory):
         (["base", "cpu", "--across", "versions"], 6),
         (["base", "cpu", "--across", "versions", "--across", "cpu"], 5),
         (["--across", "versions", "base", "versions"], 5),
-        (["results/baselines/base", "results/baselines/slow/run.json"], 5),
+        (["gdbench-results/baselines/base", "gdbench-results/baselines/slow/run.json"], 5),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -813,7 +813,7 @@ def test_exit_codes(main, runs, arguments, expected):
         (["base", "same", "--across", "moon"], 2, "--across: found 'moon'; allowed: versions, cpu"),
         (["base", "same", "--across"], 2, "across"),
         (["base", "same", "--html", "no/such/folder.html"], 2, "--html: found 'no/such/folder.html', which cannot be written"),
-        (["base", "same", "--html", "results"], 2, "--html: found 'results', which cannot be written"),
+        (["base", "same", "--html", "gdbench-results"], 2, "--html: found 'gdbench-results', which cannot be written"),
         (["base", "nothing"], 6, "nothing: found no run.json; allowed: the folder of a run, its run.json, or the name"),
         (["base", "../base"], 6, "../base: found no run.json"),
         (["base", "x" * 5000], 6, "cannot be read as a run"),
@@ -871,11 +871,11 @@ def test_comparing_is_cheap(runs):
 def test_a_baseline_is_kept_under_its_name(name, tmp_path, monkeypatch):
     """It is found by its name from the same folder, the next one replaces it, and a path that exists goes first."""
     monkeypatch.chdir(tmp_path)
-    assert records.save_as(name, BASE) == Path("results/baselines") / name
+    assert records.save_as(name, BASE) == Path("gdbench-results/baselines") / name
     assert load_run(records.find_run(name)).cells == BASE.cells
     records.save_as(name, a_run())
     assert load_run(records.find_run(name)).cells == a_run().cells
-    assert names_in(Path("results/baselines") / name) == ["run.json"]
+    assert names_in(Path("gdbench-results/baselines") / name) == ["run.json"]
     Path(name).mkdir()
     assert records.find_run(name) == Path(name)
 
@@ -906,7 +906,7 @@ def test_a_broken_run_is_no_baseline(code, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({}, "saved as baseline main in results/baselines/main"),
+        ({}, "saved as baseline main in gdbench-results/baselines/main"),
         ({"stable": False}, "; the run is unstable, so no comparison with it gives a verdict"),
         ({"blocks": 6}, "; the run has fewer than 10 blocks, so no comparison gives a verdict: use --full"),
     ],
@@ -919,8 +919,8 @@ def test_a_doubtful_run_is_a_baseline_with_a_note(fields, told, tmp_path, monkey
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_run(tmp_path):
-    """`results` is a file: exit 2 at once, and no measurement was made for nothing."""
-    (tmp_path / "results").write_text("mine")
+    """`gdbench-results` is a file: exit 2 at once, and no measurement was made for nothing."""
+    (tmp_path / "gdbench-results").write_text("mine")
     code, _, err = unprobed("run", "--save-baseline", "main", "--out", "new", cwd=tmp_path)
     assert code == 2
     assert err.count("\n") == 1
@@ -933,7 +933,7 @@ def test_a_run_saves_its_baseline(tmp_path):
     size = ("--quick", "--no-report", "--size", "60x3", "-b", "numpy_vectorized")
     code, _, err = unprobed("run", *size, "--save-baseline", "main", cwd=tmp_path)
     assert code == 0
-    assert "saved as baseline main in results/baselines/main" in " ".join(err.split())
+    assert "saved as baseline main in gdbench-results/baselines/main" in " ".join(err.split())
     assert unprobed("run", *size, "--out", "new", cwd=tmp_path)[0] == 0
     code, out, _ = gdbench("compare", "main", "new", cwd=tmp_path)
     assert code == 4

@@ -60,7 +60,7 @@ def measuring(monkeypatch):
     fields: dict[str, dict] = {}
 
     def measured(folder, backends, sizes, *arguments, **options):
-        if folder.parent.parent == reader.COURSE:
+        if folder.parent.parent == reader.course_folder():
             number = int(folder.parent.name.removeprefix("chapter-"))
             run = load_run(chapter(number).folder / "recorded" / f"{folder.name}.json")
             folder.mkdir(parents=True)
@@ -154,7 +154,7 @@ def test_a_chapter_is_whole_with_the_recorded_figures(each, course):
     page = build.page(lesson)
     assert NO_FIGURE not in page
     assert NO_PARAGRAPH not in page
-    assert not (course / "results").exists()
+    assert not (course / "gdbench-results").exists()
 
 
 def wrong_answers():
@@ -397,12 +397,12 @@ def test_bad_input_is_one_clear_sentence(main, course, words, said):
     code, out, err = main("learn", *words)
     assert (code, out) == (2, "")
     assert said in err.replace("\n", " ")
-    assert not reader.COURSE.exists()
+    assert not reader.course_folder().exists()
 
 
 def test_a_broken_file_of_the_reader_is_an_error_that_says_what_to_do(main, course):
     """It is not overwritten; --forget removes it."""
-    reader.COURSE.mkdir(parents=True)
+    reader.course_folder().mkdir(parents=True)
     reader.path().write_text("{")
     code, _, err = main("learn")
     assert code == 6

@@ -53,6 +53,17 @@ def test_terminal_output_is_unchanged(run, request):
     compare("terminal.txt", out.file.getvalue(), request)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_end_of_a_run_is_unchanged(run, request, width):
+    """The end of a run takes at most 40 lines at 80 columns, and no line is wider than the terminal."""
+    file = io.StringIO()
+    terminal.print_end(run, Console(file=file, width=width))
+    lines = file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) <= 38 or width < 80  # and two paths
+    compare(f"end-{width}.txt", file.getvalue(), request)
+
+
 def test_markdown_report_is_unchanged(written, request):
     """report.md of the reference run is as before."""
     compare("report.md", (written / "report.md").read_text("utf-8"), request)

@@ -349,7 +349,7 @@ def test_two_runs_of_one_second(tmp_path, monkeypatch):
     monkeypatch.setattr(options, "datetime", Stopped)
     found = [new_folder(None) for _ in range(99)]
     assert found[:3] == [
-        Path("results") / name for name in ("20240229-123456", "20240229-123456-2", "20240229-123456-3")
+        Path("gdbench-results") / name for name in ("20240229-123456", "20240229-123456-2", "20240229-123456-3")
     ]
     assert len(set(found)) == 99
     assert all(folder.is_dir() and not list(folder.iterdir()) for folder in found)

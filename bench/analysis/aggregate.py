@@ -65,6 +65,13 @@ def aggregate(
     )
 
 
+def preliminary_cells(plan: Plan, samples: dict[str, list[CellSample]]) -> list[Cell]:
+    """The cells of a run in progress, without speed-ups. A cell without a sample is "interrupted"."""
+    times = {cell.id: _times(samples.get(cell.id, []), plan.blocks) for cell in plan.cells}
+    cells = [cell for cell in plan.cells if not cell.control]
+    return [_cell(plan, cell, samples.get(cell.id, []), times[cell.id], {}, True) for cell in cells]
+
+
 def _times(samples: list[CellSample], blocks: int) -> list[float | None]:
     """The median round of each block, or None. A cell has no time if any of its samples is not ok."""
     if any(sample.status != "ok" for sample in samples):

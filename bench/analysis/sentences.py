@@ -2,20 +2,22 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 from bench import text
 from bench.analysis import cost_model
-from bench.analysis.cold_costs import seconds_at
+from bench.analysis.cold_costs import break_even_iterations, cold_seconds, seconds_at
 from bench.analysis.speed import (
+    CORE,
     LOOPS,
     SYNTHETIC,
     Group,
     ProblemKey,
-    backends,
     fastest,
     largest_comparable_problem,
     problem_key,
     problem_label,
+    reading_order,
     speedup,
     time_per_iteration,
 )
@@ -62,54 +64,79 @@ def _figures(cell: Cell) -> str:
 
 
 def summary_sentences(group: Group) -> list[str]:
-    """The sentences that the group's figures allow, none of them longer than two lines on a projector."""
-    sentences = [*_by_size(group), *_from_cold(group), _vectorizing(group), _compiling(group), _limit(group)]
+    """The sentences about a group for which it has the measurements."""
+    core = [c for c in group.ranked if c.backend in CORE]
+    sentences = [
+        _fastest(group.ranked, "{} the lowest time per iteration"),
+        _fastest(core, f"Among the {len(CORE)} core backends, {{}} the lowest time") if _has_others(group) else "",
+        _first_result(group),
+        _vectorizing(group),
+        compiling(group),
+        limit(group),
+    ]
     return [sentence for sentence in sentences if sentence]
 
 
-def _by_size(group: Group) -> list[str]:
-    """The fastest backend by size, in the steady state."""
-    problems = _problems(group)
-    rankings = {problem: fastest([c for c in group.ranked if problem_key(c) == problem]) for problem in problems}
+def _has_others(group: Group) -> bool:
+    """Whether core backends are ranked together with other ones."""
+    return len({c.backend in CORE for c in group.ranked if time_per_iteration(c)}) == 2
+
+
+def _fastest(cells: Sequence[Cell], form: str) -> str:
+    """The fastest backend of each size, in the steady state. form: with {} for the backends and their verb."""
+    problems = _problems(cells)
+    rankings = {problem: fastest([c for c in cells if problem_key(c) == problem]) for problem in problems}
     first = {p: [f.timed[0], *f.tied] for p, f in rankings.items() if f and f.sure and len(f.timed) > 1}
-    parts = _together(first)
-    return [f"The lowest time per iteration: {parts}."] if len(problems) > 1 and parts else []
+    return _by_size(first, form) if len(problems) > 1 else ""
 
 
-def _from_cold(group: Group) -> list[str]:
+def _first_result(group: Group) -> str:
     """The backend with the first result of a new process, by size. It matters for a single fit."""
     first = {}
-    for problem in _problems(group):
+    for problem in _problems(group.ranked):
         cells = [c for c in group.ranked if problem_key(c) == problem and time_per_iteration(c)]
-        complete = [
-            c for c in cells if None not in (c.cold_costs.import_s, c.cold_costs.prepare_s, c.cold_costs.first_call_s)
-        ]
+        complete = [c for c in cells if cold_seconds(c.cold_costs) is not None]
         if len(complete) > 1:
             first[problem] = [min(complete, key=lambda c: seconds_at(c, c.n_iter))]
-    parts = _together(first)
-    return [f"The fastest first result of a new process, with import and compilation: {parts}."] if parts else []
+    return _by_size(first, "In a new process, import and compilation included, {} the first result")
 
 
-def _problems(group: Group) -> list[ProblemKey]:
-    return sorted({problem_key(c) for c in group.ranked if c.problem.name == SYNTHETIC and time_per_iteration(c)})
+def _problems(cells: Sequence[Cell]) -> list[ProblemKey]:
+    return sorted({problem_key(c) for c in cells if c.problem.name == SYNTHETIC and time_per_iteration(c)})
 
 
-def _together(first: dict[ProblemKey, list[Cell]]) -> str:
-    """The first backends by problem. Neighboring problems with the same backends are joined."""
-    runs: list[tuple[tuple[str, ...], list[str]]] = []
+def _by_size(first: dict[ProblemKey, list[Cell]], form: str) -> str:
+    """A sentence about the first backends by problem. Neighboring problems with the same backends are joined."""
+    runs: list[tuple[tuple[str, ...], list[ProblemKey]]] = []
     for problem, cells in first.items():
-        names = tuple(text.clean(c.backend, 40) for c in sorted(cells, key=lambda c: c.backend))
+        names = tuple(text.clean(c.backend, 40) for c in sorted(cells, key=lambda c: reading_order(c.backend)))
         if runs and runs[-1][0] == names:
-            runs[-1][1].append(problem_label(problem))
+            runs[-1][1].append(problem)
         else:
-            runs.append((names, [problem_label(problem)]))
-    return "; ".join(
-        f"{text.listed(list(names))} at {' to '.join(dict.fromkeys([labels[0], labels[-1]]))}" for names, labels in runs
-    )
+            runs.append((names, [problem]))
+    if not runs:
+        return ""
+    parts = []
+    for number, (names, problems) in enumerate(runs):
+        verb = "has" if len(names) == 1 else "share"
+        subject = text.listed(list(names))
+        where = _range(problems) if len(runs) > 1 else "at every size"
+        parts.append(f"{form.format(f'{subject} {verb}')} {where}" if number == 0 else f"{subject} {where}")
+    return f"{'; '.join(parts)}."
+
+
+def _range(problems: Sequence[ProblemKey]) -> str:
+    """at n = 100, d = 10; or from n = 100 to n = 1 000 (d = 10)"""
+    if len(problems) == 1:
+        return f"at {problem_label(problems[0])}"
+    first, last = problems[0], problems[-1]
+    if first.n_features == last.n_features:
+        return f"from n = {text.count(first.n_samples)} to {text.count(last.n_samples)} (d = {first.n_features})"
+    return f"from {problem_label(first)} to {problem_label(last)}"
 
 
 def _vectorizing(group: Group) -> str:
-    """The n from which on vectorized code is faster than plain loops, and by how much at the largest common n."""
+    """The n from which on NumPy is faster than plain loops, and by how much at the largest common n."""
     loops = [c for c in group.ranked if c.backend == LOOPS and time_per_iteration(c)]
     arrays = [c for c in group.ranked if c.backend == BASELINE and time_per_iteration(c)]
     compared = [c for c in arrays if speedup(c, LOOPS) and c.problem.name == SYNTHETIC]
@@ -119,50 +146,38 @@ def _vectorizing(group: Group) -> str:
     ratio = speedup(largest, LOOPS)
     assert ratio is not None
     crossing_points = [at for at in cost_model.crossovers(loops, arrays) if at.n_features == largest.n_features]
-    wins = f"Vectorizing wins {crossing(crossing_points[0])}; at" if crossing_points else "At"
+    where = f" {crossing(crossing_points[0])}" if crossing_points else ""
     figures = text.ratio_interval(ratio.median, ratio.ci_low, ratio.ci_high)
-    return f"{wins} {problem_label(largest)} {BASELINE} is {figures} the speed of plain loops."
+    return f"{BASELINE} is faster than plain loops{where}. The ratio is {figures} at {problem_label(largest)}."
 
 
-def _compiling(group: Group) -> str:
-    """The iterations after which compilation is repaid, on the problem with most such backends and on the largest."""
-    paid: dict[ProblemKey, list[Cell]] = {}
+def compiling(group: Group) -> str:
+    """The iterations after which compilation is repaid, on the problem with most such backends."""
+    paid: dict[ProblemKey, dict[str, int]] = {}
     for c in group.ranked:
-        if time_per_iteration(c) and c.cold_costs.compile_s and isinstance(c.cold_costs.break_even_calls, int):
-            paid.setdefault(problem_key(c), []).append(c)
+        iterations = break_even_iterations(c)
+        if time_per_iteration(c) and c.cold_costs.compile_s and iterations is not None:
+            paid.setdefault(problem_key(c), {})[text.clean(c.backend, 40)] = rounded(iterations)
     if not paid:
         return ""
-    most_repaid = max(paid, key=lambda k: (len(paid[k]), k))
-    largest = max(paid, key=lambda k: k.n_samples * k.n_features)
-    parts = [f"at {problem_label(k)} {_repaid(paid[k])}" for k in dict.fromkeys([most_repaid, largest])]
-    return f"Compiling is repaid against {BASELINE} {'; '.join(parts)}."
+    problem = max(paid, key=lambda k: (len(paid[k]), k))
+    by_iterations = sorted(paid[problem].items(), key=lambda item: item[1])
+    parts = [f"{text.count(iterations)} ({backend})" for backend, iterations in by_iterations]
+    return f"Compilation pays off at {problem_label(problem)} after about {text.listed(parts)} iterations."
 
 
-def _repaid(cells: list[Cell]) -> str:
-    by_name = {c.backend: c for c in cells}
-    parts = []
-    for backend in backends(cells):
-        calls = by_name[backend].cold_costs.break_even_calls
-        assert isinstance(calls, int)
-        parts.append(f"by {text.clean(backend, 40)} after some {text.count(rounded(calls * by_name[backend].n_iter))}")
-    return f"{', '.join(parts)} iterations"
-
-
-def _limit(group: Group) -> str:
+def limit(group: Group) -> str:
     """The share of the limit that the best backend and the baseline reach on the largest problem."""
     roofs = [roof for roof in group.roofs if roof.problem == SYNTHETIC and any(f.share for f in roof.backends)]
     if not roofs:
         return ""
     roof = max(roofs, key=lambda r: r.bytes)
     attainments = sorted((f for f in roof.backends if f.share), key=lambda f: f.share or 0, reverse=True)
-    named = dict.fromkeys(
-        [f.backend for f in attainments[:1]] + [f.backend for f in attainments if f.backend == BASELINE]
-    )
-    parts = [
-        f"{text.clean(f.backend, 40)} reaches {text.percent(f.share or 0)}" for f in attainments if f.backend in named
-    ]
+    first, *others = [f for f in attainments if f is attainments[0] or f.backend == BASELINE]
     what = "read bandwidth" if roof.limited_by == "bandwidth" else "arithmetic peak"
-    return f"Of the {what} at {where(roof)}, {text.listed(parts)}."
+    best = f"{text.clean(first.backend, 40)} reaches {text.percent(first.share or 0)} of the {what}"
+    baseline = "".join(f", {f.backend} {text.percent(f.share or 0)}" for f in others)
+    return f"At {where(roof)}, {best}{baseline}."
 
 
 def crossing(at: cost_model.Crossover) -> str:

@@ -1,6 +1,6 @@
 """The reader's predictions and exercise attempts, in one local file.
 
-The file is in results/course under the current directory, beside the reader's runs and exercise files. Deleting it
+The file is in the folder `course` of the results, beside the reader's runs and exercise files. Deleting it
 resets the course.
 """
 
@@ -9,10 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from bench.records import UnreadableRun
+from bench.records import UnreadableRun, results_folder
 from bench.runtime.files import read, save
-
-COURSE = Path("results") / "course"
 
 
 class Progress(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,13 +37,18 @@ class Reader(msgspec.Struct, forbid_unknown_fields=True):
         return self.chapters.setdefault(str(number), Progress())
 
 
+def course_folder() -> Path:
+    """The folder of the reader's runs, pages and exercises."""
+    return results_folder() / "course"
+
+
 def path() -> Path:
-    return COURSE / "reader.json"
+    return course_folder() / "reader.json"
 
 
 def folder(number: int) -> Path:
     """The folder of a chapter's runs, page and exercise."""
-    return COURSE / f"chapter-{number:02}"
+    return course_folder() / f"chapter-{number:02}"
 
 
 def load() -> Reader:
@@ -61,7 +64,7 @@ def load() -> Reader:
 
 
 def store(reader: Reader) -> None:
-    COURSE.mkdir(parents=True, exist_ok=True)
+    course_folder().mkdir(parents=True, exist_ok=True)
     save(path(), msgspec.json.format(msgspec.json.encode(reader), indent=1) + b"\n")
 
 

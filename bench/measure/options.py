@@ -12,6 +12,7 @@ from bench.measure.budget import announce, foresee
 from bench.measure.run_directory import is_new
 from bench.measure.stage import BUILT_IN, build
 from bench.plan import N_FEATURES, PENGUINS, SIZES, STAGE_COPIES, Backend, Case, Plan, iterations, synthetic_cases
+from bench.records import results_folder
 from bench.runtime import machine, memory, process
 
 MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 180.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
@@ -77,7 +78,7 @@ def make_plan(
 
 
 def new_folder(out: str | None) -> Path:
-    """The folder of a new run: `out`, or a new results/<date>-<time>. Raises ValueError if `out` is not empty."""
+    """The folder of a new run: `out`, or results_folder()/<date>-<time>. Raises ValueError if `out` is not empty."""
     if out is not None:
         folder = Path(out)
         if folder.exists() and not (folder.is_dir() and is_new(folder)):
@@ -85,13 +86,13 @@ def new_folder(out: str | None) -> Path:
         return folder
     stem = datetime.now().strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
-        folder = Path("results") / f"{stem}{suffix}"
+        folder = results_folder() / f"{stem}{suffix}"
         try:
             folder.mkdir(parents=True)
         except FileExistsError:  # another run started in the same second
             continue
         return folder
-    raise ValueError(f"results/{stem}: found a hundred runs of this second; allowed: another --out")
+    raise ValueError(f"{results_folder() / stem}: found a hundred runs of this second; allowed: another --out")
 
 
 def _too_large(cases: list[Case], dtypes: list[str]) -> list[Case]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from bench.analysis.aggregate import aggregate
+from bench.analysis.aggregate import aggregate, preliminary_cells
 from bench.analysis.cost_model import bytes_per_pass
 from bench.measure import budget
 from bench.measure.messages import (
@@ -31,7 +31,7 @@ from bench.measure.messages import (
 )
 from bench.measure.run_directory import RunDirectory, utc_now
 from bench.plan import CELL_SHARE, STAGE_COPIES, BlockPlan, Case, CellPlan, Plan, block_plans
-from bench.records import Block, CellSample, Run, Status, save_run
+from bench.records import Block, Cell, CellSample, Run, Status, save_run
 from bench.runtime import machine, memory, process
 from bench.runtime.files import Scratch
 
@@ -48,12 +48,19 @@ class RunError(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """done, total: cells over all blocks. left_s: estimated seconds left, or None. what: the current step."""
+    """The state of a run.
+
+    done, total: cells over all blocks. left_s: estimated seconds left, or None. what: the current step. block, blocks:
+    the number of the current block and of all blocks, 0 before the first one. cells: the results so far.
+    """
 
     done: int
     total: int
     left_s: float | None
     what: str
+    block: int = 0
+    blocks: int = 0
+    cells: Callable[[], list[Cell]] = list
 
 
 def execute(directory: RunDirectory, on_progress: Callable[[Progress], None] = lambda progress: None) -> Run:
@@ -191,8 +198,11 @@ class RunInProgress:
         _time_sentinels(record)
         _measure_bandwidth(record, self.plan)
         for worker, cells in block.order:
-            what = f"block {block.index + 1} of {self.plan.blocks}: {worker}"
-            self.on_progress(Progress(self.done, self.total, self._left_s(block), what))
+            number = self.planned.index(block) + 1
+            state = Progress(
+                self.done, self.total, self._left_s(block), worker, number, len(self.planned), self._cells_so_far
+            )
+            self.on_progress(state)
             new = [cell for cell in cells if block.index not in self.blocks_of(cell)]
             record.threads_seen[worker] = self.worker(block, worker, new)
             self.done += len(new)
@@ -200,6 +210,12 @@ class RunInProgress:
             _time_sentinels(record)
         record.seconds = time.monotonic() - started
         self.directory.add(record)
+
+    def _cells_so_far(self) -> list[Cell]:
+        """The cells of the current number of threads, from the samples so far."""
+        threads = self.blocks[-1].threads
+        cells = preliminary_cells(self.plan, self.samples)
+        return [cell for cell in cells if cell.threads == threads and cell.dtype == self.plan.dtypes[0]]
 
     def _left_s(self, block: BlockPlan) -> float | None:
         """Estimated seconds left: from the plan in the first block, then from the mean time of a cell."""

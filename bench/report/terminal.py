@@ -1,23 +1,25 @@
-"""What the verbs print: on a terminal in colour, in a pipe as plain text. Standard output carries the
-answer, standard error the progress and the warnings."""
+"""The output of the verbs: in color on a terminal, as plain text in a pipe.
+
+Results go to standard output, progress and warnings to standard error.
+"""
 
 import contextlib
 import itertools
 import os
 import sys
 import textwrap
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from bench import text
+from bench import __version__, text
 
 if TYPE_CHECKING:
     from bench.analysis.compare import Comparison
@@ -28,27 +30,50 @@ if TYPE_CHECKING:
     from bench.report.tables import Table as Entry
 
 # Columns of figures, which are aligned at the right.
+ABOUT = (
+    "One gradient descent for linear regression in plain Python, NumPy, Numba, JAX and your own file: gdbench measures"
+    " how fast each runs on this machine, proves that all compute the same, and explains the differences."
+)
+GREETING = {
+    "gdbench run --quick": "measure all backends, in about half a minute",
+    "gdbench check": "check all backends against exact arithmetic",
+    "gdbench learn": "take the course: why vectorized code is fast",
+    "gdbench --help": "all commands",
+}
 NUMBERS = ("import", "prepare", "compile", "first call", "later call", "peak memory", "CPU / wall")
+PIPE_WIDTH, MIN_WIDTH = 100, 40  # characters of a line in a pipe, and at least
+MAX_GROUPS = 2  # further groups on the screen at the end of a run
 COLOURS = {"ok": "green", "wrong": "bold red", "failed": "red", "unavailable": "yellow"}
 
 
 def discard(stream: IO[str]) -> None:
-    """Let what is still written to `stream`, whose reader has left, go nowhere."""
+    """Discard further output to a stream whose reader has closed it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Output(Console):
-    """A console whose reader may leave: `gdbench check | head` must still end with the verdict's exit code."""
+    """A console for a pipe that may be closed: `gdbench check | head` keeps its exit code."""
 
     def on_broken_pipe(self) -> None:
         discard(self.file)
 
 
 def console(stderr: bool = False) -> Console:
-    """A console that emits no colour codes where the output is no terminal or NO_COLOR is set."""
+    """A console without color codes in a pipe or with NO_COLOR. COLUMNS sets the width of a pipe."""
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else 100  # a pipe has no width of its own
+    columns = os.environ.get("COLUMNS", "")
+    width = None if stream.isatty() else max(MIN_WIDTH, int(columns)) if columns.isdecimal() else PIPE_WIDTH
     return Output(stderr=stderr, highlight=False, soft_wrap=False, width=width)
+
+
+def print_greeting() -> None:
+    """Print what gdbench does, and three commands to try."""
+    out = console()
+    out.print(Text(f"gdbench {__version__}", "bold"))
+    say(out, ABOUT)
+    out.print()
+    for command, words in GREETING.items():
+        out.print(Text.assemble("  ", (f"{command:24}", "bold"), words), soft_wrap=True)
 
 
 def print_list(backends: list[dict[str, Any]]) -> None:
@@ -130,7 +155,7 @@ def _size(size: int) -> str:
 
 
 def busy(what: str) -> contextlib.AbstractContextManager[object]:
-    """On a terminal, what the user waits for; elsewhere nothing."""
+    """On a terminal, a line about the work in progress."""
     out = console(stderr=True)
     return out.status(Text(what)) if out.is_terminal else contextlib.nullcontext()
 
@@ -178,19 +203,55 @@ def _print_hanging(words: str, out: Console, style: str = "") -> None:
 
 
 def print_warnings(warnings: list[str]) -> None:
-    for warning in warnings:
-        # Not broken into lines of ours: it may hold a command to copy.
+    """Print notes to standard error."""
+    for warning in warnings:  # without line breaks, because a note may hold a command to copy
         console(stderr=True).print(Text(f"note: {warning}", "yellow"), soft_wrap=True)
 
 
-def print_run(record: "Run", folder: Path) -> None:
-    """Print the report of a run, and the paths of its files."""
-    from bench.report.document import report_of
-
+def print_run(record: "Run", folder: Path, verbose: bool) -> None:
+    """Print a run and the paths of its files: on one screen, or with all tables if `verbose`."""
     out = console()
-    write(report_of(record), out)
+    if verbose:
+        from bench.report.document import report_of
+
+        write(report_of(record), out)
+    else:
+        print_end(record, out)
     out.print(Text(f"\nrun: {text.clean(str(folder))}"))
     _print_page(folder / "report.html", out)
+
+
+def print_end(run: "Run", out: Console) -> None:
+    """Print the headline, the times, the ratios, when compiling pays off, and whether the run can be trusted."""
+    from bench.analysis import sentences
+    from bench.analysis.speed import group_cells
+    from bench.report import screen, tables
+
+    groups = group_cells(run)
+    if not groups:
+        say(out, "The run holds no cell.", "bold")
+        return
+    group = groups[0]
+    cells = group.ranked + group.others
+    say(out, sentences.headline_sentence(group), "bold")
+    out.print(Text(f"\n{screen.title(group)}", "bold"))
+    out.print(screen.times_table(cells, out.width))
+    out.print(Text(f"\n{screen.RATIOS}", "bold"))
+    out.print(screen.ratios_table(cells, out.width))
+    out.print()
+    for sentence in (sentences.compiling(group), sentences.limit(group)):
+        if sentence:
+            say(out, sentence)
+    for other in groups[1 : MAX_GROUPS + 1]:
+        say(out, sentences.headline_sentence(other))
+    if len(groups) > MAX_GROUPS + 1:
+        say(
+            out,
+            f"{text.number_of(len(groups) - MAX_GROUPS - 1, 'combination')} of dtype and threads are left out; see -v.",
+        )
+    say(out, tables.trust(run), "" if run.stable else "bold yellow")
+    if doubts := screen.doubts(run):
+        say(out, doubts)
 
 
 def print_comparison(comparison: "Comparison", page: Path | None) -> None:
@@ -264,7 +325,7 @@ def rich_table(table: "Entry", marks: Mapping[str, str] | None = None) -> Table:
 
 
 class CheckProgress:
-    """On a terminal, the check that is running; elsewhere nothing."""
+    """On a terminal, the current check."""
 
     def __init__(self, quiet: bool = False):
         out = console(stderr=True)
@@ -285,12 +346,12 @@ class CheckProgress:
 
 
 class RunProgress:
-    """A bar with the time left on a terminal, a plain line at most every ten seconds elsewhere."""
+    """On a terminal, a table of the times so far above a bar with the time left; elsewhere a line per block."""
 
     def __init__(self) -> None:
         self._console = console(stderr=True)
-        self._last = 0.0
-        self._bar = None
+        self._block = 0
+        self._live: Live | None = None
         if self._console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
@@ -298,29 +359,36 @@ class RunProgress:
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[left]}"),
             )
-            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar = Progress(*columns, console=self._console)
             self._task = self._bar.add_task("starting", total=None, left="")
+            self._live = Live(self._bar, console=self._console, transient=True)
 
     def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
+        if self._live:
+            self._live.start()
         return self
 
     def __exit__(self, *_: Any) -> None:
-        if self._bar:
-            self._bar.stop()
+        if self._live:
+            self._live.stop()
 
     def __call__(self, progress: "RunState") -> None:
         remaining = "" if progress.left_s is None else f"about {progress.left_s:.0f} s left"
-        if self._bar:
+        block = f"block {progress.block} of {progress.blocks}" if progress.block else ""
+        if self._live:
+            from bench.report import screen
+
             self._bar.update(
                 self._task,
-                description=progress.what,
+                description=f"{block}: {progress.what}" if block else progress.what,
                 total=progress.total or None,
                 completed=progress.done,
                 left=remaining,
             )
-        elif time.monotonic() - self._last > 10:
-            self._last = time.monotonic()
-            counted = f": {progress.done} of {progress.total} cells" if progress.total else ""
-            self._console.print(Text(progress.what + counted + (f", {remaining}" if remaining else "")))
+            cells = progress.cells()
+            table = screen.times_table(cells, self._console.width) if cells else Text()
+            self._live.update(Group(table, Text(), self._bar))
+        elif progress.block != self._block:
+            self._block = progress.block
+            words = block or progress.what
+            self._console.print(Text(", ".join(filter(None, (words, remaining)))))
