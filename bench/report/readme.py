@@ -1,48 +1,45 @@
-"""python -m bench.report.readme [README.md]: the measured part of README.md, made from results/reference/run.json."""
+"""python -m bench.report.readme [README.md]: write the measured part of README.md from results/reference/run.json."""
 
+import io
 import sys
 from pathlib import Path
 
 from bench import text
-from bench.analysis.sentences import headline_sentence
 from bench.analysis.speed import get_nested, group_cells
 from bench.records import Run, UnreadableRun, load_run
-from bench.report import markdown, tables
+from bench.report import terminal
 from bench.runtime.files import save
 
 BEGIN, END = "<!-- reference:begin -->", "<!-- reference:end -->"
 REFERENCE = Path("results") / "reference"
+WIDTH = 80  # columns of the output in a terminal
 
 
 class MarkerError(ValueError):
-    """The file does not hold each of the two markers once, in their order."""
+    """The file does not contain each of the two markers once, in order."""
 
 
 def block(run: Run) -> str:
-    """What stands between the markers: pictures, answer, table, and the line that names the machine. Deterministic."""
-    from bench.analysis import sentences
-    from bench.report.plots import roofline, speedup, time_per_iteration
+    """The text between the markers: the chart, the machine, and the end of the run as a terminal shows it."""
+    from rich.console import Console
+
+    from bench.report.plots import time_per_iteration
     from bench.report.plots.figures import stem
 
     groups = group_cells(run)
     if not groups:
         return "The reference run holds no cell."
-    first = groups[0]
-    picture = (REFERENCE / "figures" / f"{stem('time_per_iteration', first)}.svg").as_posix()
-    parts = [
-        f"![{text.markdown(time_per_iteration.draw(first).alt)}]({picture})",
-        f"**{text.markdown(headline_sentence(first).replace('On this machine', 'On the machine named below', 1))}**",
-        markdown.table(tables.matrix(first.ranked, "Time per iteration")),
-        text.markdown(_origin(run, first.title)),
-    ]
-    gallery = {"roofline": roofline.draw(first), "speedup": speedup.draw(first)}
-    parts += ["\n".join(f"- {text.markdown(fact)}" for fact in sentences.summary_sentences(first))]
-    for figure, drawing in gallery.items():
-        if drawing is not None:
-            path = (REFERENCE / "figures" / f"{stem(figure, first)}.svg").as_posix()
-            parts.append(f"![{text.markdown(drawing.alt)}]({path})")
-    parts += [] if run.stable else [text.markdown(tables.trust(run))]
-    return "\n\n".join(parts)
+    group = groups[0]
+    picture = (REFERENCE / "figures" / f"{stem('time_per_iteration', group)}.svg").as_posix()
+    output = io.StringIO()
+    terminal.print_end(run, Console(file=output, width=WIDTH))
+    return "\n\n".join(
+        (
+            f"![{text.markdown(time_per_iteration.draw(group).alt)}]({picture})",
+            text.markdown(_origin(run, group.title)),
+            f"```\n{output.getvalue().rstrip()}\n```",
+        )
+    )
 
 
 def replaced(readme: str, new: str) -> str:
@@ -57,7 +54,7 @@ def replaced(readme: str, new: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Rewrite the block in place; the run is looked for beside the README."""
+    """Rewrite the block in place, from the run in results/reference beside the README."""
     path = Path(arguments[0] if arguments else "README.md")
     try:
         new = block(load_run(path.parent / REFERENCE))
@@ -69,7 +66,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _origin(run: Run, title: str) -> str:
-    """Median time per iteration, and of which machine, day and libraries."""
+    """The machine, the day and the libraries of the run."""
     blocks = run.plan.get("blocks")
     versions = get_nested(run.machine, "versions")
     versions = versions if isinstance(versions, dict) else {}
@@ -80,7 +77,7 @@ def _origin(run: Run, title: str) -> str:
         text.number_of(blocks, "process") + " per backend" if isinstance(blocks, int) else "",
         *(f"{name} {text.clean(str(versions[name]))}" for name in ("numpy", "numba", "jax") if versions.get(name)),
     ]
-    return f"Median time per iteration on {', '.join(filter(None, parts))}."
+    return f"Measured on {', '.join(filter(None, parts))}."
 
 
 if __name__ == "__main__":
