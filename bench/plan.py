@@ -11,7 +11,9 @@ CONTROL = f"{BASELINE} (control)"
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 N_FEATURES = 10
 MIN_ROUND_S = 0.010  # the resolution of the clock would matter in shorter rounds
-WARMUP_CALLS, WARMUP_S = 3, 0.1
+# Calls from this length on average the noise of the machine themselves, so fewer rounds of them are enough.
+LONG_CALL_S, LONG_CALL_ROUNDS = 0.1, 3
+WARMUP_CALLS, WARMUP_S = 2, 0.03  # at least; the first call counts as one of them
 STAGE_COPIES = 6  # memory needed to stage a problem, in copies of X in float64
 CELL_SHARE = 0.25  # the largest share of the time budget for one cell over all blocks
 
@@ -134,7 +136,7 @@ class Plan:
     @property
     def calls_per_cell(self) -> int:
         """The number of calls of a slow cell in one worker: the warm-up calls and one per round."""
-        return WARMUP_CALLS + self.rounds
+        return WARMUP_CALLS + rounds_of(LONG_CALL_S, self.rounds)
 
     @property
     def cells(self) -> list[CellPlan]:
@@ -176,10 +178,15 @@ class Plan:
 
 def iterations(n_samples: int) -> int:
     """Iterations per call: more for small problems, so that a call is long compared with the timer's resolution."""
-    for limit, count in ((100, 1000), (1_000, 200), (10_000, 50), (100_000, 20)):
+    for limit, count in ((100, 1000), (1_000, 200), (100_000, 20)):
         if n_samples <= limit:
             return count
     return 10
+
+
+def rounds_of(call_s: float, rounds: int) -> int:
+    """The number of timed rounds of a cell whose calls last call_s seconds. rounds: that of a short call."""
+    return min(rounds, LONG_CALL_ROUNDS) if call_s >= LONG_CALL_S else rounds
 
 
 PENGUINS = Case("penguins", "penguins", 342, 4, iterations(342))

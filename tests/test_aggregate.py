@@ -62,6 +62,16 @@ def test_a_process_is_one_sample():
     assert (found.peak_bytes, found.error) == (105, Error(6e-16, 1e-12))
 
 
+def test_a_cell_records_the_rounds_that_it_had():
+    """A cell of long calls has fewer rounds than the plan; one without a time has the plan's."""
+    plan = a_plan(rounds=5)
+    samples = samples_of(plan)
+    for sample in samples[key_of(plan, "mine", 1000)]:
+        sample.status, sample.rounds_s = "failed", []
+    run = run_of(plan, samples)
+    assert (cell_of(run, "mine").rounds, cell_of(run, "mine", 1000).rounds) == (3, 5)
+
+
 def test_speedups_are_paired_and_name_their_baseline():
     """A drift that all backends share leaves no trace in a speed-up; the baseline has none over itself."""
     plan = a_plan()

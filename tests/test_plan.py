@@ -180,7 +180,7 @@ def test_modes():
     """quick leaves out a million rows; default and full hold five sizes and the penguins, smallest first."""
     assert [case.n_samples for case in planned(mode="quick").cases] == [100, 1_000, 10_000, 100_000, 342]
     assert [case.n_samples for case in planned(mode="full").cases] == [100, 1_000, 10_000, 100_000, 1_000_000, 342]
-    assert [case.max_iter for case in planned().cases] == [1000, 200, 50, 20, 10, 200]
+    assert [case.max_iter for case in planned().cases] == [1000, 200, 20, 20, 10, 200]
     assert [(p.blocks, p.rounds, p.budget_s) for p in (planned(mode=m) for m in ("quick", "default", "full"))] == [
         (3, 3, 30.0), (6, 5, 180.0), (10, 5, 300.0),
     ]  # fmt: skip

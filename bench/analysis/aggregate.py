@@ -114,6 +114,7 @@ def _cell(
         decisive = next(sample for sample in samples if sample.status == result.status)
         result.detail, result.predicted_s, result.calls = decisive.detail, decisive.predicted_s, decisive.calls
         result.error = decisive.error
+        result.rounds = len(decisive.rounds_s) or plan.rounds  # a slow cell has fewer
         if result.status == "ok" and interrupted and None in times:
             result.status = "interrupted"
             result.detail = f"{plan.blocks - times.count(None)} of {plan.blocks} blocks were run"

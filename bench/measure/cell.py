@@ -21,6 +21,7 @@ from bench.check.bound import Reference
 from bench.check.checks import Wrong, as_arrays, error_context, judge
 from bench.measure.messages import CallMade, CellTask, Decision, WorkerMessage
 from bench.measure.stage import OTHER_RATE, PREFIXES, load_reference
+from bench.plan import rounds_of
 from bench.records import CellSample, Error
 
 JAX_COMPILE = "/jax/core/compile/backend_compile_duration"
@@ -130,15 +131,16 @@ def _measure(
             raise RuntimeError(f"the clock does not advance: it was at {previous} s, then at {elapsed} s")
         warmups += 1
     calls = decision.calls or max(1, int(np.ceil(task.min_round_s / shortest)))
+    wanted = decision.rounds or rounds_of(shortest, task.rounds)
     sample.calls, sample.warmup_calls = calls, warmups
 
     # Timed rounds.
     compiled = compiler.events
     cpu, wall = time.process_time(), time.perf_counter()
-    benchmark.pedantic(call, rounds=task.rounds, iterations=calls, warmup_rounds=0)
+    benchmark.pedantic(call, rounds=wanted, iterations=calls, warmup_rounds=0)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     rounds = [float(seconds) for seconds in benchmark.stats.stats.data]
-    if len(rounds) != task.rounds or not all(seconds > 0 for seconds in rounds):
+    if len(rounds) != wanted or not all(seconds > 0 for seconds in rounds):
         raise RuntimeError(f"the clock does not advance: rounds took {rounds} s")
     if compiler.events != compiled:
         raise RuntimeError(f"{compiler.events - compiled} compilation(s) inside the timed region")

@@ -3,6 +3,8 @@
 A worker sends a message and waits for the reply: a Decision, or nothing to decide.
 """
 
+from typing import Any
+
 import msgspec
 
 from bench.plan import MIN_ROUND_S, WARMUP_CALLS, WARMUP_S, Case, CellPlan
@@ -10,7 +12,10 @@ from bench.records import CellSample
 
 
 class CellTask(msgspec.Struct, frozen=True):
-    """The parameters of one cell for a worker. files: stem of its staged arrays; max_iter: iterations per call."""
+    """The parameters of one cell for a worker.
+
+    files: stem of its staged arrays. max_iter: iterations per call. rounds: of a cell with short calls.
+    """
 
     source: str
     files: str
@@ -24,11 +29,15 @@ class CellTask(msgspec.Struct, frozen=True):
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
-    """The cells of one worker, by id, in order. folder: of the staged arrays."""
+    """The cells of one worker, by id, in order.
+
+    folder: of the staged arrays. machine: its description, for the file of pytest-benchmark.
+    """
 
     folder: str
     block: int
     cells: dict[str, CellTask]
+    machine: dict[str, Any] = {}
 
 
 class CellStarts(msgspec.Struct, frozen=True, tag="start", tag_field="event"):
@@ -56,8 +65,8 @@ WorkerMessage = CellStarts | CallMade | CellEnds
 class Decision(msgspec.Struct, frozen=True):
     """The reply of the driver: run the cell, or skip it for the reason in `detail`.
 
-    seconds: the predicted time of a call. calls, warmup_calls: the frozen counts, None if this worker determines them.
-    curve: record the errors of the losses.
+    seconds: the predicted time of a call. calls, warmup_calls, rounds: the frozen counts, None if this worker determines
+    them. curve: record the errors of the losses.
     """
 
     run: bool
@@ -65,6 +74,7 @@ class Decision(msgspec.Struct, frozen=True):
     seconds: float | None = None
     calls: int | None = None
     warmup_calls: int | None = None
+    rounds: int | None = None
     curve: bool = False
 
 

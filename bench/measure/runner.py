@@ -38,6 +38,15 @@ from bench.runtime.files import Scratch
 STAGE_DEADLINE_S = 300.0
 START_ALLOWANCE_S = 30.0  # for the start of a worker and the import of its library
 WORKER_COPIES = 40  # memory limit of a worker, in copies of X in float64; a list of Python floats takes five
+# Plugins of pytest that a worker does not use; each takes a millisecond or more to load.
+UNUSED_PLUGINS = [
+    f"-pno:{plugin}"
+    for plugin in (
+        "cacheprovider", "faulthandler", "debugging", "unittest", "doctest", "junitxml", "pastebin", "legacypath",
+        "setuponly", "setupplan", "stepwise", "logging", "monkeypatch", "recwarn", "subtests", "threadexception",
+        "unraisableexception",
+    )
+]  # fmt: skip
 # Deadline of a silent worker: a share of the remaining time budget, but at least MIN_DEADLINE_S seconds.
 HANG_SHARE, MIN_DEADLINE_S = 0.25, 10.0
 
@@ -149,7 +158,7 @@ def _stage(plan: Plan, scratch: Path) -> dict[str, str]:
 class RunInProgress:
     """A run in progress.
 
-    samples: by cell id, one per block. counts: the frozen calls and warm-up calls, by CellPlan.calibration_key.
+    samples: by cell id, one per block. counts: the frozen calls, warm-up calls and rounds, by CellPlan.calibration_key.
     dropped: ids of cells with a status other than "ok", which later blocks leave out. left_out: ids of cells that do
     not fit the time budget.
     """
@@ -158,7 +167,7 @@ class RunInProgress:
         self.directory, self.plan, self.scratch, self.on_progress = directory, directory.plan, scratch, on_progress
         self.started = time.monotonic()
         self.samples: dict[str, list[CellSample]] = {}
-        self.counts: dict[tuple[str, str, str, int], tuple[int, int]] = {}
+        self.counts: dict[tuple[str, str, str, int], tuple[int, int, int]] = {}
         self.dropped: set[str] = set()
         self.left_out = set(self.plan.left_out)
         self.replanned = False
@@ -308,7 +317,8 @@ class RunInProgress:
         if sample.status != "ok":
             self.dropped.add(sample.cell)
         elif sample.calls and sample.warmup_calls:
-            self.counts.setdefault(self._calibration_keys[sample.cell], (sample.calls, sample.warmup_calls))
+            counts = sample.calls, sample.warmup_calls, len(sample.rounds_s)
+            self.counts.setdefault(self._calibration_keys[sample.cell], counts)
 
     def process(
         self, block: BlockPlan, name: str, cells: list[CellPlan], attempt: int, deadline_s: float
@@ -366,13 +376,14 @@ class RunInProgress:
         raw.unlink(missing_ok=True)
         work = Path(tempfile.mkdtemp(dir=self.scratch))
         tasks = {cell.id: task_of(cell, self.plan.rounds) for cell in cells}
-        (work / "spec.json").write_bytes(msgspec.json.encode(WorkerSpec(str(self.scratch), block.index, tasks)))
+        described = {name: fact for name, fact in self.directory.start.machine.items() if name not in ("load", "peaks")}
+        spec = WorkerSpec(str(self.scratch), block.index, tasks, described)
+        (work / "spec.json").write_bytes(msgspec.json.encode(spec))
         here = Path(__file__).parent
         outcome = process.run(
             [
                 "-m", "pytest", "-c", str(here / "worker.ini"), "--rootdir", str(here), str(here / "test_speed.py"),
-                "-p", "pytest_benchmark.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--capture=no",
-                "--assert=plain", "-q", "--tb=short",
+                "-p", "pytest_benchmark.plugin", *UNUSED_PLUGINS, "--capture=no", "--assert=plain", "-q", "--tb=short",
                 "--benchmark-only", "--benchmark-disable-gc", "--benchmark-quiet", f"--benchmark-json={raw}",
             ],
             threads=block.threads,
@@ -423,8 +434,9 @@ class RunInProgress:
             predicted = budget.predict(cell, self.known_calls(cell))
             if predicted is not None and (reason := budget.too_long(self.plan, predicted)):
                 return Decision(False, reason, predicted)
-        calls, warmup_calls = counts or (None, None)
-        return Decision(True, calls=calls, warmup_calls=warmup_calls, curve=cell.id not in self.samples)
+        calls, warmup_calls, rounds = counts or (None, None, None)
+        curve = cell.id not in self.samples
+        return Decision(True, calls=calls, warmup_calls=warmup_calls, rounds=rounds, curve=curve)
 
     def known_calls(self, cell: CellPlan) -> list[tuple[Case, float]]:
         """(case, seconds per call) of smaller cells of the same backend, dtype and threads."""
