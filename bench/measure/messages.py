@@ -65,8 +65,8 @@ WorkerMessage = CellStarts | CallMade | CellEnds
 class Decision(msgspec.Struct, frozen=True):
     """The reply of the driver: run the cell, or skip it for the reason in `detail`.
 
-    seconds: the predicted time of a call. calls, warmup_calls, rounds: the frozen counts, None if this worker determines
-    them. curve: record the errors of the losses.
+    seconds: the predicted time of a call. calls, warmup_calls, rounds: the frozen counts, None if this worker
+    determines them. curve: record the errors of the losses.
     """
 
     run: bool
