@@ -14,7 +14,8 @@ from numba import get_num_threads, njit, prange
 TILE_BYTES = 1200 << 10  # of X in a tile: it fits an L2 cache
 LEAST, MOST = 64, 1536  # rows of a tile: long loops, and a residual that fits an L1 cache
 SHARED = 20_000  # values of X from which on threads pay off: starting one takes as long as reading these
-LINE = 16  # numbers between the outputs of two threads, so that they share no cache line; rows are a multiple of it
+LINE_BYTES = 64  # of a cache line; columns start at one, and two threads write into different ones
+LINE = 16  # numbers in a line, at most
 # Sums may be reordered and products fused with sums. NaN and infinity keep their meaning.
 REORDERED = {"reassoc", "contract", "nsz"}
 
@@ -24,11 +25,19 @@ def prepare(X, y, beta):
     n, d = X.shape
     count = math.ceil(n / min(MOST, max(LEAST, TILE_BYTES // (d * X.itemsize) // LINE * LINE)))
     rows = math.ceil(n / count / LINE) * LINE  # about equal tiles
-    tiles = np.zeros((count, d, rows), X.dtype)
+    tiles = zeros_at_line((count, d, rows), X.dtype)
     for t in range(count):
         part = X[t * rows : (t + 1) * rows]
         tiles[t, :, : len(part)] = part.T
     return tiles, np.array(y), np.array(beta)
+
+
+def zeros_at_line(shape, dtype):
+    """Zeros that start at a cache line, because a vector that crosses a line costs two loads."""
+    size = math.prod(shape)
+    memory = np.zeros(size + LINE, dtype)
+    start = -memory.ctypes.data % LINE_BYTES // memory.itemsize
+    return memory[start : start + size].reshape(shape)
 
 
 def fit(X, y, beta, learning_rate, max_iter, tol):
@@ -36,7 +45,7 @@ def fit(X, y, beta, learning_rate, max_iter, tol):
     threads = min(get_num_threads(), len(X)) if X.size >= SHARED else 1
     # Per thread: X^T (y - y_pred) and the sum of squares over its rows, and the residual of one tile.
     sums = np.empty((threads, len(beta) + 1 + LINE), X.dtype)
-    residuals = np.empty((threads, X.shape[2] + LINE), X.dtype)
+    residuals = zeros_at_line((threads, X.shape[2] + LINE), X.dtype)
     beta, losses = beta.copy(), np.empty(max_iter + 1, X.dtype)
     one_pass = shared if threads > 1 else alone
     with np.errstate(over="ignore"):

@@ -64,10 +64,13 @@ def reference(
     X: (n_samples, n_features), y: (n_samples,), beta0: (n_features,), as the backend gets them.
     normwise: use the bound for another algorithm (ALGORITHM), which is stable in norms and not in components.
     """
-    X, y = X.astype(np.float64), y.astype(np.float64)
+    X, y = np.asarray(X, np.float64), np.asarray(y, np.float64)
     n = len(X)
     reference_bound = _Bound(X, y, learning_rate, UNIT["float64"], False)
-    judged = _Bound(X, y, learning_rate, UNIT[dtype], normwise)
+    # In float64, one bound holds for the reference and for the backend.
+    judged = (
+        reference_bound if dtype == "float64" and not normwise else _Bound(X, y, learning_rate, UNIT[dtype], normwise)
+    )
     beta = beta0.astype(np.float64)
     betas, losses, beta_bound, loss_bound = [], [], [], []
     with np.errstate(over="ignore", invalid="ignore"):
@@ -76,11 +79,13 @@ def reference(
             betas.append(beta)
             losses.append(residual @ residual / n)
             beta_bound.append(reference_bound.beta + judged.beta)
-            loss_bound.append(reference_bound.loss(beta, residual) + judged.loss(beta, residual))
+            first = reference_bound.loss(beta, residual)
+            loss_bound.append(first + (first if judged is reference_bound else judged.loss(beta, residual)))
             if k < max_iter:
                 after = beta + learning_rate * (2 / n) * (residual @ X)
                 reference_bound.step(beta, after)
-                judged.step(beta, after)
+                if judged is not reference_bound:
+                    judged.step(beta, after)
                 beta = after
     return Reference(*map(np.array, (betas, losses, beta_bound, loss_bound)))
 

@@ -5,6 +5,8 @@ for all workers, so that all of them time the same numbers.
 """
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ BUILT_IN = {"penguins": problems.penguins, "penguins_flipper": problems.penguins
 # (rows, iterations) of the leading rows that are checked where the bound for all rows is too wide: few rows to check
 # the arithmetic, and a larger odd number to detect rows that a tile, a block or a thread leaves out.
 PREFIXES = ((16, 3), (509, 1))
+PARALLEL = 2  # references computed at once; each needs two copies of X
 OTHER_RATE = 0.625  # factor of a second learning rate, which detects stored results
 
 
@@ -41,12 +44,20 @@ def stage(folder: Path, case: Case, dtype: str, normwise: bool) -> str:
     name = case.file_stem(dtype)
     np.save(folder / f"{name}-X.npy", X)
     np.save(folder / f"{name}-y.npy", y)
-    for kind in (False, True) if normwise else (False,):
-        whole = reference(X, y, beta0, rate, case.max_iter, dtype, kind)
+    kinds = (False, True) if normwise else (False,)
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        solve = partial(reference, X, y, beta0, max_iter=case.max_iter, dtype=dtype)
+        solutions = {
+            (kind, factor): pool.submit(solve, learning_rate=factor * rate, normwise=kind)
+            for kind in kinds
+            for factor in (1.0, OTHER_RATE)
+        }
+    for kind in kinds:
+        whole = solutions[kind, 1.0].result()
         if not np.isfinite(whole.losses.astype(dtype)).all():
             raise ValueError(f"found numbers whose squares overflow {dtype}; allowed: scaled data")
         arrays: dict[str, Any] = {"learning_rate": rate} | _fields("whole", whole)
-        arrays |= _fields("other", reference(X, y, beta0, OTHER_RATE * rate, case.max_iter, dtype, kind))
+        arrays |= _fields("other", solutions[kind, OTHER_RATE].result())
         for number, (rows, max_iter) in enumerate(PREFIXES):
             prefix, prefix_y = X[:rows], y[:rows]
             prefix_rate = default_learning_rate(prefix)

@@ -1,7 +1,8 @@
 """To the machine's limit: `pytest bench -k limit` measures the tuned files against what each of them should reach.
 
-One run of gdbench with all threads, both dtypes and a C kernel where there is a compiler; between its blocks the read
-bandwidth is measured for just as many bytes as X and y have. Printed is a table of ratios, paired block by block.
+One run of gdbench with all threads and both dtypes, with a C kernel where there is a compiler and one written by hand
+where the processor has AVX-512; between its blocks the read bandwidth is measured for just as many bytes as X and y
+have. Printed is a table of ratios, paired block by block.
 """
 
 import os
@@ -21,9 +22,10 @@ from bench.measure.run_directory import RunDirectory
 from bench.measure.runner import execute
 from bench.plan import backend_of
 from bench.records import Cell, ProblemRoofline
+from bench.runtime import machine
 from bench.stats import Interval, speedup
 
-C_KERNEL = Path(__file__).parent / "limit" / "c_kernel.py"
+C_KERNEL, HAND_WRITTEN = (Path(__file__).parent / "limit" / f"{stem}.py" for stem in ("c_kernel", "c_panels"))
 BACKENDS = ("numpy_vectorized", "numpy_tuned", "numba_tuned", "jax_jit", "jax_tuned")
 LARGE, WIDE, CACHED, SMALL = (1_000_000, 10), (400_000, 100), (100_000, 10), (100, 5)
 
@@ -54,6 +56,7 @@ ROWS = (
         " left is limited by loads from the second cache",
     ),
     Row(CACHED, "numba_tuned", "c_kernel", 1.0),
+    *(Row(problem, "numba_tuned", "c_panels", 0.95) for problem in (LARGE, WIDE, CACHED)),
     Row(
         CACHED, "numpy_tuned", "numpy_vectorized", 5.0,
         "OpenBLAS shares only large products between threads: with blocks in a near cache one thread works, with"
@@ -77,6 +80,8 @@ def test_limit(request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.Ca
     chosen = [backend_of(name) for name in BACKENDS]
     if shutil.which(os.environ.get("CC", "cc")):
         chosen.append(backend_of(str(C_KERNEL)))
+        if "avx512f" in machine.describe()["cpu"]["vector_extensions"]:
+            chosen.append(backend_of(str(HAND_WRITTEN)))
     sizes = [f"{n}x{d}" for n, d in (SMALL, CACHED, LARGE, WIDE)]
     plan, _ = make_plan(
         mode="default", backends=chosen, sizes=sizes, dtypes=["float64", "float32"], threads=["all"], data=None,
