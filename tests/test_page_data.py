@@ -21,7 +21,7 @@ from bench.report.plots import canvas
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch):
     """The data of a page does not depend on its pictures, which take most of the time."""
-    monkeypatch.setattr(canvas, "render", lambda figure: (b"<svg/>", b""))
+    monkeypatch.setattr(canvas, "render", lambda figure: b"<svg/>")
 
 
 @pytest.mark.parametrize("name", ["full", "hostile", "empty"])

@@ -258,8 +258,8 @@ def test_no_room_for_a_report(tmp_path, a_disk):
         assert (code, out) == (2, "")
         assert re.fullmatch(rf"gdbench: {told}: {disk}/\S+\n", err)
         assert (disk / "run.json").read_bytes() == before
-        for path in disk.rglob("*.png"):
-            assert path.read_bytes().endswith(b"IEND\xaeB`\x82")
+        for path in disk.rglob("*.svg"):
+            assert path.read_bytes().endswith(b"</svg>\n")
         assert not list(disk.rglob(".*"))
     for words in (["run", "--quick", "--out", disk / "new"], ["run", "--resume", disk]):
         code, _, err = unprobed(*words, cwd=tmp_path)

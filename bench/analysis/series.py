@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.analysis.speed import (
+    CORE,
     SYNTHETIC,
+    TUNED,
     Group,
     backends,
     gap_kind,
@@ -25,14 +27,27 @@ DIGITS = 6  # significant digits of a value
 def explorer_series(run: Run) -> dict[str, Any]:
     """The ranked cells on synthetic problems, ready for JSON.
 
-    "baselines": names of backends. "cells": by group, backend, d and n, each a dictionary with "group", "backend", "d",
-    "n", "time" ([median, low, high] in seconds per iteration, or the kind of the gap) and "speedup" (by baseline:
-    [median, low, high], or why there is no ratio; empty for a cell without a time). low and high are None where a
-    median has no interval.
+    "baselines": names of backends. "sets": names of sets of backends, each with its members. "cells": by group,
+    backend, d and n, each a dictionary with "group", "backend", "d", "n", "time" ([median, low, high] in seconds per
+    iteration, or the kind of the gap) and "speedup" (by baseline: [median, low, high], or why there is no ratio; empty
+    for a cell without a time). low and high are None where a median has no interval.
     """
     groups = group_cells(run)
     baselines = backends(c for group in groups for c in _synthetic(group))[:MAX_BASELINES]
-    return {"baselines": baselines, "cells": [entry for group in groups for entry in _entries(group, baselines)]}
+    cells = [entry for group in groups for entry in _entries(group, baselines)]
+    return {"baselines": baselines, "sets": _sets(groups), "cells": cells}
+
+
+def _sets(groups: Sequence[Group]) -> dict[str, list[str]]:
+    """All backends, the core, the tuned files and others, without empty sets; nothing where there is one set."""
+    names = backends(c for group in groups for c in _synthetic(group))
+    parts = {
+        "Core four": [b for b in names if b in CORE],
+        "Tuned": [b for b in names if b in TUNED],
+        "Others": [b for b in names if b not in (*CORE, *TUNED)],
+    }
+    parts = {title: members for title, members in parts.items() if members}
+    return {"All": names, **parts} if len(parts) > 1 else {}
 
 
 def _synthetic(group: Group) -> list[Cell]:

@@ -13,6 +13,7 @@ from bench.records import Block, Cell, ProblemRoofline, Run, Speedup
 
 LOOPS = "python_loops"
 CORE = (LOOPS, BASELINE, "numba_jit", "jax_jit")  # in reading order
+TUNED = ("numpy_tuned", "numba_tuned", "jax_tuned")  # the core libraries, with all that their authors advise
 SYNTHETIC = "synthetic"
 
 

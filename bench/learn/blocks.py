@@ -44,7 +44,7 @@ class Picture(NamedTuple):
 
     @classmethod
     def of(cls, drawing: Drawing) -> "Picture":
-        svg, _ = canvas.render(drawing.figure)
+        svg = canvas.render(drawing.figure)
         return cls(drawing, svg.decode())
 
     @property

@@ -7,7 +7,7 @@ from bench.runtime.files import save
 
 
 def write(run: Run, folder: Path) -> Path:
-    """Write report.md, report.html and figures/*.svg and *.png into a folder. Returns the path of the page.
+    """Write report.md, report.html and figures/*.svg into a folder. Returns the path of the page.
 
     The report depends only on the run, so it can be written again at any time. Raises OSError if the folder cannot be
     written, and UnreadableRun if figures/ is a link to another folder.
@@ -23,9 +23,8 @@ def write(run: Run, folder: Path) -> Path:
     folder_of_figures.mkdir(parents=True, exist_ok=True)
     drawings = {}
     for stem, drawing in figures.draw_run(run).items():
-        svg, png = canvas.render(drawing.figure)
+        svg = canvas.render(drawing.figure)
         save(folder_of_figures / f"{stem}.svg", svg)
-        save(folder_of_figures / f"{stem}.png", png)
         drawings[stem] = drawing, svg
     report = report_of(run, drawings)
     save(folder / "report.md", markdown.write(report))

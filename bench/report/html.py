@@ -1,15 +1,15 @@
 """A report as one offline HTML file, without a network, and complete without a script.
 
-Figures are images with data addresses: their ids cannot clash, and on a dark page each keeps its light card.
+Figures are images with data addresses, so that their ids cannot clash.
 """
 
 import base64
 from collections.abc import Mapping
 
-from bench.report.document import Block, Figure, Report
+from bench.report.document import Block, Explorer, Figure, Report, Topic
 from bench.report.template import render
 
-MAX_BYTES = 2_900_000  # of a page. Figures that do not fit are named, the last kinds first
+MAX_BYTES = 1_990_000  # of a page. Figures that do not fit are named, the last kinds first
 
 
 def write(report: Report) -> str:
@@ -20,7 +20,7 @@ def write(report: Report) -> str:
 
 def _page(report: Report, sources: Mapping[str, str]) -> str:
     """sources: data address of each figure inside the page, by stem."""
-    return render("page.html.j2", report=report, sources=sources, kind=kind)
+    return render("page.html.j2", report=report, sources=sources, kind=kind, has_html=has_html)
 
 
 def kind(block: Block) -> str:
@@ -28,13 +28,18 @@ def kind(block: Block) -> str:
     return type(block).__name__.lower()
 
 
+def has_html(topic: Topic) -> bool:
+    """Whether a page shows anything of a topic."""
+    return any("html" in block.media for block in topic.all_blocks)
+
+
 def _sources(report: Report, room: int) -> dict[str, str]:
     """Data addresses of the figures that fit, kind by kind, those of all sections in turn."""
     by_title: dict[str, list[Figure]] = {}
-    for section in report.sections:
-        for block in section.all_blocks:
-            if isinstance(block, Figure):
-                by_title.setdefault(block.title, []).append(block)
+    for block in report.all_blocks:
+        figure = block.figure if isinstance(block, Explorer) else block
+        if isinstance(figure, Figure):
+            by_title.setdefault(figure.title, []).append(figure)
     sources = {}
     for figure in (figure for figures in by_title.values() for figure in figures):
         source = "data:image/svg+xml;base64," + base64.b64encode(figure.svg).decode()

@@ -10,11 +10,20 @@ from bench import text
 from bench.analysis.cost_model import HELD_OUT, CostModel, crossovers, fit_cost_model, growth
 from bench.analysis.scaling import same_problem
 from bench.analysis.sentences import crossing, where
-from bench.analysis.speed import LOOPS, SYNTHETIC, Group, backends, paired_speedup, problem_label, time_per_iteration
+from bench.analysis.speed import (
+    LOOPS,
+    SYNTHETIC,
+    Group,
+    ProblemKey,
+    backends,
+    paired_speedup,
+    problem_label,
+    time_per_iteration,
+)
 from bench.analysis.speed import group_title as title_of
 from bench.plan import BASELINE
-from bench.records import Attainment, Cell, Run
-from bench.report.tables import Table, name, time_text
+from bench.records import Attainment, Cell, ProblemRoofline, Run
+from bench.report.tables import Table, by_width, name, short_problem, time_text
 from bench.stats import Interval
 from bench.text import MISSING
 
@@ -23,11 +32,27 @@ NOT_CLEAR = "not clear: the cost model does not reach this size"
 
 def tables(group: Group) -> list[Table]:
     """The tables about the limits of a group, without empty ones."""
-    return [
-        table
-        for table in (limits(group), attainments(group), cost_models(group), crossover_points(group))
-        if table.rows
+    return [table for table in (attainments(group), limits(group), cost_models(group)) if table.rows]
+
+
+def shares_by_size(group: Group) -> Table:
+    """A row per backend and a column per problem: the share of the limit. best: the largest share of each problem."""
+    roofs = sorted(group.roofs, key=lambda roof: by_width(_problem(roof)))
+    names = list(dict.fromkeys(a.backend for roof in roofs for a in roof.backends))
+    shares = {(a.backend, column): a.share for column, roof in enumerate(roofs, 1) for a in roof.backends if a.share}
+    columns = range(1, len(roofs) + 1)
+    top = {c: max(share for (_, at), share in shares.items() if at == c) for c in {at for _, at in shares}}
+    rows = [
+        (text.clean(b, 40), *(text.percent(shares[b, c]) if (b, c) in shares else MISSING for c in columns))
+        for b in names
     ]
+    best = {(names.index(b), c) for (b, c), share in shares.items() if share == top[c]}
+    heads = ("backend", *(short_problem(_problem(roof)) for roof in roofs))
+    return Table("Share of the limit by size", heads, rows if shares else [], frozenset(best))
+
+
+def _problem(roof: ProblemRoofline) -> ProblemKey:
+    return ProblemKey(roof.n_samples, roof.n_features, roof.problem, "")
 
 
 def attainments(group: Group) -> Table:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from bench import text
-from bench.report.document import Block, Entries, Figure, Gap, Gaps, Items, Report, Section, Text
+from bench.report.document import Block, Entries, Explorer, Figure, Gap, Gaps, Items, Report, Section, Text, Topic
 from bench.report.tables import Table
 
 
@@ -11,9 +11,11 @@ def write(report: Report) -> str:
     """The whole file. Figures are links to figures/*.svg and stand at the end."""
     parts = [f"# {report.title}", text.markdown(report.headline), text.markdown(report.status)]
     parts += [_bullets([("", fact) for fact in report.facts])] if report.facts else []
+    parts += _written(report.overview)
     for section in report.sections:
         parts += _section(section)
-    figures = [block for section in report.sections for block in section.all_blocks if isinstance(block, Figure)]
+    blocks = (block.figure if isinstance(block, Explorer) else block for block in report.all_blocks)
+    figures = [figure for figure in blocks if isinstance(figure, Figure)]
     parts += ["## Figures"] if figures else []
     parts += [f"![{text.markdown(figure.drawing.alt)}](figures/{figure.stem}.svg)" for figure in figures]
     if report.origin is not None:
@@ -24,11 +26,13 @@ def write(report: Report) -> str:
 
 def _section(section: Section) -> list[str]:
     """The parts of a section, none where this writer shows none of its blocks."""
-    parts = _written(section.blocks)
-    for topic in section.topics:
-        if words := _written(topic.blocks):
-            parts += [f"### {topic.title}", *words]
+    parts = _written(section.blocks) + [part for topic in section.topics for part in _topic(topic, "###")]
     return [f"## {text.markdown(section.title)}", *parts] if parts else []
+
+
+def _topic(topic: Topic, level: str) -> list[str]:
+    parts = _written(topic.blocks) + [part for smaller in topic.topics for part in _topic(smaller, f"{level}#")]
+    return [f"{level} {text.markdown(topic.title)}", *parts] if parts else []
 
 
 def _written(blocks: Sequence[Block]) -> list[str]:
@@ -62,6 +66,13 @@ def _gap(gap: Gap) -> str:
 
 def table(data: Table) -> str:
     """A GitHub table. Its texts are escaped here."""
-    lines = [data.columns, ("---",) * len(data.columns)]
-    escaped = [tuple(map(text.markdown, row)) for row in data.rows]
+    lines = [tuple(map(text.markdown, data.columns)), ("---",) * len(data.columns)]
+    escaped = [
+        tuple(_bold(text.markdown(cell), (row, column) in data.best) for column, cell in enumerate(cells))
+        for row, cells in enumerate(data.rows)
+    ]
     return "\n".join("| " + " | ".join(row) + " |" for row in [*lines, *escaped])
+
+
+def _bold(words: str, bold: bool) -> str:
+    return f"**{words}**" if bold else words

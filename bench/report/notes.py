@@ -1,49 +1,54 @@
-"""The fixed texts of a report: notes by figure or table, and the method."""
+"""The fixed texts of a report: of its chapters, notes by figure or table, and the method."""
 
+CHAPTERS = {
+    "Speed": (
+        "The time of one iteration in the steady state, import and compilation apart. An iteration reads all of the"
+        " data once. Where an interval contains 1×, two backends are tied."
+    ),
+    "First answer": (
+        "A new process first imports, prepares and compiles. A fast backend pays that back only after enough"
+        " iterations. These costs are never part of a time per iteration."
+    ),
+    "Limits": (
+        "No backend can be faster than the machine reads the data or computes with it. Both rates were measured in the"
+        " same run. The share of the limit says how much a better program could still gain."
+    ),
+    "Correctness": (
+        "Every result is checked before it is timed. The bound is the largest error that correct arithmetic in this"
+        " dtype can have; a backend beyond it is wrong and has no time."
+    ),
+    "Method and data": (
+        "Each backend runs once in every block, in a process of its own and in random order. The baseline runs twice,"
+        " so that the run measures its own noise."
+    ),
+}
 NOTES = {
-    "time_per_iteration": (
-        "Time of one iteration against the number of rows n; lower is better. Both axes are logarithmic, so equal"
-        " steps are equal ratios. A bar through a mark is the interval of its median. Cells without a time are in the"
-        " rows below, with the reason."
-    ),
-    "speedup": ("The same times as ratios: above 1× is faster than the named backend, below is slower."),
-    "roofline": (
-        "Bytes of the data that a backend processes per second; higher is better. The thick line is the limit of"
-        " this machine at each size, measured in the same run: the read bandwidth where memory is the limit, the peak"
-        " of arithmetic elsewhere."
-    ),
     "winners": (
-        "The backend with the lowest time per iteration for each number of rows and columns. Where the interval of a"
-        " ratio contains 1×, it is a tie and all tied backends are named."
+        "The fastest of the four core backends for each number of rows and columns. All that are tied are named."
     ),
-    "cold_cost": (
-        "Paid once per process, beside one call in the steady state. Never part of a time per iteration. Compile and"
-        " first call are those of the processes in which this size came first."
+    "winners_all": "The fastest of all ranked backends, the tuned files included.",
+    "time_per_iteration": "Lower is better. A bar through a mark is the interval of its median.",
+    "speedup": "Above the line is faster than the baseline, below it slower.",
+    "scaling": "A dotted line shows what perfect scaling would give.",
+    "roofline": (
+        "Higher is better. The dashed line is the read bandwidth at each size; the dotted one is the arithmetic peak."
     ),
-    "ledger": (
-        "The same costs end to end: the shortest bar has the first answers. One-time costs are at the left, repeated"
-        " calls at the right."
-    ),
+    "Share of the limit by size": "The least time of a pass over its time: 100 % is as fast as this machine can be.",
+    "ledger": "The shortest bar has its answers first. One-time costs are at the left, repeated calls at the right.",
     "cumulative": (
-        "All of the time since the process start, import and compilation included. The lowest line is the best"
-        " choice for that many iterations. Where two lines cross, the higher one-time cost is repaid."
+        "The lowest line is the best choice for that many iterations. Where it crosses the baseline, compiling is paid"
+        " back."
     ),
-    "noise": ("How far the processes of a backend lie apart, and whether the machine itself changed. Less is better."),
-    "error": (
-        "The figure follows the loss over the iterations, each error beside its own bound. The table judges the last β."
-    ),
-    "errors": (
-        "The bound is the largest error that correct arithmetic in this dtype can have. A backend beyond it is wrong"
-        " and has no time."
-    ),
+    "noise": ("Each dot is one process. Beside them, two fixed kernels show whether the machine itself changed."),
+    "error": "Each error of the loss beside its own bound. Everything below the line is correct.",
+    "Error against its bound": "The table judges the last β.",
     "The limit": (
-        "A pass computes residual, loss and gradient once. A call of K iterations makes K + 1 passes. The bandwidth"
-        " is that of reading as many bytes repeatedly with as many threads, measured in every block between the"
-        " cells."
+        "A pass computes residual, loss and gradient once; K iterations make K + 1 passes. The bandwidth is that of"
+        " reading as many bytes repeatedly with as many threads, measured in every block."
     ),
     "Share of the limit": (
-        "The least time of a pass over its time, block by block. The bottleneck is call overhead, bandwidth, or"
-        " arithmetic (the instructions of the loops, and repeated reads from a cache)."
+        "Paired block by block. The bottleneck is call overhead, bandwidth, or arithmetic (the instructions of the"
+        " loops, and repeated reads from a cache)."
     ),
     "Cost model t = a + b·n·d of a pass": (
         "Fitted in every block, then median and interval. Each size is also left out and predicted from the others;"

@@ -1,14 +1,17 @@
 """The tables of a run: rows of plain text, for every writer."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench import text
 from bench.analysis.speed import (
     LOOPS,
+    SYNTHETIC,
     Group,
     ProblemKey,
     backends,
+    fastest,
     gap_kind,
     predicted_time,
     problem_key,
@@ -24,25 +27,30 @@ from bench.text import MISSING
 
 NO_INTERVAL_NOTE = "A figure without brackets has no interval: too few processes (fewer than 6 define none)."
 COLD = {"import_s": "import", "prepare_s": "prepare", "compile_s": "compile", "first_call_s": "first call"}
+MAX_PLACES = 6  # flagged cells that are named; of more, their number
 STEADY = ("later call", "peak memory", "CPU / wall")
 
 
 @dataclass(frozen=True)
 class Table:
-    """title; columns: their heads; rows: one text per column, cleaned but not escaped."""
+    """title; columns: their heads; rows: one text per column, cleaned but not escaped.
+
+    A text may have a second line. best: (row, column) of the best values.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
+    best: frozenset[tuple[int, int]] = frozenset()
 
 
 def times(cells: list[Cell], title: str) -> Table:
     """One row per problem and backend: its time, its speed-ups, and its status with the reason."""
     rows = [
-        (problem_label(c), name(c), time_text(c), speedup_text(c, BASELINE), speedup_text(c, LOOPS), status_text(c))
+        (problem_label(c), name(c), time_text(c), relation_text(c, BASELINE), relation_text(c, LOOPS), status_text(c))
         for c in cells
     ]
-    heads = ("problem", "backend", "time per iteration", f"speed-up over {BASELINE}", f"over {LOOPS}", "status")
+    heads = ("problem", "backend", "time per iteration", f"than {BASELINE}", f"than {LOOPS}", "status")
     return Table(title, heads, rows)
 
 
@@ -91,6 +99,46 @@ def matrix(cells: list[Cell], title: str) -> Table:
     return Table(title, ("backend", *map(problem_label, problems)), rows)
 
 
+def overview(group: Group) -> Table:
+    """A row per backend and a column per problem: the time per iteration, and under it the ratio to the baseline.
+
+    best: the fastest backend of each problem, and those that are tied with it.
+    """
+    problems = sorted({problem_key(c) for c in group.ranked}, key=by_width)
+    names = backends(group.ranked)
+    words = {(c.backend, problem_key(c)): _time_and_ratio(c) for c in group.ranked}
+    best = set()
+    for column, problem in enumerate(problems, 1):
+        ranking = fastest([c for c in group.ranked if problem_key(c) == problem])
+        if ranking and len(ranking.timed) > 1:
+            best |= {(names.index(c.backend), column) for c in [ranking.timed[0], *ranking.tied]}
+    rows = [(text.clean(b, 40), *(words.get((b, problem), MISSING) for problem in problems)) for b in names]
+    heads = ("backend", *(short_problem(problem) for problem in problems))
+    return Table("Time per iteration by size", heads, rows, frozenset(best))
+
+
+def by_width(problem: ProblemKey) -> tuple[bool, int, ProblemKey]:
+    """A sort key: the synthetic problems first, by features and then by samples."""
+    return problem.name != SYNTHETIC, problem.n_features, problem
+
+
+def short_problem(problem: ProblemKey) -> str:
+    """1 000 and then × 10, or penguins and then 342 × 4, in two lines."""
+    n, d = text.count(problem.n_samples), text.count(problem.n_features)
+    return f"{n}\n× {d}" if problem.name == SYNTHETIC else f"{text.clean(problem.name, 24)}\n{n} × {d}"
+
+
+def _time_and_ratio(cell: Cell) -> str:
+    """731 ns, and on a second line 10.9× faster; the kind of a gap."""
+    ratio = speedup(cell, BASELINE)
+    return short_time(cell) if ratio is None else f"{short_time(cell)}\n{_ratio_word(ratio.median)}"
+
+
+def _ratio_word(ratio: float) -> str:
+    """8.14× faster, 13.6× slower"""
+    return f"{text.significant(ratio)}× faster" if ratio >= 1 else f"{text.significant(1 / ratio)}× slower"
+
+
 def name(cell: Cell) -> str:
     return text.clean(cell.backend, 40) + (" (A/A control)" if cell.control else "")
 
@@ -108,6 +156,19 @@ def short_time(cell: Cell) -> str:
 def speedup_text(cell: Cell, baseline: str) -> str:
     ratio = speedup(cell, baseline)
     return MISSING if ratio is None else text.ratio_interval(ratio.median, ratio.ci_low, ratio.ci_high)
+
+
+def relation_text(cell: Cell, baseline: str) -> str:
+    """8.14× faster [8.01, 8.30]; 13.6× slower [13.4, 13.9]; tied: 1.01× [0.98, 1.03]."""
+    ratio = speedup(cell, baseline)
+    if ratio is None:
+        return MISSING
+    if holds_one(ratio.ci_low, ratio.ci_high):
+        return f"tied: {text.ratio_interval(ratio.median, ratio.ci_low, ratio.ci_high)}"
+    low, high = ratio.ci_low, ratio.ci_high
+    if ratio.median < 1:
+        low, high = (high and 1 / high, low and 1 / low)
+    return _ratio_word(ratio.median) + text.interval(low, high)
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -180,20 +241,34 @@ def trust(run: Run) -> str:
 
 
 def flags(group: Group) -> list[tuple[str, str]]:
-    """(what is doubtful and what to do, where with its figure): each kind of doubt once, by backend."""
-    by_kind: dict[str, dict[str, list[str]]] = {}
+    """(what is doubtful, where and what to do): each kind of doubt once, with its cells or, of many, their number."""
+    by_kind: dict[str, list[tuple[Cell, str]]] = {}
     for c in group.cells:
         for flag in c.flags:
             kind, _, figure = text.clean(flag, 400).partition(": ")
-            where = problem_label(c) + (f" ({figure})" if figure else "")
-            by_kind.setdefault(kind, {}).setdefault(name(c), []).append(where)
+            by_kind.setdefault(kind, []).append((c, figure))
     return [
-        (
-            f"{kind} ({FLAGS[kind]})" if kind in FLAGS else kind,
-            ". ".join(f"{backend} at {'; '.join(places)}" for backend, places in places_of.items()),
-        )
-        for kind, places_of in by_kind.items()
+        (kind, _places(group, flagged) + (f" ({FLAGS[kind]})" if kind in FLAGS else ""))
+        for kind, flagged in by_kind.items()
     ]
+
+
+def _places(group: Group, flagged: list[tuple[Cell, str]]) -> str:
+    """The flagged cells: "every backend at …" where that is so, each with its figure where they are few."""
+    by_problem: dict[ProblemKey, list[tuple[Cell, str]]] = {}
+    for c, figure in flagged:
+        by_problem.setdefault(problem_key(c), []).append((c, figure))
+    timed = Counter(problem_key(c) for c in group.cells if time_per_iteration(c))
+    everywhere = {p for p, cells in by_problem.items() if len(cells) >= max(2, timed[p])}
+    parts = [f"every backend at {'; '.join(map(problem_label, everywhere))}"] if everywhere else []
+    rest = [(c, figure) for p, cells in by_problem.items() if p not in everywhere for c, figure in cells]
+    if len(rest) > MAX_PLACES:
+        counted = f"{text.count(len(rest))} of {text.count(len(group.cells))} cells"
+        return ". ".join([*parts, f"{counted}, see the data of the noise picture"])
+    places: dict[str, list[str]] = {}
+    for c, figure in rest:
+        places.setdefault(name(c), []).append(problem_label(c) + (f" ({figure})" if figure else ""))
+    return ". ".join([*parts, *(f"{backend} at {'; '.join(where)}" for backend, where in places.items())])
 
 
 def gaps(group: Group) -> list[tuple[str, str, list[Cell]]]:

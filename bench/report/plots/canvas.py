@@ -1,4 +1,4 @@
-"""Shared by all figures: style, colours and markers, logarithmic axes, labels at line ends, SVG and PNG.
+"""Shared by all figures: style, colours and markers, logarithmic axes, labels at line ends, SVG.
 
 Figures are made without pyplot, so there is no global state, and the user's Matplotlib settings have no effect.
 """
@@ -7,7 +7,7 @@ import io
 import math
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from scipy.optimize import isotonic_regression
 
 from bench import text
-from bench.analysis.speed import CORE
+from bench.analysis.speed import CORE, TUNED, reading_order
 from bench.report.tables import Table
 
 STYLE: dict[str, Any] = {
@@ -37,11 +37,14 @@ STYLE: dict[str, Any] = {
 }
 INK, FAINT = "#222222", "#5f5f5f"
 NOTE: dict[str, Any] = {"va": "center", "style": "italic", "color": FAINT}  # text in place of data
-# Okabe and Ito's colours, which colour-blind readers can tell apart; the markers work without colour.
+# Okabe and Ito's colours, which colour-blind readers can tell apart; the markers work without colour. A library has one
+# hue: its tuned file is the darker one.
 CORE_LOOK = (("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"))
+TUNED_LOOK = {"numpy_tuned": ("#00395C", "P"), "numba_tuned": ("#00543C", "v"), "jax_tuned": ("#7D2F5C", "X")}
 MORE_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#8C6BB1", "#7F7F7F")
-MORE_MARKERS = ("v", "P", "X", "<", "*", ">", "h")
-WIDTH = 8.0  # inches
+MORE_MARKERS = ("<", "*", ">", "h", "p", "8", "d")
+MAX_LINES = 7  # of a chart
+WIDTH, WIDE = 8.0, 12.8  # inches: of a figure, and of one with many panels
 ABOVE, PANEL, BELOW = 0.5, 3.7, 0.68  # inches: above, of, and below a panel of lines
 LEFT, CHARACTER = 0.95, 0.092  # inches: the left margin; the width of a letter at 11 points
 LEGEND_ROW, HANDLE = 0.25, 0.6  # inches: a row of the legend; the space of a marker in it
@@ -99,14 +102,29 @@ def series_styles(backends: Sequence[str]) -> dict[str, SeriesStyle]:
     # 5 and 7 are coprime, so every pair occurs, and neighbours differ in both colour and marker.
     pairs = range(len(MORE_COLOURS) * len(MORE_MARKERS))
     free = [SeriesStyle(MORE_COLOURS[i % len(MORE_COLOURS)], MORE_MARKERS[i % len(MORE_MARKERS)]) for i in pairs]
-    chosen = {name: SeriesStyle(*look) for name, look in zip(CORE, CORE_LOOK, strict=True)}
-    for name in sorted(set(backends).difference(CORE)):
+    chosen = {name: SeriesStyle(*look) for name, look in [*zip(CORE, CORE_LOOK, strict=True), *TUNED_LOOK.items()]}
+    for name in sorted(set(backends).difference(chosen)):
         start = zlib.crc32(name.encode("utf-8", "replace")) % len(MORE_COLOURS)
         used = set(chosen.values())
         parts = {part for look in used for part in look}
         # Preferably a style that shares neither part with another, else an unused pair, else the first.
         chosen[name] = min(free[start:] + free[:start], key=lambda look: (look in used, not parts.isdisjoint(look)))
     return {name: chosen[name] for name in backends}
+
+
+def select_lines(names: Iterable[str], last: Collection[str] = ()) -> tuple[list[str], list[str]]:
+    """The backends that a chart of lines shows, and the others: the core first, then files of the user's, then tuned.
+
+    last: those that come after all others.
+    """
+    ranked = sorted(set(names), key=lambda b: (b in last, b in TUNED, reading_order(b)))
+    ranked = [*[b for b in ranked if b in CORE], *[b for b in ranked if b not in CORE]]
+    return sorted(ranked[:MAX_LINES], key=reading_order), ranked[MAX_LINES:]
+
+
+def not_drawn(names: Sequence[str]) -> str:
+    """not drawn: a and b; empty for none"""
+    return f"not drawn: {text.listed([short(name) for name in names])}" if names else ""
 
 
 def short(name: str) -> str:
@@ -145,9 +163,9 @@ def heading(figure: Figure, top: float, words: str, size: float = 12.5) -> None:
     figure.text(0.12 / width, 1 - top / full, words, fontsize=size, weight="bold", va="top", color=INK)
 
 
-def legend_top(styles: Mapping[str, SeriesStyle]) -> float:
+def legend_top(styles: Mapping[str, SeriesStyle], width: float = WIDTH) -> float:
     """The height of a heading and the legend of these backends, in inches."""
-    return 0.42 + LEGEND_ROW * math.ceil(len(styles) / _legend_columns([short(b) for b in styles]))
+    return 0.42 + LEGEND_ROW * math.ceil(len(styles) / _legend_columns([short(b) for b in styles], width))
 
 
 def legend(figure: Figure, styles: Mapping[str, SeriesStyle], marks: Sequence[Line2D] | None = None) -> None:
@@ -158,13 +176,13 @@ def legend(figure: Figure, styles: Mapping[str, SeriesStyle], marks: Sequence[Li
             for look in styles.values()
         ]
     names = [short(backend) for backend in styles]
-    full = figure.get_size_inches()[1]
+    width, full = figure.get_size_inches()
     figure.legend(
         list(marks),
         names,
         loc="upper left",
-        bbox_to_anchor=(0.06 / WIDTH, 1 - 0.38 / full),
-        ncols=_legend_columns(names),
+        bbox_to_anchor=(0.06 / width, 1 - 0.38 / full),
+        ncols=_legend_columns(names, width),
         frameon=False,
         borderpad=0.2,
         handlelength=1.6,
@@ -174,7 +192,7 @@ def legend(figure: Figure, styles: Mapping[str, SeriesStyle], marks: Sequence[Li
     )
 
 
-def _legend_columns(names: Sequence[str]) -> int:
+def _legend_columns(names: Sequence[str], width: float) -> int:
     """The largest number of columns in which these names fit."""
     for columns in range(len(names), 1, -1):
         # Matplotlib fills the legend by columns, and the first columns are the longer ones.
@@ -182,7 +200,7 @@ def _legend_columns(names: Sequence[str]) -> int:
         heights = [rows + (column < longer) for column in range(columns)]
         ends = list(accumulate(heights, initial=0))
         widest = [max(map(len, names[first:last])) for first, last in pairwise(ends)]
-        if sum(HANDLE + CHARACTER * length for length in widest) <= WIDTH - 0.3:
+        if sum(HANDLE + CHARACTER * length for length in widest) <= width - 0.3:
             return columns
     return 1
 
@@ -328,20 +346,10 @@ def spread_out(wanted: Sequence[float], gap: float) -> list[float]:
     return [float(position) for position in positions - min(beyond, max(0.0, positions[0]))]
 
 
-def render(figure: Figure) -> tuple[bytes, bytes]:
-    """The figure as SVG and as PNG, with the same bytes for the same figure."""
-    return svg(figure), _saved(figure, "png", {"Software": None})
-
-
-def svg(figure: Figure) -> bytes:
-    """The figure as SVG."""
-    return _saved(figure, "svg", {"Date": None, "Creator": None})
-
-
-def _saved(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
-    """The figure as a file without dates and program names; PNG has 150 dots per inch."""
+def render(figure: Figure) -> bytes:
+    """The figure as SVG without dates and program names: the same bytes for the same figure."""
     buffer = io.BytesIO()
     with house_style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the font does not have every script
-        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata, facecolor="white")
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
     return buffer.getvalue()

@@ -19,7 +19,7 @@ from bench.report.plots.canvas import Drawing, LineEndLabel, SeriesStyle
 from bench.report.plots.ledger import LARGEST, reasons_left_out
 from bench.report.tables import Table, name, pays_back
 
-TOP, PANEL, ROW = 0.72, 3.9, 0.27  # inches: above the lines, the height of the lines, and of a row of words
+TOP, PANEL, ROW = 0.72, 3.2, 0.25  # inches: above the lines, the height of the lines, and of a row of words
 SMALLEST = 1e-100  # seconds: shorter times are drawn like this
 AHEAD, MAX_CALLS = 6.0, 10**7  # how far the axis reaches beyond the last break-even, and its end in calls at most
 
@@ -37,13 +37,16 @@ def draw(group: Group) -> Drawing | None:
         for c in cells
         for n in (c.n_iter * 10**power for power in range(5))
     ]
-    alt = f"Chart of the time since the process start against the iterations made, both logarithmic. {title}. "
-    alt += "Import, prepare and first call come first. " + " ".join(
-        f"{text.clean(c.backend, 40)}: {text.duration(seconds_at(c, c.n_iter))} by the end of its first call,"
-        f" then {text.duration((c.median_s or 0) / c.n_iter)} per iteration."
-        for c in cells
-    )
-    alt += f" Against {BASELINE}: " + "; ".join(f"{text.clean(b, 40)} {words}" for b, words in verdicts.items()) + "."
+    rows += [(text.clean(b, 40), "", "", words) for b, words in reasons_left_out(selected).items()]
+    marks = [(at, text.clean(c.backend, 40)) for c in cells if (at := break_even_iterations(c)) is not None]
+    alt = f"{title}: lines against the iterations made, both logarithmic. "
+    if marks:
+        alt += (
+            f"{min(marks)[1]} is the first to pay back its start against {BASELINE}, after {text.count(min(marks)[0])}"
+        )
+        alt += " iterations."
+    else:
+        alt += f"No slower start is paid back against {BASELINE}."
     table = Table("Time since the start", ("backend", "iterations", "seconds", "pays back after"), rows)
     return Drawing(_draw(title, cells, verdicts), alt, table)
 
@@ -82,9 +85,13 @@ def _draw(title: str, cells: list[Cell], verdicts: dict[str, str]) -> Figure:
             words = f"rings: from here on ahead of {BASELINE}, import and compile included"
             below = 1 - 0.38 / figure.get_size_inches()[1]
             figure.text(0.12 / canvas.WIDTH, below, words, fontsize=10, va="top", color=canvas.FAINT)
+        lines, others = canvas.select_lines(c.backend for c in cells)
+        cells = [c for c in cells if c.backend in lines]
         for cell in cells:
             _draw_line(axes, cell, styles[cell.backend], last)
         ends = [LineEndLabel(canvas.short(c.backend), last, _drawn(c, last), styles[c.backend]) for c in cells]
+        if others:
+            figure.text(0.99, 0.015, canvas.not_drawn(others), fontsize=10, ha="right", color=canvas.FAINT)
         canvas.end_labels(axes, ends, PANEL)
         if verdicts:
             lane = canvas.add_axes(figure, canvas.LEFT, TOP + PANEL + 0.08, right, ROW * len(verdicts))

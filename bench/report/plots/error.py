@@ -23,9 +23,9 @@ from bench.report.tables import Table
 MAX_PANELS = 6
 LOWEST, HIGHEST = 1e-12, 1e3  # shares beyond these are drawn at them
 ROOM = 8.0  # the axis reaches at least from the bound / ROOM to ROOM times the bound
-COLUMNS, BETWEEN = 2, 0.3  # panels side by side; inches between them
+COLUMNS, BETWEEN = 3, 0.35  # panels side by side; inches between them
 LEFT, RIGHT = 1.3, 0.3  # inches
-ABOVE, HEIGHT, BELOW, STRIP = 0.3, 1.95, 0.38, 0.11  # inches: above, of and below a panel; a row of zeros
+ABOVE, HEIGHT, BELOW, STRIP = 0.3, 1.6, 0.38, 0.08  # inches: above, of and below a panel; a row of zeros
 BEYOND = "#fbe3dc"
 
 
@@ -45,11 +45,9 @@ def draw(group: Group) -> Drawing | None:
     drawn = [curve for curves in curves_of.values() for curve in curves]
     left_out = len({problem_key(c.cell) for c in recorded}) - len(curves_of)
     title = f"Error of the loss as a share of its bound ({group.title})"
-    alt = (
-        f"Charts of the error |losses[k] − J(β_k)| as a share of its bound against the iteration k, both logarithmic,"
-        f" one for each problem. {title}. {_verdict(drawn)} {_in_words(curves_of)}"
-    )
-    alt += f" Not drawn: {text.number_of(left_out, 'other problem')}." if left_out else ""
+    of = f"{text.count(len(curves_of))} of " if left_out else ""
+    alt = f"{title}: lines against the iteration, both logarithmic, for {of}"
+    alt += f"{text.number_of(len(curves_of) + left_out, 'problem')}. {_verdict(drawn)}"
     return Drawing(_draw(title, curves_of), alt, _table(curves_of))
 
 
@@ -79,22 +77,6 @@ def _verdict(curves: list[Curve]) -> str:
     return f"Every error lies inside its bound: the largest is {text.percent(worst)} of it."
 
 
-def _in_words(curves_of: dict[ProblemKey, list[Curve]]) -> str:
-    """The largest share of each backend on each problem, its iteration, and the number of errors that are exactly 0."""
-    sentences = []
-    for problem, curves in curves_of.items():
-        parts = []
-        for cell, points in curves:
-            k, worst = max(points, key=lambda point: point[1])
-            zeros = sum(share == 0 for _, share in points)
-            largest = f"at most {text.percent(worst)} of it, at iteration {text.count(k)}"
-            exact = f", {text.count(zeros)} of {text.count(len(points))} exactly 0" if zeros else ""
-            who = text.clean(cell.backend, 40)
-            parts.append(f"{who} {largest}{exact}" if worst else f"{who} exactly 0 throughout")
-        sentences.append(f"{problem_label(problem)}: {'; '.join(parts)}.")
-    return " ".join(sentences)
-
-
 def _table(curves_of: dict[ProblemKey, list[Curve]]) -> Table:
     """A row for each problem and iteration, a column for each backend, so that the table stays short."""
     names = backends(c.cell for curves in curves_of.values() for c in curves)
@@ -110,21 +92,29 @@ def _table(curves_of: dict[ProblemKey, list[Curve]]) -> Table:
 def _draw(title: str, curves_of: dict[ProblemKey, list[Curve]]) -> Figure:
     """The panels in rows under one legend, all with the same axis of shares."""
     curves = [curve for panel in curves_of.values() for curve in panel]
-    styles = canvas.series_styles(backends(c.cell for c in curves))
+    other_algorithms = {c.cell.backend for c in curves if c.cell.algorithm is not None}
+    names, others = canvas.select_lines((c.cell.backend for c in curves), other_algorithms)
+    curves_of = {problem: [c for c in panel if c.cell.backend in names] for problem, panel in curves_of.items()}
+    styles = canvas.series_styles(names)
     every = [share for c in curves for _, share in c.points]
     low, high = canvas.limits([1 / ROOM, ROOM, *(_clipped(s) for s in every if s)], 2.0)
     strip = STRIP * len(styles) + 0.04 if 0.0 in every else 0.0
     columns = min(COLUMNS, len(curves_of))
-    width = (canvas.WIDTH - LEFT - RIGHT - BETWEEN * (columns - 1)) / columns
-    top = canvas.legend_top(styles)
+    full = canvas.WIDE if columns == COLUMNS else canvas.WIDTH
+    width = (full - LEFT - RIGHT - BETWEEN * (columns - 1)) / columns
+    top = canvas.legend_top(styles, full)
     row = ABOVE + HEIGHT + strip + BELOW
     with canvas.house_style():
-        figure = Figure(figsize=(canvas.WIDTH, top + row * math.ceil(len(curves_of) / columns) + 0.15))
+        figure = Figure(
+            figsize=(full, (0.22 if others else 0) + top + row * math.ceil(len(curves_of) / columns) + 0.15)
+        )
         canvas.heading(figure, 0.12, title)
+        if others:
+            figure.text(0.99, 0.012, canvas.not_drawn(others), fontsize=10, ha="right", color=canvas.FAINT)
         canvas.legend(figure, styles, [_line([], [], styles, backend) for backend in styles])
         for index, (problem, panel) in enumerate(curves_of.items()):
             left, above = LEFT + index % columns * (width + BETWEEN), top + index // columns * row + ABOVE
-            right = canvas.WIDTH - left - width
+            right = full - left - width
             axes = canvas.add_axes(figure, left, above, right, HEIGHT)
             axes.set_title(problem_label(problem), loc="left", fontsize=10.5, color=canvas.INK, pad=4)
             _draw_shares(axes, panel, styles, low, high)
@@ -173,7 +163,7 @@ def _draw_zeros(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle])
     axes.tick_params(axis="y", length=0)
     for row, (backend, look) in enumerate(styles.items()):
         ks = [k for cell, points in curves if cell.backend == backend for k, share in points if share == 0]
-        axes.plot(ks, [row] * len(ks), look.marker, color=look.colour, markersize=4, linestyle="none", label=backend)
+        axes.plot(ks, [row] * len(ks), look.marker, color=look.colour, markersize=3, linestyle="none", label=backend)
 
 
 def _line(ks: Iterable[int], values: Iterable[float], styles: dict[str, SeriesStyle], backend: str) -> Line2D:

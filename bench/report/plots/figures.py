@@ -6,18 +6,7 @@ from typing import NamedTuple
 
 from bench.analysis.speed import Group, group_cells
 from bench.records import Run
-from bench.report.plots import (
-    cold_cost,
-    cumulative,
-    error,
-    ledger,
-    noise,
-    roofline,
-    scaling,
-    speedup,
-    time_per_iteration,
-    winners,
-)
+from bench.report.plots import cumulative, error, ledger, noise, roofline, scaling, speedup, time_per_iteration, winners
 from bench.report.plots.canvas import Drawing
 
 
@@ -30,17 +19,17 @@ class FigureKind(NamedTuple):
 
 FIGURES = {
     "time_per_iteration": FigureKind("Time per iteration", time_per_iteration.draw),
+    "winners": FigureKind("The fastest of the core four, by size", winners.draw),
+    "winners_all": FigureKind("The fastest of all, by size", winners.draw_all),
     "speedup": FigureKind("Speed-up", speedup.draw),
     "roofline": FigureKind("How far from the limit", roofline.draw),
-    "winners": FigureKind("The fastest, by size", winners.draw),
-    "cold_cost": FigureKind("Cold cost", cold_cost.draw),
     "ledger": FigureKind("Cost ledger", ledger.draw),
     "cumulative": FigureKind("Time since the start, and when compiling pays back", cumulative.draw),
-    "noise": FigureKind("Where the run was noisy", noise.draw),
+    "noise": FigureKind("How noisy the run was", noise.draw),
     "error": FigureKind("Error over the iterations", error.draw),
 }
-TITLES = {figure: kind.title for figure, kind in FIGURES.items()}
 SCALING = "scaling"  # the figure of a run with several numbers of threads
+TITLES = {figure: kind.title for figure, kind in FIGURES.items()} | {SCALING: "Thread scaling"}
 
 
 def draw_all(group: Group) -> dict[str, Drawing]:

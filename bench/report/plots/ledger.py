@@ -46,9 +46,11 @@ def draw(group: Group) -> Drawing | None:
         (name(c), *map(text.scientific, (*_costs(c, calls), *(_steady(c, calls, end) for end in ("low", "high")))))
         for c in cells
     ]
-    alt = f"Chart of stacked bars on a linear time axis. {title}. "
-    alt += " ".join(_in_words(c, parts, _costs(c, calls)) for c in cells)
-    alt += "".join(f" {text.clean(backend, 40)}: {reason}." for backend, reason in reasons.items())
+    rows += [(text.clean(backend, 40), reason, *[""] * (len(parts) + 1)) for backend, reason in reasons.items()]
+    totals = [(sum(_costs(c, calls)), text.clean(c.backend, 40)) for c in cells]
+    ends = [f"{backend} ({text.duration(total)})" for total, backend in dict.fromkeys([min(totals), max(totals)])]
+    alt = f"{title}: a bar for each backend, of its one-time costs and then {parts[-1]}. The shortest bar is that of"
+    alt += f" {', the longest that of '.join(ends)}."
     heads = ("backend", *parts, "interval of the steady calls from", "to")
     return Drawing(_draw(title, parts, cells, calls, reasons), alt, Table("Cost ledger, seconds", heads, rows))
 
@@ -61,11 +63,6 @@ def reasons_left_out(selected: ColdCells) -> dict[str, str]:
         reason = f"{text.listed(missing)} not known" if time_per_iteration(cell) else gap_kind(cell)
         reasons[cell.backend] = f"left out: {reason}"
     return reasons
-
-
-def _in_words(cell: Cell, parts: list[str], costs: list[float]) -> str:
-    items = [f"{part} {text.duration(cost) if cost else 'none'}" for part, cost in zip(parts, costs, strict=True)]
-    return f"{text.clean(cell.backend, 40)}: {', '.join(items)}; {text.duration(sum(costs))} in all."
 
 
 def _steady(cell: Cell, calls: int, end: str = "") -> float | None:

@@ -20,11 +20,11 @@ from bench.report.tables import Table, name
 
 LIMIT, DRIFT = 10.0, 5.0  # percent: the deviation of a noisy cell, and of a sentinel that drifts
 MIN_REACH, MAX_REACH = 15.0, 25.0  # percent: the ends of the axis
-MAX_PANELS, COLUMNS = 6, 2
+MAX_PANELS, COLUMNS = 6, 3
 BETWEEN, FLAGS, RIGHT = 0.15, 1.4, 0.05  # inches: between panels, the flags beside a panel, the right margin
 ABOVE, ROW, BELOW, SENTINELS = (
-    0.24,
-    0.17,
+    0.26,
+    0.18,
     0.06,
     0.9,
 )  # inches: above a panel, a row, below a panel; the panel of the sentinels
@@ -45,19 +45,24 @@ def draw(group: Group) -> Drawing | None:
     drawn = sorted(problems[:MAX_PANELS])
     drifts = sentinel_drifts(group.blocks, group.threads)
     title = f"Each process against the median of its cell ({group.title})"
-    flagged = [f"{name(c)} at {problem_label(c)} ({'; '.join(flags(c))})" for c in cells if flags(c)]
     beyond = sum(abs(d) > LIMIT for c in cells for d in deviations(c))
-    alt = f"Charts of dots, one for each problem, with a row for each backend, in percent of the median. {title}. "
-    alt += f"{text.count(beyond)} of {text.number_of(sum(len(deviations(c)) for c in cells), 'process')} lie more than"
-    alt += f" {LIMIT:g} % off. Flagged: {', '.join(flagged) or 'none'}."
-    gaps = [c for c in group.cells if not deviations(c) and problem_key(c) in drawn]
-    alt += f" No time: {'; '.join(f'{name(c)} {gap_kind(c)} at {problem_label(c)}' for c in gaps)}." if gaps else ""
-    left_out = len(problems) - len(drawn)
-    alt += f" Not drawn: {text.number_of(left_out, 'other problem')}, with less scatter." if left_out else ""
-    for kernel, points in drifts.items():
-        ends = f"{_signed(points[-1])} from the first block to the end"
-        alt += f" Sentinel {text.clean(kernel, 40)}: {ends}."
-    rows = [(problem_label(c), name(c), "; ".join(flags(c)), ", ".join(map(_signed, deviations(c)))) for c in cells]
+    alt = f"{title}: a panel for each of {text.count(len(drawn))} of {text.number_of(len(problems), 'problem')},"
+    alt += f" a row for each backend. {text.count(beyond)} of"
+    alt += f" {text.number_of(sum(len(deviations(c)) for c in cells), 'process')} lie more than {LIMIT:g} % off"
+    ends = [f"{text.clean(kernel, 40)} changes by {_signed(points[-1])}" for kernel, points in drifts.items()]
+    alt += f"; of the sentinels, {text.listed(ends)}." if ends else "."
+    rows = [
+        (
+            problem_label(c),
+            name(c),
+            "; ".join(flags(c)) if deviations(c) else f"no time: {gap_kind(c)}",
+            ", ".join(map(_signed, deviations(c))),
+        )
+        for c in group.cells
+    ]
+    rows += [
+        ("sentinel", text.clean(kernel, 40), "", ", ".join(map(_signed, points))) for kernel, points in drifts.items()
+    ]
     table = Table("Processes against their median", ("problem", "backend", "flags", "off the median"), rows)
     drawn_cells = [c for c in group.cells if problem_key(c) in drawn]
     return Drawing(_draw(title, drawn, drawn_cells, drifts), alt, table)
@@ -88,19 +93,20 @@ def _draw(title: str, problems: list[ProblemKey], cells: list[Cell], drifts: dic
     styles = canvas.series_styles(backends(cells))
     left = 0.3 + canvas.CHARACTER * NAMES / 11 * max(map(len, names))
     columns = min(COLUMNS, len(problems))
-    width = (canvas.WIDTH - left - RIGHT - BETWEEN * (columns - 1)) / columns - FLAGS
+    full = canvas.WIDE if columns == COLUMNS else canvas.WIDTH
+    width = (full - left - RIGHT - BETWEEN * (columns - 1)) / columns - FLAGS
     height, down = ROW * len(rows), math.ceil(len(problems) / columns)
     panel = ABOVE + height + BELOW
     largest = max(abs(d) for c in cells for d in deviations(c))
     reach = min(MAX_REACH, max(MIN_REACH, 1.15 * largest))
     with canvas.house_style():
         extra = ABOVE + SENTINELS + LABEL if drifts else 0.0
-        figure = Figure(figsize=(canvas.WIDTH, HEADING + panel * down + TICKS + extra))
+        figure = Figure(figsize=(full, HEADING + panel * down + TICKS + extra))
         canvas.heading(figure, 0.12, title)
         for index, problem in enumerate(problems):
             at = left + index % columns * (width + FLAGS + BETWEEN)
             top = HEADING + index // columns * panel + ABOVE
-            axes = canvas.add_axes(figure, at, top, canvas.WIDTH - at - width, height)
+            axes = canvas.add_axes(figure, at, top, full - at - width, height)
             _set_axes(axes, problem, names if index % columns == 0 else [""] * len(rows), reach)
             axes.tick_params(axis="x", labelbottom=index + columns >= len(problems))
             by_row = {CONTROL if c.control else c.backend: c for c in cells if problem_key(c) == problem}

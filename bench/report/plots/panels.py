@@ -15,6 +15,7 @@ from bench.analysis.speed import (
     ProblemKey,
     backends,
     gap_kind,
+    largest_comparable_problem,
     predicted_time,
     problem_key,
     problem_label,
@@ -60,36 +61,44 @@ def by_features(cells: list[Cell]) -> list[tuple[str, list[Cell]]]:
     ]
 
 
-def in_words(cells: list[Cell], value: Value, show: Callable[[float], str]) -> str:
-    """The values of each backend at its first and last synthetic size, and on every real problem."""
-    sentences = []
-    for b in backends(cells):
-        values = [
-            (c, f"{show(result[0])} at {problem_label(c)}") for c in cells if c.backend == b and (result := value(c))
-        ]
-        line = [words for c, words in values if c.problem.name == SYNTHETIC]
-        parts = [" to ".join(dict.fromkeys([line[0], line[-1]]))] if line else []
-        parts += [words for c, words in values if c.problem.name != SYNTHETIC]
-        sentences += [f"{text.clean(b, 40)}: {'; '.join(parts)}. "] if parts else []
-    return "".join(sentences)
+def range_in_words(cells: list[Cell], value: Value, show: Callable[[float], str]) -> str:
+    """The least and the largest value on the largest problem: from 5.19 ms (numba_tuned) to 26.3 ms (jax_jit) at …."""
+    problem = largest_comparable_problem([c for c in cells if value(c)])
+    values = [(result[0], c.backend) for c in cells if problem_key(c) == problem and (result := value(c))]
+    if problem is None or not values:
+        return "nothing was measured"
+    ends = [f"{show(end)} ({text.clean(backend, 40)})" for end, backend in dict.fromkeys([min(values), max(values)])]
+    return f"{'from ' if len(ends) > 1 else ''}{' to '.join(ends)} at {problem_label(problem)}"
 
 
-def draw(panels: Sequence[Panel], cells: list[Cell]) -> Figure:
-    """The panels below each other: names of real problems at the top, lines, labels at the right, rows of gaps."""
-    styles = canvas.series_styles(backends(cells))
+def draw(panels: Sequence[Panel], cells: list[Cell], left: float = canvas.LEFT) -> Figure:
+    """The panels below each other: names of real problems at the top, lines, labels at the right, rows of gaps.
+
+    left: the margin in inches.
+    """
+    names, others = canvas.select_lines(c.backend for c in cells)
+    styles = canvas.series_styles(names)
+    panels = [
+        panel._replace(
+            cells=[c for c in panel.cells if c.backend in styles], gaps=[c for c in panel.gaps if c.backend in styles]
+        )
+        for panel in panels
+    ]
     right = canvas.label_margin([canvas.short(b) for b in styles])
     shapes = [_shape(panel) for panel in panels]
     with canvas.house_style():
-        figure = Figure(figsize=(canvas.WIDTH, sum(map(sum, shapes)) or 1))
+        figure = Figure(figsize=(canvas.WIDTH, (sum(map(sum, shapes)) or 1) + (0.25 if others else 0)))
+        if others:
+            figure.text(0.99, 0.02, canvas.not_drawn(others), fontsize=10, ha="right", color=canvas.FAINT)
         top = 0.0
         for panel, (above, height, below) in zip(panels, shapes, strict=True):
             canvas.heading(figure, top + 0.12, panel.title)
-            axes = canvas.add_axes(figure, canvas.LEFT, top + above, right, height)
+            axes = canvas.add_axes(figure, left, top + above, right, height)
             _draw_lines(axes, panel, styles, height)
             rows = _gap_rows(panel)
             if rows:
                 lane_top = top + above + height + 0.08
-                lane = canvas.add_axes(figure, canvas.LEFT, lane_top, right, GAP_ROW * len(rows))
+                lane = canvas.add_axes(figure, left, lane_top, right, GAP_ROW * len(rows))
                 _draw_gaps(lane, rows, axes, styles)
                 axes.tick_params(axis="x", labelbottom=False, length=0)
                 axes = lane

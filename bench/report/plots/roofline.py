@@ -30,24 +30,26 @@ def draw(group: Group) -> Drawing | None:
         for roof in roofs
         for a in roof.backends
     ]
-    shares = "".join(_in_words(b, roofs) for b in _names(roofs))
     alt = (
-        f"Chart of the bytes read a second against the number of samples, both logarithmic ({group.title}), under the"
-        f" read bandwidth that was measured at each size. Of the limit, {shares}"
+        f"Lines of the bytes read a second against the number of samples, both logarithmic ({group.title}), under the"
+        f" read bandwidth of each size.{_in_words(roofs)}"
     )
     heads = ("problem", "backend", "GB/s", "bandwidth in GB/s", "share of the limit")
-    return Drawing(_draw(roofs, group.title), alt.strip(), Table("Roofline", heads, rows))
+    return Drawing(_draw(roofs, group.title), alt, Table("Roofline", heads, rows))
 
 
-def _in_words(backend: str, roofs: list[ProblemRoofline]) -> str:
-    """The shares of the limit that a backend reaches at its first and last size."""
-    shares = [(roof, a.share) for roof in roofs for a in roof.backends if a.backend == backend and a.share]
-    parts = [f"{text.percent(share)} at {where(roof)}" for roof, share in shares[:1] + shares[1:][-1:]]
-    return f"{text.clean(backend, 40)} reaches {' and '.join(parts)}. " if parts else ""
+def _in_words(roofs: list[ProblemRoofline]) -> str:
+    """The best share of the limit on the largest problem."""
+    roof = max(roofs, key=lambda r: r.bytes)
+    shares = [(a.share, text.clean(a.backend, 40)) for a in roof.backends if a.share]
+    if not shares:
+        return ""
+    share, backend = max(shares)
+    return f" At {where(roof)}, {backend} comes nearest with {text.percent(share)} of the limit."
 
 
 def _draw(roofs: list[ProblemRoofline], title: str) -> Figure:
-    names = _names(roofs)
+    names, others = _lines(roofs)
     styles = canvas.series_styles(names)
     widths = sorted({roof.n_features for roof in roofs})
     right = canvas.label_margin([*map(canvas.short, names), "read bandwidth"])
@@ -56,6 +58,8 @@ def _draw(roofs: list[ProblemRoofline], title: str) -> Figure:
         figure, panels = canvas.stacked_panels(headings, right)
         for d, axes in zip(widths, panels, strict=True):
             _draw_panel(axes, [roof for roof in roofs if roof.n_features == d], styles)
+        if others:
+            figure.text(0.99, 0.015, canvas.not_drawn(others), fontsize=10, ha="right", color=canvas.FAINT)
     return figure
 
 
@@ -88,5 +92,5 @@ def _draw_panel(axes: Axes, roofs: list[ProblemRoofline], styles: dict[str, Seri
     canvas.end_labels(axes, ends, canvas.PANEL)
 
 
-def _names(roofs: Sequence[ProblemRoofline]) -> list[str]:
-    return list(dict.fromkeys(attainment.backend for roof in roofs for attainment in roof.backends))
+def _lines(roofs: Sequence[ProblemRoofline]) -> tuple[list[str], list[str]]:
+    return canvas.select_lines(dict.fromkeys(attainment.backend for roof in roofs for attainment in roof.backends))

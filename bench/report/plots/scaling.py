@@ -22,15 +22,10 @@ def draw(run: Run) -> Drawing | None:
         for dtype, scaling in panels.items()
         for c, ratio in scaling.entries
     ]
-    sentences = [
-        f"{problem_label(scaling.problem)}, {text.clean(dtype, 20)}: "
-        + ", ".join(
-            f"{text.clean(b, 40)} {text.significant(points[-1].value)}× with {points[-1].n}"
-            for b, points in _lines(scaling).items()
-        )
-        for dtype, scaling in panels.items()
-    ]
-    alt = f"Chart of the speed-up against the number of threads. {'. '.join(sentences)}."
+    gains = [(p[-1].value, p[-1].n, b) for scaling in panels.values() for b, p in _lines(scaling).items()]
+    gain, threads, best = max(gains)
+    alt = f"Lines of the speed-up against the number of threads. {text.clean(best, 40)} gains most:"
+    alt += f" {text.significant(gain)}× with {text.number_of(threads, 'thread')}."
     heads = ("problem", "dtype", "backend", "threads", "times as fast", "interval from", "to")
     return Drawing(_draw(panels, sorted({c.threads for c in run.cells})), alt, Table("Thread scaling", heads, rows))
 
@@ -44,7 +39,7 @@ def _lines(scaling: Scaling) -> dict[str, list[Point]]:
 
 
 def _draw(panels: dict[str, Scaling], counts: list[int]) -> Figure:
-    names = sorted({c.backend for scaling in panels.values() for c, _ in scaling.entries})
+    names, others = canvas.select_lines(c.backend for scaling in panels.values() for c, _ in scaling.entries)
     styles = canvas.series_styles(names)
     right = canvas.label_margin([*map(canvas.short, names), "as many as threads"])
     headings = [
@@ -54,7 +49,9 @@ def _draw(panels: dict[str, Scaling], counts: list[int]) -> Figure:
     with canvas.house_style():
         figure, all_axes = canvas.stacked_panels(headings, right)
         for scaling, axes in zip(panels.values(), all_axes, strict=True):
-            _draw_panel(axes, _lines(scaling), counts, styles)
+            _draw_panel(axes, {b: p for b, p in _lines(scaling).items() if b in styles}, counts, styles)
+        if others:
+            figure.text(0.99, 0.015, canvas.not_drawn(others), fontsize=10, ha="right", color=canvas.FAINT)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Speed-up over each of the two baselines against the number of samples."""
+"""Speed-up over the baseline against the number of samples."""
 
 from bench import text
 from bench.analysis import speed
@@ -10,24 +10,30 @@ from bench.report.plots.canvas import Drawing
 from bench.report.plots.panels import Panel, Value
 from bench.report.tables import Table, name
 
+LEFT = 1.25  # inches: the left margin
+
 
 def draw(group: Group) -> Drawing:
-    """Speed-up over each baseline against n on logarithmic axes."""
+    """Speed-up against n on logarithmic axes, over plain loops where the baseline has no time."""
     cells = group.ranked
-    all_panels, sentences, rows = [], [], []
-    for baseline in (LOOPS, BASELINE):
-        value = _speedup_over(baseline)
-        for suffix, part in panels.by_features(cells):
-            title = f"Speed-up over {baseline}{suffix} ({group.title})"
-            all_panels.append(Panel(title, part, value, lambda r: f"{text.tick(r)}×", 1.0, []))
-        ratios = panels.in_words(cells, value, lambda r: f"{text.significant(r)}×")
-        sentences.append(f"Over {baseline}: {ratios.strip() or 'no figures.'}")
-        rows += [
-            (baseline, problem_label(c), name(c), *map(text.scientific, ratio)) for c in cells if (ratio := value(c))
-        ]
-    alt = f"Charts of the speed-up against the number of samples, both logarithmic ({group.title}). "
-    heads = ("over", "problem", "backend", "speed-up", "interval from", "to")
-    return Drawing(panels.draw(all_panels, cells), alt + " ".join(sentences), Table("Speed-up", heads, rows))
+    baseline = next((b for b in (BASELINE, LOOPS) if any(speed.speedup(c, b) for c in cells)), BASELINE)
+    value = _speedup_over(baseline)
+    of_width = [
+        Panel(f"Compared with {baseline}{suffix} ({group.title})", part, value, _tick, 1.0, [])
+        for suffix, part in panels.by_features(cells)
+    ]
+    alt = f"Lines of the speed-up over {baseline} against the number of samples, both logarithmic ({group.title}). It"
+    alt += f" runs {panels.range_in_words(cells, value, lambda r: f'{text.significant(r)}×')}."
+    rows = [(problem_label(c), name(c), *map(text.scientific, ratio)) for c in cells if (ratio := value(c))]
+    heads = ("problem", "backend", f"speed-up over {baseline}", "interval from", "to")
+    return Drawing(panels.draw(of_width, cells, LEFT), alt, Table("Speed-up", heads, rows))
+
+
+def _tick(ratio: float) -> str:
+    """10× faster, equal, 10× slower"""
+    if ratio == 1:
+        return "equal"
+    return f"{text.tick(ratio)}× faster" if ratio > 1 else f"{text.tick(float(f'{1 / ratio:.6g}'))}× slower"
 
 
 def _speedup_over(baseline: str) -> Value:

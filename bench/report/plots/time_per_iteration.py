@@ -2,7 +2,6 @@
 
 from bench import text
 from bench.analysis.speed import Group, gap_kind, predicted_time, problem_label, time_per_iteration
-from bench.records import Cell
 from bench.report.plots import panels
 from bench.report.plots.canvas import Drawing
 from bench.report.plots.panels import Panel
@@ -16,8 +15,8 @@ def draw(group: Group) -> Drawing:
         Panel(f"Time per iteration{suffix} ({group.title})", part, time_per_iteration, text.duration_tick, None, part)
         for suffix, part in panels.by_features(cells)
     ]
-    alt = f"Chart of the time per iteration against the number of samples, both logarithmic ({group.title}). "
-    alt += panels.in_words(cells, time_per_iteration, text.duration) + _gaps_in_words(cells)
+    alt = f"Lines of the time per iteration against the number of samples, both logarithmic ({group.title}). It runs"
+    alt += f" {panels.range_in_words(cells, time_per_iteration, text.duration)}."
     rows = [
         (
             problem_label(c),
@@ -30,14 +29,3 @@ def draw(group: Group) -> Drawing:
     ]
     heads = ("problem", "backend", "seconds per iteration", "interval from", "to", "predicted", "gap")
     return Drawing(panels.draw(of_width, cells), alt, Table("Time per iteration", heads, rows))
-
-
-def _gaps_in_words(cells: list[Cell]) -> str:
-    """Every gap with its kind and the predicted time, if there is one."""
-    gaps = []
-    for c in cells:
-        if time_per_iteration(c) is None:
-            seconds = predicted_time(c)
-            prediction = f" (predicted {text.duration(seconds)})" if seconds else ""
-            gaps.append(f"{name(c)} {gap_kind(c)} at {problem_label(c)}{prediction}")
-    return f"No time: {'; '.join(gaps)}." if gaps else ""

@@ -4,6 +4,7 @@ Each problem is a square. Backends whose ratio to the best may be 1 are tied. Wi
 a lowest median.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -12,6 +13,7 @@ from matplotlib.patches import Rectangle
 
 from bench import text
 from bench.analysis.speed import (
+    CORE,
     SYNTHETIC,
     Group,
     ProblemKey,
@@ -53,14 +55,47 @@ class Square(NamedTuple):
 
 
 def draw(group: Group) -> Drawing | None:
-    """The map of a group; None where no problem has two backends to compare."""
-    problems = sorted({problem_key(c) for c in group.ranked})
-    squares = [_square(problem, [c for c in group.ranked if problem_key(c) == problem]) for problem in problems]
-    if not any(len(square.timed) > 1 for square in squares):
+    """The map of the core backends, or of all where fewer than two of the core have a time.
+
+    None where no problem has two backends to compare, or where they all have the same result.
+    """
+    core = _squares([c for c in group.ranked if c.backend in CORE])
+    if _comparable(core):
+        return _drawing(group, core, " of the core")
+    squares = _squares(group.ranked)
+    return _drawing(group, squares, "") if _comparable(squares) else None
+
+
+def draw_all(group: Group) -> Drawing | None:
+    """The map of all ranked backends; None where it says no more than that of the core."""
+    squares, core = _squares(group.ranked), _squares([c for c in group.ranked if c.backend in CORE])
+    if not _comparable(core) or _results(squares) == _results(core):
+        return None
+    return _drawing(group, squares, " of all")
+
+
+def _squares(cells: list[Cell]) -> list[Square]:
+    problems = sorted({problem_key(c) for c in cells})
+    return [_square(problem, [c for c in cells if problem_key(c) == problem]) for problem in problems]
+
+
+def _comparable(squares: list[Square]) -> bool:
+    return any(len(square.timed) > 1 for square in squares)
+
+
+def _results(squares: list[Square]) -> list[tuple[str, ...]]:
+    return [tuple(sorted(c.backend for c in square.best)) for square in squares]
+
+
+def _drawing(group: Group, squares: list[Square], which: str) -> Drawing | None:
+    """which: the backends compared, in words. None for a field of equal winners."""
+    results = _results(squares)
+    if len(results) > 1 and len(set(results)) == 1:
         return None
     sure = any(square.verdict in ("fastest", "tie") for square in squares)
-    title = f"{'Fastest backend' if sure else 'Lowest median'} by size ({group.title})"
-    title += "" if sure else ": too few processes for a winner"
+    title = f"Fastest{which} by size ({group.title})"
+    if not sure:
+        title = f"Lowest median{which} ({group.title}): too few processes for a winner"
     synthetic = [s for s in squares if s.problem.name == SYNTHETIC]
     ns = sorted({s.problem.n_samples for s in synthetic})[-MAX_COLUMNS:]
     ds = sorted({s.problem.n_features for s in synthetic})[-MAX_ROWS:]
@@ -69,9 +104,11 @@ def draw(group: Group) -> Drawing | None:
     drawn = {at: square for at, square in grid.items() if at[0] in ns and at[1] in ds}
     real = [s for s in squares if s.problem.name != SYNTHETIC]
     left_out = len(squares) - len(drawn) - len(real[:MAX_REAL])
-    alt = f"Map with a square for each problem, the number of samples across and of features upwards. {title}. "
-    alt += " ".join(map(_in_words, squares))
-    alt += f" Not drawn: {text.number_of(left_out, 'other problem')}." if left_out else ""
+    wins = Counter(c.backend for square in squares for c in square.best)
+    named = ", ".join(f"{text.clean(b, 40)} on {text.count(n)}" for b, n in wins.most_common(4))
+    alt = f"{title}: a square for each problem, the number of samples across and of features upwards. Alone or tied,"
+    alt += f" of {text.number_of(len(squares), 'problem')}: {named or 'none has a time'}"
+    alt += f"; {text.number_of(left_out, 'other problem')} not drawn." if left_out else "."
     heads = (
         "problem",
         "verdict",
@@ -105,21 +142,6 @@ def _next(square: Square) -> Cell | None:
     return behind[0] if behind else None
 
 
-def _in_words(square: Square) -> str:
-    where = problem_label(square.problem)
-    if not square.best:
-        return f"{where}: no time ({text.listed(square.kinds)})."
-    best, second = square.best[0], _next(square)
-    interval = time_per_iteration(best)
-    assert interval is not None
-    names = text.listed([text.clean(c.backend, 40) for c in square.best])
-    verdict = {"tie": "tied", "only one": "the only one with a time"}.get(square.verdict, square.verdict)
-    words = f"{where}: {names} {verdict}, {text.duration(interval.median)} per iteration"
-    if second is not None and (lead := paired_speedup(best, second)):
-        words += f"; next {text.clean(second.backend, 40)}, {text.ratio_interval(*lead)} its time"
-    return words + "."
-
-
 def _rows(square: Square) -> list[tuple[str, ...]]:
     where, second = problem_label(square.problem), _next(square)
     if not square.best:
@@ -147,12 +169,11 @@ def _draw(title: str, ns: list[int], ds: list[int], grid: dict[tuple[int, int], 
     real_width = min(room / max(1, len(real)), max(REAL, width))
     lines = {id(s): _lines(s, width if s.problem.name == SYNTHETIC else real_width) for s in squares}
     tall = MARKS + LINE * max(map(len, lines.values())) + 0.12
-    top = canvas.legend_top(styles) + 0.08
+    top = 0.5
     below = top + (tall * len(ds) + 0.62 if grid else 0)
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, below + (tall + 0.62 if real else 0) + 0.05))
         canvas.heading(figure, 0.12, title)
-        canvas.legend(figure, styles)
         if grid:
             axes = canvas.add_axes(figure, LEFT, top, canvas.WIDTH - LEFT - width * len(ns), tall * len(ds))
             _frame(axes, len(ns), len(ds))
