@@ -99,9 +99,11 @@ def test_the_policy_stands_once_whatever_a_run_says(tmp_path):
     assert load_run(tmp_path / "report.html").command == template.PLACE
 
 
-def test_a_page_is_rendered_twice(monkeypatch):
-    """Once to know how much room is left for its pictures, and once with them."""
+@pytest.mark.parametrize(("limit", "times"), [(1_000_000, 1), (1, 3)])
+def test_a_page_is_rendered_once_where_all_fits(monkeypatch, limit, times):
+    """A page that grows too large is rendered again to know how much room is left for its pictures, and with these."""
+    monkeypatch.setattr(pages, "MAX_BYTES", limit)
     rendered = []
-    monkeypatch.setattr(jinja2.Template, "render", lambda self, **values: rendered.append(self.name) or "")
+    monkeypatch.setattr(jinja2.Template, "render", lambda self, **values: rendered.append(self.name) or "page")
     pages.write(report_of(sample_run.full()))
-    assert rendered == ["page.html.j2"] * 2
+    assert rendered == ["page.html.j2"] * times

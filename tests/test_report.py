@@ -16,10 +16,10 @@ from rich.console import Console
 from bench import report, text
 from bench.analysis.error_curves import MAX_POINTS
 from bench.analysis.sentences import headline_sentence
-from bench.analysis.speed import Group, group_cells, predicted_time, problem_label, time_per_iteration
+from bench.analysis.speed import Group, group_cells, predicted_time, problem_key, problem_label, time_per_iteration
 from bench.records import FLAGS, Cell, ProblemId, Run, Speedup, load_run, save_run
-from bench.report import html, markdown, readme, tables, terminal
-from bench.report.document import report_of
+from bench.report import html, limits, markdown, readme, tables, terminal
+from bench.report.document import Entries, report_of
 from bench.report.plots import canvas, error, figures, ledger, roofline, speedup
 from bench.report.plots.time_per_iteration import draw as draw_times
 
@@ -191,6 +191,42 @@ def test_the_first_screen_has_every_backend_at_every_size():
         1: "numba_jit", 2: "numba_jit", 3: "numba_jit", 4: "numpy_vectorized", 5: "numba_jit", 6: "numba_jit",
     }  # fmt: skip
     assert "**" in markdown.write(report_of(sample_run.full())).partition("## Speed")[0]
+
+
+def test_shares_of_the_limit_are_a_table_by_size():
+    """A row per backend, a column per problem with the share that the roofline has, the largest of each marked."""
+    group = first(sample_run.full())
+    table = limits.shares_by_size(group)
+    heads = {tables.short_problem(problem_key(c)) for c in group.ranked}
+    assert set(table.columns[1:]) == heads
+    for roof in group.roofs:
+        head = next(tables.short_problem(problem_key(c)) for c in group.ranked if c.n_samples == roof.n_samples)
+        column = table.columns.index(head)
+        best = max((a for a in roof.backends if a.share), key=lambda a: a.share or 0)
+        for row, words in enumerate(table.rows):
+            share = next((a.share for a in roof.backends if a.backend == words[0]), None)
+            assert words[column] == (text.percent(share) if share else "–")
+            assert ((row, column) in table.best) == (words[0] == best.backend)
+
+
+def test_a_chapter_has_its_charts_before_its_folded_tables():
+    """The page has five chapters; their tables are folded, and of several groups only the first is open."""
+    report_ = report_of(sample_run.groups())
+    assert [section.title for section in report_.sections] == [
+        "Speed", "First answer", "Limits", "Correctness", "Method and data",
+    ]  # fmt: skip
+    for section in report_.sections:
+        titles = {topic.title for topic in section.topics if topic.folded}
+        others = {"float64, 2 threads", "float32, 1 thread", "float32, 2 threads"}
+        assert others <= titles or section.title == "Method and data"  # which has nothing without a picture or a flag
+        for topic in section.topics:
+            if any(isinstance(block, Entries) and "html" in block.media for block in topic.blocks):
+                assert topic.folded or topic.half
+    source = html.write(report_)
+    assert re.findall(r'<h2 id="[a-z-]+">([^<]+)', source) == [s.title for s in report_.sections]
+    anchors = re.findall(r' id="([^"]+)"', source)
+    assert len(anchors) == len(set(anchors))
+    assert not re.findall(r"<h3>[^<]*</h3>(?!</summary>)", source)  # each heading has its own address
 
 
 def test_gaps_are_typed_with_their_reason():

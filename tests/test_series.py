@@ -87,3 +87,16 @@ def test_many_backends_have_few_baselines():
     baselines = explorer_series(sample_run.run(cells))["baselines"]
     assert len(baselines) == MAX_BASELINES
     assert baselines[0] == "numpy_vectorized"
+
+
+def test_the_sets_are_the_core_the_tuned_and_others():
+    """Every backend is in "All" and in one other set; where there is one set alone, there is none to choose."""
+    names = ["numpy_vectorized", "numba_jit", "numba_tuned", "mine"]
+    sets = explorer_series(sample_run.run([sample_run.cell(b, 100, 1e-6) for b in names]))["sets"]
+    assert sets == {
+        "All": ["numpy_vectorized", "numba_jit", "mine", "numba_tuned"],
+        "Core four": ["numpy_vectorized", "numba_jit"],
+        "Tuned": ["numba_tuned"],
+        "Others": ["mine"],
+    }
+    assert explorer_series(sample_run.full())["sets"] == {}
