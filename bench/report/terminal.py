@@ -275,14 +275,17 @@ STYLES = {"": "", "note": "dim", "strong": "yellow", "heading": ""}
 
 def write(report: "Report", out: Console) -> None:
     """Print a report. Nothing is wider than 80 columns unless the console is."""
+    from bench.report.document import Text as Paragraph
+
     say(out, report.headline, "bold")
     for fact in report.facts:
         say(out, f"- {fact}")
     say(out, report.status, "bold yellow" if report.doubtful else "")
     for section in report.sections:
         if blocks := [block for block in section.all_blocks if "terminal" in block.media]:
-            out.print()
-            for block in blocks:
+            for number, block in enumerate(blocks):
+                if number == 0 or (isinstance(block, Paragraph) and block.style == "heading"):
+                    out.print()
                 _print_block(block, out)
 
 
@@ -292,8 +295,6 @@ def _print_block(block: "Block", out: Console) -> None:
 
     match block:
         case Paragraph():
-            if block.style == "heading":
-                out.print()
             say(out, block.words, STYLES[block.style])
         case Entries():
             out.print(rich_table(block.table, block.marks))
