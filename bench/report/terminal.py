@@ -389,7 +389,6 @@ class RunProgress:
             cells = progress.cells()
             table = screen.times_table(cells, self._console.width) if cells else Text()
             self._live.update(Group(table, Text(), self._bar))
-        elif progress.block != self._block:
+        elif progress.block > self._block:
             self._block = progress.block
-            words = block or progress.what
-            self._console.print(Text(", ".join(filter(None, (words, remaining)))))
+            self._console.print(Text(", ".join(filter(None, (block, remaining)))))
