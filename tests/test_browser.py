@@ -14,7 +14,7 @@ from bench.analysis.speed import CORE, TUNED, gap_kind, time_per_iteration
 from bench.learn import build
 from bench.learn.chapters import chapters
 from bench.records import load_run
-from bench.report import comparison_view
+from bench.report import comparison_view, tables
 from bench.runtime.files import save
 
 pytestmark = pytest.mark.slow
@@ -323,6 +323,12 @@ def test_hover_and_focus_give_the_value_of_the_record(visit):
     assert tip(page) == ["numba_jit, n = 100", expected["numba_jit, n = 100"]]
     page.mouse.move(0, 0)
     assert tip(page) == []
+    page.select_option("#explore-what", "speedup")
+    of = {(c.backend, c.n_samples): tables.relation_text(c, "numpy_vectorized") for c in cells.values()}
+    for backend, n in (("numba_jit", 100), ("numba_jit", 10_000), ("jax_jit", 100_000), ("python_loops", 1_000)):
+        where = f"{backend}, n = {text.count(n)}: {of[backend, n]}".replace("\u00a0", " ")
+        assert where in shown(page)
+    page.select_option("#explore-what", "time")
     page.locator("#explore-chart [tabindex='0']").focus()
     start = tip(page)
     page.keyboard.press("ArrowRight")

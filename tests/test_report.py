@@ -187,6 +187,8 @@ def test_the_first_screen_has_every_backend_at_every_size():
         words = table.rows[list(sample_run.SECONDS).index(cell.backend)][1 + ns.index(cell.n_samples)]
         assert words.partition("\n")[0] == tables.short_time(cell)
     assert table.rows[0][1].endswith("× slower")
+    tie = [sample_run.cell(b, 100, s) for b, s in (("numpy_vectorized", 1e-6), ("a", 1.0005e-6))]
+    assert tables.overview(first(sample_run.run(tie))).rows[1][1].endswith("\ntied")
     assert {column: table.rows[row][0] for row, column in table.best} == {
         1: "numba_jit", 2: "numba_jit", 3: "numba_jit", 4: "numpy_vectorized", 5: "numba_jit", 6: "numba_jit",
     }  # fmt: skip

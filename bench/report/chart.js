@@ -33,8 +33,9 @@
     const [name, scale] = unit(median), show = (v) => significant(v / scale);
     return `${show(median)} ${name}${brackets(low, high, show)}`;
   };
-  const ratio = ([median, low, high]) => (median >= 1
-    ? `${significant(median)}× faster${brackets(low, high, significant)}`
+  const ratio = ([median, low, high]) => (low && high && low < 1 && high > 1
+    ? `tied: ${significant(median)}×${brackets(low, high, significant)}`
+    : median >= 1 ? `${significant(median)}× faster${brackets(low, high, significant)}`
     : `${significant(1 / median)}× slower${brackets(high && 1 / high, low && 1 / low, significant)}`);
   const durationTick = (s) => { const [name, scale] = unit(s); return `${short(s / scale)} ${name}`; };
   const ratioTick = (r) => (Math.abs(r - 1) < 1e-9 ? "equal" : r > 1 ? `${short(r)}× faster` : `${short(1 / r)}× slower`);

@@ -50,7 +50,7 @@ def times(cells: list[Cell], title: str) -> Table:
         (problem_label(c), name(c), time_text(c), relation_text(c, BASELINE), relation_text(c, LOOPS), status_text(c))
         for c in cells
     ]
-    heads = ("problem", "backend", "time per iteration", f"than {BASELINE}", f"than {LOOPS}", "status")
+    heads = ("problem", "backend", "time per iteration", f"against {BASELINE}", f"against {LOOPS}", "status")
     return Table(title, heads, rows)
 
 
@@ -129,9 +129,12 @@ def short_problem(problem: ProblemKey) -> str:
 
 
 def _time_and_ratio(cell: Cell) -> str:
-    """731 ns, and on a second line 10.9× faster; the kind of a gap."""
+    """731 ns, and on a second line 10.9× faster, or tied; the kind of a gap."""
     ratio = speedup(cell, BASELINE)
-    return short_time(cell) if ratio is None else f"{short_time(cell)}\n{_ratio_word(ratio.median)}"
+    if ratio is None:
+        return short_time(cell)
+    tied = holds_one(ratio.ci_low, ratio.ci_high)
+    return f"{short_time(cell)}\n{'tied' if tied else _ratio_word(ratio.median)}"
 
 
 def _ratio_word(ratio: float) -> str:
