@@ -12,7 +12,7 @@ SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 N_FEATURES = 10
 MIN_ROUND_S = 0.010  # the resolution of the clock would matter in shorter rounds
 # Calls from this length on average the noise of the machine themselves, so fewer rounds of them are enough.
-LONG_CALL_S, LONG_CALL_ROUNDS = 0.1, 3
+LONG_CALL_S, LONG_CALL_ROUNDS = 0.05, 3
 WARMUP_CALLS, WARMUP_S = 2, 0.03  # at least; the first call counts as one of them
 STAGE_COPIES = 6  # memory needed to stage a problem, in copies of X in float64
 CELL_SHARE = 0.25  # the largest share of the time budget for one cell over all blocks
@@ -178,10 +178,10 @@ class Plan:
 
 def iterations(n_samples: int) -> int:
     """Iterations per call: more for small problems, so that a call is long compared with the timer's resolution."""
-    for limit, count in ((100, 1000), (1_000, 200), (100_000, 20)):
+    for limit, count in ((100, 1000), (1_000, 100), (100_000, 10)):
         if n_samples <= limit:
             return count
-    return 10
+    return 5
 
 
 def rounds_of(call_s: float, rounds: int) -> int:

@@ -98,3 +98,18 @@ def test_is_right_where_blocks_tiles_and_threads_meet(backend, dtype, n, d):
     expected = ONCE["reference"](X, y, beta0, rate, 3, dtype, getattr(backend, "ALGORITHM", None) is not None)
     result = backend.fit(*backend.prepare(X, y, beta0), rate, 3, 0.0)
     judge(*as_arrays(backend, result), expected, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (17, 10), (1_537, 10), (10_007, 3), (3_001, 200)])
+def test_the_tiles_of_numba_tuned_hold_x(n, d, dtype):
+    """Tiles of equal height hold every row once, the rest is zeros, and columns start at cache lines."""
+    X = np.arange(1, n * d + 1, dtype=dtype).reshape(n, d)
+    tiles, y, _ = backends.load("numba_tuned").prepare(X, np.ones(n, dtype), np.zeros(d, dtype))
+    rows = tiles.transpose(0, 2, 1).reshape(-1, d)
+    assert np.array_equal(rows[:n], X)
+    assert not rows[n:].any()
+    assert len(y) == n
+    assert tiles.ctypes.data % 64 == 0
+    assert tiles.shape[2] * tiles.itemsize % 64 == 0
+    assert len(rows) - n < 16 * len(tiles)

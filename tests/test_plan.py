@@ -180,9 +180,9 @@ def test_modes():
     """quick leaves out a million rows; default and full hold five sizes and the penguins, smallest first."""
     assert [case.n_samples for case in planned(mode="quick").cases] == [100, 1_000, 10_000, 100_000, 342]
     assert [case.n_samples for case in planned(mode="full").cases] == [100, 1_000, 10_000, 100_000, 1_000_000, 342]
-    assert [case.max_iter for case in planned().cases] == [1000, 200, 20, 20, 10, 200]
+    assert [case.max_iter for case in planned().cases] == [1000, 100, 10, 10, 5, 100]
     assert [(p.blocks, p.rounds, p.budget_s) for p in (planned(mode=m) for m in ("quick", "default", "full"))] == [
-        (3, 3, 30.0), (6, 5, 180.0), (10, 5, 300.0),
+        (3, 3, 30.0), (6, 5, 120.0), (10, 5, 300.0),
     ]  # fmt: skip
 
 
@@ -294,7 +294,7 @@ def test_a_bad_table_is_a_value_error(table):
 def test_built_in_data(name, features):
     """Both built-in data sets can be asked for by name, alone."""
     (case,) = planned(data=name).cases
-    assert (case.name, case.n_samples, case.n_features, case.max_iter) == (name, 342, features, 200)
+    assert (case.name, case.n_samples, case.n_features, case.max_iter) == (name, 342, features, 100)
 
 
 def test_a_file_named_penguins_is_the_users(tmp_path, monkeypatch):

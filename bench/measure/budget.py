@@ -8,9 +8,9 @@ from bench.stats import straight_line
 # (a, b) in seconds per iteration = a + b n d on an ordinary core, used before anything is measured.
 GUESS = (10e-6, 1.5e-9)
 GUESSES = {"python_loops": (1e-6, 115e-9)}
-CELL_S = 0.1  # to load the data and check the results
-WORKER_S = 0.6  # to start the interpreter and pytest, and to import a library
-PROBES_S = 1.7  # of a block: the sentinels, and the bandwidth for each problem
+CELL_S = 0.13  # to load the data, compile and check the results, on average over the backends
+WORKER_S = 0.5  # to start the interpreter and pytest, and to import a library
+PROBES_S = 1.5  # of a block: the sentinels, and the bandwidth for each problem
 STAGE_S, REPORT_S = 4.0, 6.0  # before the first block; after the last block
 
 

@@ -15,7 +15,7 @@ from bench.plan import N_FEATURES, PENGUINS, SIZES, STAGE_COPIES, Backend, Case,
 from bench.records import results_folder
 from bench.runtime import machine, memory, process
 
-MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 180.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
+MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 120.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
 STAGED_COPIES = 2  # scratch disk for a problem, in copies of X, references and files of workers included
 MAX_VALUES = 2**40  # n_samples x n_features of a problem: 8 TiB in float64; a larger size is a typing error
 
