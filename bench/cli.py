@@ -162,6 +162,7 @@ def check(backends: Annotated[list[str] | None, Several] = None, /, *, json: Ann
     return code
 
 
+# The two longest functions below are long because each option is a parameter with its help text.
 @app.command
 def run(
     *,
