@@ -72,6 +72,8 @@ def test_doubts_are_counted_in_one_line():
         "Of 3 cells: 1 cell out of memory; noisy in 1 cell. The page explains each."
     )
     assert screen.doubts(sample_run.run(cells(numpy_vectorized=1e-7))) == ""
+    flagged[0].flags = ["\x1b[2Jnoisy: 12%"]
+    assert screen.doubts(sample_run.run(flagged)).isprintable()
 
 
 def test_preliminary_cells_have_the_medians_so_far():

@@ -106,7 +106,7 @@ def title(group: Group) -> str:
 def doubts(run: Run) -> str:
     """The numbers of flags and gaps, in one line."""
     cells = [c for c in run.cells if not c.control]
-    flags = Counter(flag.partition(":")[0] for c in run.cells for flag in c.flags)
+    flags = Counter(text.clean(flag, 400).partition(":")[0] for c in run.cells for flag in c.flags)
     gaps = Counter(gap_kind(c) for c in cells if time_per_iteration(c) is None)
     parts = [f"{text.number_of(n, 'cell')} {kind}" for kind, n in gaps.most_common()]
     parts += [f"{kind} in {text.number_of(n, 'cell')}" for kind, n in flags.most_common()]
