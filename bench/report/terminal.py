@@ -35,7 +35,7 @@ ABOUT = (
     " how fast each runs on this machine, proves that all compute the same, and explains the differences."
 )
 GREETING = {
-    "gdbench run --quick": "measure all backends, in about half a minute",
+    "gdbench run --quick": "measure all backends, in about a minute",
     "gdbench check": "check all backends against exact arithmetic",
     "gdbench learn": "take the course: why vectorized code is fast",
     "gdbench --help": "all commands",
