@@ -89,16 +89,6 @@ def commands(cells: list[Cell], title: str) -> Table:
     )
 
 
-def matrix(cells: list[Cell], title: str) -> Table:
-    """A row per backend and a column per problem: the time per iteration, or the kind of the gap."""
-    problems = sorted({problem_key(c) for c in cells})
-    times_of = {(c.backend, problem_key(c)): short_time(c) for c in cells}
-    rows = [
-        (text.clean(b, 40), *(times_of.get((b, problem), MISSING) for problem in problems)) for b in backends(cells)
-    ]
-    return Table(title, ("backend", *map(problem_label, problems)), rows)
-
-
 def overview(group: Group) -> Table:
     """A row per backend and a column per problem: the time per iteration, and under it the ratio to the baseline.
 
