@@ -17,8 +17,8 @@ jax.config.update("jax_enable_x64", True)
 
 
 def prepare(X, y, beta):
-    # copy=True: on a CPU jnp.asarray may share the caller's memory.
-    return jnp.array(X.T, copy=True), jnp.array(y, copy=True), jnp.array(beta, copy=True)
+    # Copies, because on a CPU device_put may share the memory of its argument. jnp.array(X, copy=True) would compile.
+    return jax.device_put(X.T.copy()), jax.device_put(y.copy()), jax.device_put(beta.copy())
 
 
 def fit(X, y, beta, learning_rate, max_iter, tol):

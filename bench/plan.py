@@ -11,9 +11,10 @@ CONTROL = f"{BASELINE} (control)"
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 N_FEATURES = 10
 MIN_ROUND_S = 0.010  # the resolution of the clock would matter in shorter rounds
-# Calls from this length on average the noise of the machine themselves, so fewer rounds of them are enough.
+# Calls from this length on average the noise of the machine themselves: fewer rounds of them are enough, and one call
+# warms up.
 LONG_CALL_S, LONG_CALL_ROUNDS = 0.05, 3
-WARMUP_CALLS, WARMUP_S = 2, 0.03  # at least; the first call counts as one of them
+WARMUP_CALLS, WARMUP_S = 2, 0.01  # at least; the first call counts as one of them
 STAGE_COPIES = 6  # memory needed to stage a problem, in copies of X in float64
 CELL_SHARE = 0.25  # the largest share of the time budget for one cell over all blocks
 
@@ -187,6 +188,11 @@ def iterations(n_samples: int) -> int:
 def rounds_of(call_s: float, rounds: int) -> int:
     """The number of timed rounds of a cell whose calls last call_s seconds. rounds: that of a short call."""
     return min(rounds, LONG_CALL_ROUNDS) if call_s >= LONG_CALL_S else rounds
+
+
+def warmup_of(call_s: float, calls: int) -> int:
+    """The number of warm-up calls of a cell whose calls last call_s seconds. calls: that of its first worker."""
+    return 1 if call_s >= LONG_CALL_S else calls
 
 
 PENGUINS = Case("penguins", "penguins", 342, 4, iterations(342))

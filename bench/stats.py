@@ -47,10 +47,15 @@ def median_interval(samples: Sequence[float]) -> Interval:
 
 @cache
 def _binomial_rank(count: int) -> int:
-    """The rank r of `median_interval` for a number of samples."""
-    from scipy.stats import binom  # imported here, because the import takes 0.7 s
+    """The rank r of `median_interval` for a number of samples: the quantile of a binomial distribution with p = 1/2.
 
-    return int(binom.ppf((1 - CONFIDENCE) / 2, count, 0.5))
+    Computed in integers, because the import of scipy.stats takes 0.7 s.
+    """
+    tail, rank = 1, 0  # tail: the number of outcomes, of 2^count, with at most `rank` successes
+    while tail / 2**count < (1 - CONFIDENCE) / 2:
+        rank += 1
+        tail += math.comb(count, rank)
+    return rank
 
 
 def holds_one(low: float | None, high: float | None) -> bool:

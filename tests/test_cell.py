@@ -95,16 +95,16 @@ def measure(script, staged, benchmark, decision=FIRST):
 
 
 def test_exact_rounds(clock, staged, benchmark):
-    """A call of 1/256 s: 8 warm-up calls fill 30 ms, 3 calls fill a round of 10 ms, and every figure is exact."""
+    """A call of 1/256 s: 3 warm-up calls fill 10 ms, 3 calls fill a round of 10 ms, and every figure is exact."""
     script = Script(clock, costs(3.0, 1 / 256))
     found, asked = measure(script, staged, benchmark)
     assert found.status == "ok", found.detail
     assert found.rounds_s == [1 / 256] * 5
-    assert (found.calls, found.warmup_calls) == (3, 9)  # the first call counts, and lies before the 30 ms
+    assert (found.calls, found.warmup_calls) == (3, 4)  # the first call counts, and lies before the 10 ms
     assert (found.prepare_s, found.first_call_s, found.compile_s) == (0.25, 3.0, 0.0)
     assert found.cpu_over_wall == 1.0
     # pytest-benchmark makes one more call where a round has several, and the gate one with another learning rate.
-    assert script.calls == 9 + 5 * 3 + 1 + 1
+    assert script.calls == 4 + 5 * 3 + 1 + 1
     assert [message.seconds for message in asked] == pytest.approx([3.0])
 
 

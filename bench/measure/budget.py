@@ -2,7 +2,18 @@
 
 from collections.abc import Mapping
 
-from bench.plan import BASELINE, CELL_SHARE, MIN_ROUND_S, WARMUP_CALLS, WARMUP_S, Case, CellPlan, Plan, rounds_of
+from bench.plan import (
+    BASELINE,
+    CELL_SHARE,
+    MIN_ROUND_S,
+    WARMUP_CALLS,
+    WARMUP_S,
+    Case,
+    CellPlan,
+    Plan,
+    rounds_of,
+    warmup_of,
+)
 from bench.stats import straight_line
 
 # (a, b) in seconds per iteration = a + b n d on an ordinary core, used before anything is measured.
@@ -55,8 +66,8 @@ def guessed_costs(plan: Plan) -> dict[str, float]:
     for cell in plan.cells:
         call_s = guess(cell)
         if cell.backend.missing is None and cell.impossible is None and not too_long(plan, call_s):
-            steady = max(WARMUP_S, WARMUP_CALLS * call_s) + rounds_of(call_s, plan.rounds) * max(MIN_ROUND_S, call_s)
-            costs[cell.id] = CELL_S + steady
+            warmup = max(WARMUP_S, warmup_of(call_s, WARMUP_CALLS) * call_s)
+            costs[cell.id] = CELL_S + warmup + rounds_of(call_s, plan.rounds) * max(MIN_ROUND_S, call_s)
     return costs
 
 

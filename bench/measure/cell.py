@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def measure(
     sample = CellSample(cell=cell, block=block, status="ok")
     started = time.perf_counter()
     try:
-        _measure(backend, task, decision, folder, benchmark, ask, sample)
+        _Measurement(backend, task, decision, folder, benchmark, ask, sample).run()
     except Wrong as wrong:
         sample.status, sample.detail, sample.rounds_s = "wrong", wrong.detail, []
         if wrong.error is not None and wrong.bound is not None and np.isfinite([wrong.error, wrong.bound]).all():
@@ -63,123 +63,160 @@ def measure(
     return sample
 
 
-def _measure(
-    backend: ModuleType, task: CellTask, decision: Decision, folder: Path, benchmark: Any, ask: Ask, sample: CellSample
-) -> None:
-    """Fill in the sample. Long because the order of the steps is the method."""
-    X, y = np.load(folder / f"{task.files}-X.npy"), np.load(folder / f"{task.files}-y.npy")
-    beta0 = np.zeros(X.shape[1], X.dtype)
-    normwise = getattr(backend, "ALGORITHM", None) is not None
-    with np.load(folder / f"{task.files}-reference{'-normwise' if normwise else ''}.npz") as file:
-        staged = dict(file)
-    expected, rate, K = load_reference(staged, "whole"), float(staged["learning_rate"]), task.max_iter
-    first_worker = decision.calls is None
-    compiler.start()
-    reset = reset_peak_memory()
-    before = memory("VmRSS")
+class _Measurement:
+    """The steps of one cell. Each step fills its fields of the sample; `run` has their order."""
 
-    # Cold path: prepare, then the first call.
-    start = time.perf_counter()
-    native = backend.prepare(X, y, beta0)
-    sample.prepare_s = time.perf_counter() - start
-    compiler.start()
-    compiled = compiler.seconds
-    start = time.perf_counter()
-    result = backend.fit(*native, rate, K, 0.0)
-    first_call_s = time.perf_counter() - start
-    compiler.start()
-    sample.first_call_s = first_call_s
-    sample.compile_s = compiler.seconds - compiled
+    def __init__(
+        self,
+        backend: ModuleType,
+        task: CellTask,
+        decision: Decision,
+        folder: Path,
+        benchmark: Any,
+        ask: Ask,
+        sample: CellSample,
+    ) -> None:
+        self.backend, self.task, self.decision, self.folder = backend, task, decision, folder
+        self.benchmark, self.ask, self.sample = benchmark, ask, sample
+        self.first_worker = decision.calls is None  # it determines the counts, and checks the backend further
+        self.X, self.y = self.load("X"), self.load("y")
+        self.beta0 = np.zeros(self.X.shape[1], self.X.dtype)
+        self.normwise = getattr(backend, "ALGORITHM", None) is not None
+        with np.load(folder / f"{task.files}-reference{'-normwise' if self.normwise else ''}.npz") as file:
+            self.staged = dict(file)
+        self.expected = load_reference(self.staged, "whole")
+        self.learning_rate = float(self.staged["learning_rate"])
 
-    def check(result: Any) -> None:
-        error, bound = judge(*as_arrays(backend, result), expected, task.dtype)
-        sample.error = Error(error, bound) if np.isfinite(bound) else None  # JSON has no infinity
+    def load(self, name: str, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
+        array: NDArray[Any] = np.load(self.folder / f"{self.task.files}-{name}.npy", mmap_mode=mmap_mode)
+        return array
 
-    check(result)
-    if decision.curve:
-        sample.error_curve = error_curve(as_arrays(backend, result)[1], expected)
-    if not expected.informative:
-        sample.flags = ["bound not informative"]
-        if first_worker:
-            _judge_prefixes(backend, X, y, beta0, staged, task.dtype)
-    kept = deque([result], maxlen=MAX_KEPT)
+    def run(self) -> None:
+        """Prepare and first call, check, warm-up, timed rounds, check."""
+        compiler.start()
+        memory_before = memory("VmRSS") if reset_peak_memory() else None
+        result = self.cold_path()
+        self.check(result)
+        if self.decision.curve:
+            self.sample.error_curve = error_curve(as_arrays(self.backend, result)[1], self.expected)
+        if not self.expected.informative:
+            self.sample.flags = ["bound not informative"]
+            if self.first_worker:
+                self.check_prefixes()
+        self.results = deque([result], maxlen=MAX_KEPT)
+        shortest_s = self.warm_up()
+        if shortest_s is None:
+            return
+        rounds_s = self.time_rounds(shortest_s)
+        if memory_before is not None and (peak := memory("VmHWM")) is not None:
+            self.sample.peak_bytes = max(0, peak - memory_before)
+        self.check_after(rounds_s)
+        self.sample.rounds_s = rounds_s
 
-    def call() -> None:
-        kept.append(backend.fit(*native, rate, K, 0.0))
+    def fit(self, native: Any, learning_rate: float, max_iter: int) -> Any:
+        return self.backend.fit(*native, learning_rate, max_iter, 0.0)
 
-    def timed_call() -> float:
+    def cold_path(self) -> Any:
+        """The result of the first call, after `prepare`. Both are timed."""
+        start = time.perf_counter()
+        self.native = self.backend.prepare(self.X, self.y, self.beta0)
+        self.sample.prepare_s = time.perf_counter() - start
+        compiler.start()
+        compiled_s = compiler.seconds
+        start = time.perf_counter()
+        result = self.fit(self.native, self.learning_rate, self.task.max_iter)
+        self.sample.first_call_s = time.perf_counter() - start
+        compiler.start()
+        self.sample.compile_s = compiler.seconds - compiled_s
+        return result
+
+    def check(self, result: Any) -> None:
+        """Raise Wrong unless a result of the whole problem lies within its bound."""
+        error, bound = judge(*as_arrays(self.backend, result), self.expected, self.task.dtype)
+        self.sample.error = Error(error, bound) if np.isfinite(bound) else None  # JSON has no infinity
+
+    def check_prefixes(self) -> None:
+        """Check the backend on the first rows, where the bound is narrow enough to detect a missing step."""
+        for number, (rows, max_iter) in enumerate(PREFIXES):
+            expected = load_reference(self.staged, f"prefix{number}")
+            native = self.backend.prepare(self.X[:rows].copy(), self.y[:rows].copy(), self.beta0.copy())
+            with error_context(f"on the first {min(len(self.X), rows)} rows"):
+                result = self.fit(native, float(self.staged[f"prefix{number}_learning_rate"]), max_iter)
+                judge(*as_arrays(self.backend, result), expected, self.task.dtype)
+
+    def call(self) -> None:
+        """A call that counts: its result is kept and checked after the timed rounds."""
+        self.results.append(self.fit(self.native, self.learning_rate, self.task.max_iter))
+
+    def timed_call(self) -> float:
         begin = time.perf_counter()
-        call()
+        self.call()
         if not (seconds := time.perf_counter() - begin) > 0:
             raise RuntimeError(f"the clock does not advance: a call took {seconds} s")
         return seconds
 
-    # Warm-up. The first worker of a backend determines the counts for all later ones.
-    shortest, warmups, start = np.inf, 1, time.perf_counter()
-    fits = not first_worker or ask(CallMade(sample.cell, first_call_s - sample.compile_s)).run
-    if not fits:  # the first call may include an unreported compilation, so the second call decides
-        shortest, warmups = timed_call(), 2
-        second = ask(CallMade(sample.cell, shortest))
-        if not second.run:
-            sample.status, sample.detail, sample.predicted_s = "skipped", second.detail, shortest
-            return
-    elapsed = time.perf_counter() - start
-    while _more_warmup(decision, warmups, elapsed, task):
-        shortest = min(shortest, timed_call())
-        previous, elapsed = elapsed, time.perf_counter() - start
-        if not elapsed > previous:
-            raise RuntimeError(f"the clock does not advance: it was at {previous} s, then at {elapsed} s")
-        warmups += 1
-    calls = decision.calls or max(1, int(np.ceil(task.min_round_s / shortest)))
-    wanted = decision.rounds or rounds_of(shortest, task.rounds)
-    sample.calls, sample.warmup_calls = calls, warmups
+    def warm_up(self) -> float | None:
+        """The shortest call in seconds, or None if the driver skips the cell because its calls take too long.
 
-    # Timed rounds.
-    compiled = compiler.events
-    cpu, wall = time.process_time(), time.perf_counter()
-    benchmark.pedantic(call, rounds=wanted, iterations=calls, warmup_rounds=0)
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    rounds = [float(seconds) for seconds in benchmark.stats.stats.data]
-    if len(rounds) != wanted or not all(seconds > 0 for seconds in rounds):
-        raise RuntimeError(f"the clock does not advance: rounds took {rounds} s")
-    if compiler.events != compiled:
-        raise RuntimeError(f"{compiler.events - compiled} compilation(s) inside the timed region")
-    sample.cpu_over_wall = cpu / wall if wall > 0 else None
-    sample.threads_seen = threads_seen()
-    if reset and before is not None and (peak := memory("VmHWM")) is not None:
-        sample.peak_bytes = max(0, peak - before)
+        The first worker of a backend determines the number of warm-up calls for all later ones.
+        """
+        sample, shortest_s, calls = self.sample, np.inf, 1
+        start = time.perf_counter()
+        first_s = (sample.first_call_s or 0.0) - (sample.compile_s or 0.0)
+        if self.first_worker and not self.ask(CallMade(sample.cell, first_s)).run:
+            # The first call may include a compilation that nothing reports, so the second call decides.
+            shortest_s, calls = self.timed_call(), 2
+            second = self.ask(CallMade(sample.cell, shortest_s))
+            if not second.run:
+                sample.status, sample.detail, sample.predicted_s = "skipped", second.detail, shortest_s
+                return None
+        elapsed = time.perf_counter() - start
+        while self.needs_warm_up(calls, elapsed):
+            shortest_s = min(shortest_s, self.timed_call())
+            previous, elapsed = elapsed, time.perf_counter() - start
+            if not elapsed > previous:
+                raise RuntimeError(f"the clock does not advance: it was at {previous} s, then at {elapsed} s")
+            calls += 1
+        sample.warmup_calls = calls
+        return float(shortest_s)
 
-    # The timed results, a second learning rate against stored results, and the inputs.
-    for timed_result in kept:
-        check(timed_result)
-    if not normwise and min(rounds) < K * 4 * X.size / MAX_FLOPS[task.dtype] / task.threads:
-        raise Wrong(f"a call took {min(rounds):.3g} s, less than any processor needs: its result was stored")
-    if first_worker:
-        other = load_reference(staged, "other")
-        with error_context("with another learning rate on the same data"):
-            judge(*as_arrays(backend, backend.fit(*native, OTHER_RATE * rate, K, 0.0)), other, task.dtype)
-    for name, array in (("X", X), ("y", y)):
-        if not np.array_equal(array, np.load(folder / f"{task.files}-{name}.npy", mmap_mode="r")):
-            raise Wrong(f"{name} was changed by prepare or fit; allowed: inputs stay as they are")
-    sample.rounds_s = rounds
+    def needs_warm_up(self, calls: int, seconds: float) -> bool:
+        if self.decision.warmup_calls:
+            return calls < self.decision.warmup_calls
+        return calls < self.task.warmup_calls or seconds < self.task.warmup_s
 
+    def time_rounds(self, shortest_s: float) -> list[float]:
+        """Seconds per call of each round, timed by pytest-benchmark. Raises RuntimeError if they cannot be used."""
+        sample, task = self.sample, self.task
+        sample.calls = self.decision.calls or max(1, int(np.ceil(task.min_round_s / shortest_s)))
+        rounds = self.decision.rounds or rounds_of(shortest_s, task.rounds)
+        compilations = compiler.events
+        cpu, wall = time.process_time(), time.perf_counter()
+        self.benchmark.pedantic(self.call, rounds=rounds, iterations=sample.calls, warmup_rounds=0)
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        rounds_s = [float(seconds) for seconds in self.benchmark.stats.stats.data]
+        if len(rounds_s) != rounds or not all(seconds > 0 for seconds in rounds_s):
+            raise RuntimeError(f"the clock does not advance: rounds took {rounds_s} s")
+        if compiler.events != compilations:
+            raise RuntimeError(f"{compiler.events - compilations} compilation(s) inside the timed region")
+        sample.cpu_over_wall = cpu / wall if wall > 0 else None
+        sample.threads_seen = threads_seen()
+        return rounds_s
 
-def _more_warmup(decision: Decision, done: int, seconds: float, task: CellTask) -> bool:
-    if decision.warmup_calls:
-        return done < decision.warmup_calls
-    return done < task.warmup_calls or seconds < task.warmup_s
-
-
-def _judge_prefixes(
-    backend: ModuleType, X: NDArray[Any], y: NDArray[Any], beta0: NDArray[Any], staged: Any, dtype: str
-) -> None:
-    """Check the backend on the first rows of the data, where the bound is narrow enough to detect a missing step."""
-    for number, (rows, K) in enumerate(PREFIXES):
-        expected = load_reference(staged, f"prefix{number}")
-        learning_rate = float(staged[f"prefix{number}_learning_rate"])
-        native = backend.prepare(X[:rows].copy(), y[:rows].copy(), beta0.copy())
-        with error_context(f"on the first {min(len(X), rows)} rows"):
-            judge(*as_arrays(backend, backend.fit(*native, learning_rate, K, 0.0)), expected, dtype)
+    def check_after(self, rounds_s: list[float]) -> None:
+        """Raise Wrong if a timed result is wrong or was stored, or if an input has changed."""
+        task, X = self.task, self.X
+        for result in self.results:
+            self.check(result)
+        if not self.normwise and min(rounds_s) < task.max_iter * 4 * X.size / MAX_FLOPS[task.dtype] / task.threads:
+            raise Wrong(f"a call took {min(rounds_s):.3g} s, less than any processor needs: its result was stored")
+        if self.first_worker:
+            with error_context("with another learning rate on the same data"):
+                result = self.fit(self.native, OTHER_RATE * self.learning_rate, task.max_iter)
+                judge(*as_arrays(self.backend, result), load_reference(self.staged, "other"), task.dtype)
+        for name, array in (("X", X), ("y", self.y)):
+            if not np.array_equal(array, self.load(name, "r")):
+                raise Wrong(f"{name} was changed by prepare or fit; allowed: inputs stay as they are")
 
 
 def error_curve(losses: np.ndarray, expected: Reference) -> list[list[float]]:

@@ -30,7 +30,7 @@ from bench.measure.messages import (
     task_of,
 )
 from bench.measure.run_directory import RunDirectory, utc_now
-from bench.plan import CELL_SHARE, STAGE_COPIES, BlockPlan, Case, CellPlan, Plan, block_plans
+from bench.plan import CELL_SHARE, STAGE_COPIES, BlockPlan, Case, CellPlan, Plan, block_plans, warmup_of
 from bench.records import Block, Cell, CellSample, Run, Status, save_run
 from bench.runtime import machine, memory, process
 from bench.runtime.files import Scratch
@@ -317,7 +317,8 @@ class RunInProgress:
         if sample.status != "ok":
             self.dropped.add(sample.cell)
         elif sample.calls and sample.warmup_calls:
-            counts = sample.calls, sample.warmup_calls, len(sample.rounds_s)
+            warmup_calls = warmup_of(median(sample.rounds_s), sample.warmup_calls)
+            counts = sample.calls, warmup_calls, len(sample.rounds_s)
             self.counts.setdefault(self._calibration_keys[sample.cell], counts)
 
     def process(
