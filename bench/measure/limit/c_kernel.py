@@ -1,33 +1,16 @@
-"""A C kernel, built with -O3 -march=native -ffast-math -fopenmp: what the tuned files are compared with."""
+"""A plain C kernel, optimized by the compiler alone."""
 
-import ctypes
 import os
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.measure.limit.build import compile_descend
+
 DTYPES = ("float64",)
-FLAGS = ("-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC")
 
-
-def _built() -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / "kernel.so"
-        source = Path(__file__).with_name("kernel.c")
-        subprocess.run([os.environ.get("CC", "cc"), *FLAGS, str(source), "-o", str(library), "-lm"], check=True)
-        return ctypes.CDLL(str(library)).descend
-
-
-_descend = _built()
-_pointer = np.ctypeslib.ndpointer(np.float64, flags="C_CONTIGUOUS")
-_descend.argtypes = [
-    *(_pointer, _pointer, _pointer, ctypes.c_long, ctypes.c_long),
-    *(ctypes.c_double, ctypes.c_int, ctypes.c_double, _pointer, _pointer),
-]
+_descend = compile_descend("kernel.c", ("-march=native", "-ffast-math"), lengths=2)
 
 
 def prepare(X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -1,9 +1,9 @@
-/* Gradient descent as plain C that a compiler may tune as it likes: X read once an iteration, rows shared by threads. */
+/* Gradient descent in plain C. Each iteration reads X once, and the threads share the rows. */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
-enum { LINE = 8 }; /* doubles in a cache line: no two threads write into one */
+enum { LINE = 8 }; /* doubles in a cache line; two threads never write to the same line */
 
 /* losses: max_iter + 1. work: threads x (d + LINE). Returns the number of losses. */
 int descend(const double *restrict X, const double *restrict y, double *restrict beta, long n, long d,
@@ -23,7 +23,7 @@ int descend(const double *restrict X, const double *restrict y, double *restrict
             for (long j = 0; j < d; j++) gradient[j] += row[j] * residual;
         }
         losses[k] = total / n;
-        /* -ffast-math knows no NaN, but a descent that diverges meets infinity first. */
+        /* -ffast-math ignores NaN, but a descent that diverges reaches infinity first. */
         if (!(losses[k] <= 1.7e308) || k == max_iter) return k + 1;
         if (k >= 1 && fabs(losses[k - 1] - losses[k]) < tol * losses[0]) return k + 1;
         for (long j = 0; j < d; j++) {

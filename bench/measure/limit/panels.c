@@ -1,5 +1,5 @@
-/* Gradient descent by hand for AVX-512: X in panels of eight rows, each panel by columns, read once an iteration.
-   Four panels are worked on at once. They stay in the L1 cache between their two products. */
+/* Gradient descent with AVX-512 intrinsics. X is stored in panels of eight rows, each by columns, and each iteration reads
+   it once. Four panels are processed at once, and stay in the L1 cache between their two products. */
 #include <immintrin.h>
 #include <math.h>
 #include <omp.h>
@@ -7,7 +7,7 @@
 
 enum { ROWS = 8, AT_ONCE = 4 };
 
-/* panels: a multiple of AT_ONCE. X: panels x d x ROWS. y: panels x ROWS. n: rows without those of zeros.
+/* panels: a multiple of AT_ONCE. X: panels x d x ROWS. y: panels x ROWS. n: rows without padding.
    work: threads x (d + 1) x ROWS. Returns the number of losses. */
 int descend(const double *restrict X, const double *restrict y, double *restrict beta, long panels, long n, long d,
             double learning_rate, int max_iter, double tol, double *restrict losses, double *restrict work) {

@@ -1,0 +1,1 @@
+"""Kernels in C, backends that the tuned files are compared with by `pytest bench -k limit`."""
