@@ -101,7 +101,7 @@ def _prepare(directory: RunDirectory, scratch: Path, on_progress: Callable[[Prog
     plan, described = directory.plan, dict(directory.start.machine)
     if "peaks" not in described:
         on_progress(Progress(0, 0, plan.predicted_s, "measuring the machine"))
-        described["peaks"] = machine.peaks(quick=plan.mode == "quick")
+        described["peaks"] = machine.peaks(plan.threads, quick=plan.mode == "quick")
     on_progress(Progress(0, 0, plan.predicted_s, "preparing data and references"))
     directory.staged(described, _stage(plan, scratch))
 

@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,8 @@ def blas_forced() -> bool | None:
     return any(name in os.environ for names in choices for name in names) if choices else None
 
 
-def peaks(quick: bool = False) -> list[dict[str, Any]]:
-    """The peak rates with one thread and with all threads. Two seconds each, or one with `quick`.
+def peaks(threads: Collection[int] = (), quick: bool = False) -> list[dict[str, Any]]:
+    """The peak rates for each number of threads, by default for one and for all. Two seconds each, or one with `quick`.
 
     [{"threads", "gflop_per_s": {"float64", "float32"}, "read": [{"bytes", "fits_in", "gb_per_s"}, ...]}, ...]
     bytes: the working set of all threads together. fits_in: "L1", "L2", "L3" or "memory", None if the caches are
@@ -95,8 +96,8 @@ def peaks(quick: bool = False) -> list[dict[str, Any]]:
     """
     limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
     return [
-        _peaks_of(threads, working_sets(_caches(), threads, limit, quick), quick)
-        for threads in sorted({1, process.available_threads()})
+        _peaks_of(count, working_sets(_caches(), count, limit, quick), quick)
+        for count in sorted(set(threads or (1, process.available_threads())))
     ]
 
 

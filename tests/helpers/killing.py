@@ -63,7 +63,7 @@ def simulated(arguments, *, on_message, environment=None, **options):
 
 def simulate():
     machine.describe = lambda: {"cpu": {"model": "none"}, "versions": {}, "threads_available": 4, "gdbench": "0"}
-    machine.peaks = lambda quick=False: [{"threads": 1}]
+    machine.peaks = lambda threads=(), quick=False: [{"threads": count} for count in threads]
     machine.sentinels = lambda threads: {"arithmetic": 0.1, "memory": 0.2}
     machine.read_rates = lambda threads, working_sets: dict.fromkeys(working_sets, 40.0)
     fake = SimpleNamespace(run=simulated, available_threads=lambda: 1, ROOT=process.ROOT)
