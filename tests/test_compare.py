@@ -14,8 +14,9 @@ from helpers.command import gdbench, unprobed
 from rich.console import Console
 from test_report import Page
 
-from bench import cli, records, stats
+from bench import records, stats
 from bench.analysis.compare import compare
+from bench.cli.run import _save_baseline
 from bench.records import ProblemId, Speedup, load_run, save_run
 from bench.report import comparison_view, terminal
 
@@ -899,9 +900,7 @@ def test_a_broken_run_is_no_baseline(code, tmp_path, monkeypatch):
     """Interrupted, wrong and failed runs are not kept, and the one that was there stays."""
     monkeypatch.chdir(tmp_path)
     records.save_as("main", BASE)
-    assert (
-        cli._save_baseline("main", a_run(), code) == f"baseline main was not saved: this run ends with exit code {code}"
-    )
+    assert _save_baseline("main", a_run(), code) == f"baseline main was not saved: this run ends with exit code {code}"
     assert load_run(records.find_run("main")).cells == BASE.cells
 
 
@@ -916,7 +915,7 @@ def test_a_broken_run_is_no_baseline(code, tmp_path, monkeypatch):
 def test_a_doubtful_run_is_a_baseline_with_a_note(fields, told, tmp_path, monkeypatch):
     """It is kept, and the user learns at once that no verdict will rest on it."""
     monkeypatch.chdir(tmp_path)
-    assert cli._save_baseline("main", a_run(**fields), 0).endswith(told)
+    assert _save_baseline("main", a_run(**fields), 0).endswith(told)
     assert load_run(records.find_run("main")).cells
 
 

@@ -1,0 +1,93 @@
+"""The verbs report and compare, which read runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from bench.cli.common import Flag, UsageError, open_page, print_json, print_run
+
+
+def report(
+    run: str,
+    /,
+    *,
+    open: Annotated[bool, Flag] = False,
+    verbose: Annotated[bool, Flag, Parameter(alias="-v")] = False,
+    json: Annotated[bool, Flag] = False,
+) -> int:
+    """Write the report of a saved run: tables, figures and an offline HTML page.
+
+    Parameters
+    ----------
+    run
+        The folder of a run, its run.json, its page, or a name given with --save-baseline.
+    open
+        Open the page in the browser.
+    verbose
+        Print all tables of the report.
+    json
+        Print one JSON document.
+    """
+    from bench.records import find_run, load_run
+    from bench.report import write
+
+    where = find_run(run)
+    record = load_run(where)
+    folder = where if where.is_dir() else where.parent
+    page = write(record, folder)
+    open_page(page, open)
+    print_run(record, folder, verbose, {"run": str(folder), "report": str(page)} if json else None)
+    return 0
+
+
+def compare(
+    base: str,
+    new: str,
+    /,
+    *,
+    html: str | None = None,
+    across: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
+    json: Annotated[bool, Flag] = False,
+) -> int:
+    """Compare two saved runs and report changes beyond noise. Exit with code 5 if a backend became slower.
+
+    Parameters
+    ----------
+    base
+        The older run: its folder, its run.json, its page, or a name given with --save-baseline.
+    new
+        The newer run, named in the same way.
+    html
+        Also write the comparison as an offline page to this file.
+    across
+        "versions" or "cpu": compare runs although they differ in these. May be given twice.
+    json
+        Print one JSON document.
+    """
+    from bench.analysis.compare import compare as compare_runs
+    from bench.analysis.environment_diff import ACROSS
+    from bench.records import find_run, load_run
+    from bench.runtime.files import save
+
+    for kind in across or []:
+        if kind not in ACROSS:
+            raise UsageError(f"--across: found {kind!r}; allowed: {', '.join(ACROSS)}")
+    base_run, new_run = (load_run(find_run(name)) for name in (base, new))
+    comparison = compare_runs(base_run, new_run, frozenset(across or []), (base, new))
+    if html is not None:
+        from bench.report import comparison_view
+
+        try:
+            save(Path(html), comparison_view.html(comparison))
+        except OSError as error:
+            raise UsageError(f"--html: found {html!r}, which cannot be written: {error.strerror or error}") from None
+    if json:
+        from msgspec import to_builtins
+
+        print_json(to_builtins(comparison))
+    else:
+        from bench.report.terminal import print_comparison
+
+        print_comparison(comparison, None if html is None else Path(html))
+    return comparison.exit_code

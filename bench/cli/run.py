@@ -1,0 +1,197 @@
+"""The verb run."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from bench.cli.common import Flag, Integer, Several, UsageError, open_page, plan_backends, print_run
+
+if TYPE_CHECKING:
+    from bench.measure.run_directory import RunDirectory
+    from bench.records import Run
+
+
+def run(
+    *,
+    quick: Annotated[bool, Flag] = False,
+    full: Annotated[bool, Flag] = False,
+    backend: Annotated[list[str] | None, Several, Parameter(alias="-b")] = None,
+    size: Annotated[list[str] | None, Several] = None,
+    dtype: Annotated[list[str] | None, Several] = None,
+    threads: Annotated[list[str] | None, Several] = None,
+    data: str | None = None,
+    target: str | None = None,
+    max_iter: Annotated[int | None, Integer] = None,
+    time_budget: str | None = None,
+    seed: Annotated[int | None, Integer] = None,
+    out: str | None = None,
+    resume: str | None = None,
+    save_baseline: str | None = None,
+    strict: Annotated[bool, Flag] = False,
+    no_report: Annotated[bool, Flag] = False,
+    open: Annotated[bool, Flag] = False,
+    verbose: Annotated[bool, Flag, Parameter(alias="-v")] = False,
+    json: Annotated[bool, Flag] = False,
+) -> int:
+    """Measure the backends and write a report. numpy_vectorized always runs, as the baseline and the A/A control.
+
+    Parameters
+    ----------
+    quick
+        3 blocks and sizes up to 100 000. Takes about a minute and gives no intervals.
+    full
+        10 blocks, as `gdbench compare` needs.
+    backend
+        Names or paths of backend files. Without any, all available backends are measured.
+    size
+        Sizes of synthetic problems, n_samples x n_features, such as 1000x10.
+    dtype
+        float64, float32 or both.
+    threads
+        Numbers of threads, or "all". Each number has its own table.
+    data
+        A CSV file, or the built-in "penguins" or "penguins_flipper".
+    target
+        The column of the CSV file to predict.
+    max_iter
+        Iterations per call. The default depends on the size.
+    time_budget
+        A duration such as 120s or 5m. A cell that needs more than a quarter of it is skipped.
+    seed
+        Seed of the synthetic data and of the order of measurement. Default: 0.
+    out
+        A new or empty folder for the run. Default: results/<time> in a checkout of gdbench, else
+        gdbench-results/<time>.
+    resume
+        The folder of a stopped run. The run continues with its own plan.
+    save_baseline
+        Also save the run under this name, for `gdbench compare NAME NEW`.
+    strict
+        Exit with code 4 if the measurement is unstable.
+    no_report
+        Write run.json and no report.
+    open
+        Open the report in the browser.
+    verbose
+        Print all tables of the report.
+    json
+        Print one JSON document.
+    """
+    if quick and full:
+        raise UsageError("--quick: found together with --full; allowed: one of the two")
+    from bench import records
+    from bench.report.terminal import print_warnings
+
+    if save_baseline is not None:
+        try:
+            records.saved_run(save_baseline)
+        except ValueError as error:
+            raise UsageError(f"--save-baseline: {error}") from None
+    options = {
+        "sizes": size, "dtypes": dtype, "threads": threads, "data": data, "target": target, "max_iter": max_iter,
+        "time_budget": time_budget, "seed": seed,
+    }  # fmt: skip
+    try:
+        if resume is None:
+            mode = "quick" if quick else "full" if full else "default"
+            directory = _begin(mode, backend or [], options, out, keep=save_baseline is not None)
+        else:
+            directory = _resume(resume, options | {"quick": quick, "full": full, "backend": backend, "out": out})
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    record = _measure(directory, new=resume is None)
+    code = _exit_code(record, named=directory.plan.named, strict=strict)
+    if not no_report:
+        from bench.report import write
+
+        open_page(write(record, directory.folder), open)
+    if save_baseline is not None:
+        print_warnings([_save_baseline(save_baseline, record, code)])
+    document = {"run": str(directory.folder), "exit_code": code} if json else None
+    print_run(record, directory.folder, verbose, document)
+    return code
+
+
+def _begin(mode: str, named: list[str], options: dict[str, Any], out: str | None, keep: bool) -> "RunDirectory":
+    """Plan a new run, create its folder and print the notes.
+
+    named: the backends of the command line. keep: the run will be saved under a name. Raises UsageError, ValueError
+    and OSError.
+    """
+    from bench.measure.options import make_plan, new_folder
+    from bench.measure.run_directory import RunDirectory
+    from bench.plan import BASELINE
+    from bench.records import results_folder
+    from bench.report.terminal import print_warnings
+
+    backends = plan_backends([BASELINE, *named] if named else [])
+    plan, notes = make_plan(mode=mode, backends=backends, named=bool(named), **options)
+    folder = new_folder(out)
+    if keep:
+        (results_folder() / "baselines").mkdir(parents=True, exist_ok=True)  # fails before the run instead of after it
+    directory = RunDirectory.begin(folder, plan, shlex.join(["gdbench", *sys.argv[1:]]))
+    print_warnings([*notes, f"the run is in {folder}"])
+    return directory
+
+
+def _resume(folder: str, options: dict[str, Any]) -> "RunDirectory":
+    """Reopen a stopped run. Raises UsageError, ValueError, OSError and UnreadableRun."""
+    from bench.measure.run_directory import RunDirectory
+
+    if names := [name for name, value in options.items() if value is not None and value is not False]:
+        option = "--" + names[0].removesuffix("s").replace("_", "-")
+        raise UsageError(f"--resume: found together with {option}; allowed: alone, because a run keeps its plan")
+    return RunDirectory.resume(Path(folder))
+
+
+def _measure(directory: "RunDirectory", new: bool) -> "Run":
+    """Measure what the plan holds. A new run that cannot start leaves no files. Raises UsageError and OSError."""
+    from bench.measure.runner import RunError, execute
+    from bench.report.terminal import RunProgress, print_warnings
+
+    command = shlex.join(["gdbench", "run", "--resume", str(directory.folder)])
+    resume_note = f"finished cells are kept; continue with: {command}"
+    try:
+        with RunProgress() as progress:
+            record = execute(directory, progress)
+    except RunError as error:
+        if new:
+            directory.abandon()
+        raise UsageError(str(error)) from None
+    except (KeyboardInterrupt, OSError):
+        print_warnings([resume_note])
+        raise
+    finally:
+        directory.close()
+    if any(cell.status == "interrupted" for cell in record.cells):
+        print_warnings([resume_note])
+    return record
+
+
+def _exit_code(record: "Run", named: bool, strict: bool) -> int:
+    """The exit code of a run. named: the user named the backends, so an unavailable one is a failure."""
+    statuses = {cell.status for cell in record.cells}
+    if "interrupted" in statuses:
+        return 130
+    if "wrong" in statuses:
+        return 1
+    failed = {"failed", "crashed", "timeout", "out_of_memory"} | ({"unavailable"} if named else set())
+    if statuses & failed:
+        return 3
+    return 4 if strict and not record.stable else 0
+
+
+def _save_baseline(name: str, record: "Run", code: int) -> str:
+    """Save the run under a name unless it failed. Returns the note for the user."""
+    from bench.analysis.compare import MIN_PROCESSES
+    from bench.records import save_as
+
+    if code in (130, 1, 3):
+        return f"baseline {name} was not saved: this run ends with exit code {code}"
+    doubts = [] if record.stable else ["the run is unstable, so no comparison with it gives a verdict"]
+    if len({block.index for block in record.blocks}) < MIN_PROCESSES:
+        doubts.append(f"the run has fewer than {MIN_PROCESSES} blocks, so no comparison gives a verdict: use --full")
+    return "; ".join([f"saved as baseline {name} in {save_as(name, record)}", *doubts])
