@@ -5,12 +5,10 @@ ends), blocks.jsonl (a Block per line) and raw/ (the JSON of pytest-benchmark). 
 and the figures are added. Statistics and figures derive from the samples. Nothing that is read is evaluated as code.
 """
 
-import contextlib
 import json
 import math
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
@@ -20,7 +18,6 @@ from bench.runtime.files import read, save
 
 MAX_CELLS, MAX_GROUPS = 5_000, 64  # of a run that is read; the report of a larger one would take an hour
 MAX_EMBEDDED = 1_500_000  # bytes of a run inside a page, half of the largest page
-EMBEDDED = "run"  # the id of the HTML element that holds the run
 SCHEMA = 3  # a new or renamed field needs the next number, a migration and a golden file
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -300,33 +297,13 @@ def save_run(folder: Path, run: Run) -> None:
     save(folder / "run.json", encode(run, indent=1))
 
 
-class _Embedded(HTMLParser):
-    """The texts of the elements of a page that hold a run: <script type="application/json" id="run">."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self._inside = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._inside = tag == "script" and ("id", EMBEDDED) in attrs
-        if self._inside:
-            self.texts.append("")
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.texts[-1] += data
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = False
-
-
 def run_for_page(run: Run) -> str | None:
     """The run as JSON for a page, without characters that HTML interprets.
 
     A run that is too long loses its error curves. None if it is still too long.
     """
-    for candidate in (run, msgspec.structs.replace(run, cells=[_without_curve(cell) for cell in run.cells])):
+    without_curves = [msgspec.structs.replace(cell, error_curve=None) for cell in run.cells]
+    for candidate in (run, msgspec.structs.replace(run, cells=without_curves)):
         text = json.dumps(msgspec.to_builtins(candidate), allow_nan=False, separators=(",", ":"))  # in ASCII
         for letter in "<>&\x7f":  # in JSON, they occur only inside strings
             text = text.replace(letter, f"\\u{ord(letter):04x}")
@@ -335,20 +312,12 @@ def run_for_page(run: Run) -> str | None:
     return None
 
 
-def _without_curve(cell: Cell) -> Cell:
-    return msgspec.structs.replace(cell, error_curve=None)
-
-
 def _of_page(page: str, path: Path) -> str:
-    """The JSON of the run in the page of a report."""
-    parser = _Embedded()
-    parser.feed(page)
-    parser.close()
-    if len(parser.texts) != 1:
-        raise UnreadableRun(
-            f"{path}: found {len(parser.texts)} runs in the page; allowed: one, as `gdbench report` writes it"
-        )
-    return parser.texts[0]
+    """The JSON of the run in the page of a report. It has no "<", see run_for_page."""
+    texts: list[str] = re.findall('<script type="application/json" id="run">([^<]*)', page)
+    if len(texts) != 1:
+        raise UnreadableRun(f"{path}: found {len(texts)} runs in the page; allowed: one, as `gdbench report` writes it")
+    return texts[0]
 
 
 def load_run(where: Path) -> Run:
@@ -360,11 +329,12 @@ def load_run(where: Path) -> Run:
         if path.suffix.lower() in (".html", ".htm"):
             text = _of_page(text, path)
     except FileNotFoundError:
-        allowed = "the folder of a run, its run.json, or the name of a saved baseline"
+        allowed = "the folder of a run, its run.json, or the name of a saved run"
         hint = f" (it was stopped: gdbench run --resume {where} completes it)" if (where / "plan.json").exists() else ""
         raise UnreadableRun(f"{where}: found no run.json{hint}; allowed: {allowed}") from None
     except (OSError, ValueError) as error:
-        raise UnreadableRun(f"{path}: cannot be read as a run: {_reason(error)}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableRun(f"{path}: cannot be read as a run: {reason}") from None
     run = decode(text, Run, path)
     groups = {(cell.dtype, cell.threads, cell.n_features) for cell in run.cells}
     if len(run.cells) > MAX_CELLS or len(groups) > MAX_GROUPS:
@@ -396,42 +366,6 @@ def decode(text: str, kind: type[Record], path: Path) -> Record:
         return msgspec.convert(data, kind)
     except (msgspec.ValidationError, RecursionError) as error:
         raise UnreadableRun(f"{path}: is no valid {what}: {error}") from None
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
-
-
-def results_folder() -> Path:
-    """The folder of runs under the current directory: results in a checkout of gdbench, otherwise gdbench-results."""
-    in_checkout = Path("bench/records.py").exists() and Path("backends/_registry.py").exists()
-    return Path("results" if in_checkout else "gdbench-results")
-
-
-def saved_run(name: str) -> Path:
-    """The folder of the run that is saved under a name. Raises ValueError if the name is not valid."""
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):
-        raise ValueError(
-            f"found {name!r}; allowed: up to 100 of A-Z, a-z, 0-9, '_', '.' and '-', the last two not in front"
-        )
-    return results_folder() / "baselines" / name
-
-
-def save_as(name: str, run: Run) -> Path:
-    """Save a run under a name and replace the run that had it. Returns its folder. Raises ValueError and OSError."""
-    folder = saved_run(name)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_run(folder, run)
-    return folder
-
-
-def find_run(name: str) -> Path:
-    """The path of a run on the command line: a path, or the name of a saved run. An existing path wins."""
-    with contextlib.suppress(ValueError):
-        named = saved_run(name)
-        if not Path(name).exists() and named.exists():
-            return named
-    return Path(name)
 
 
 def encode(record: Record, indent: int | None = None) -> bytes:

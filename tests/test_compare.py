@@ -14,7 +14,7 @@ from helpers.command import gdbench, unprobed
 from rich.console import Console
 from test_report import Page
 
-from bench import records, stats
+from bench import results, stats
 from bench.analysis.compare import compare
 from bench.cli.run import _save_baseline
 from bench.records import ProblemId, Speedup, load_run, save_run
@@ -874,13 +874,13 @@ def test_comparing_is_cheap(runs):
 def test_a_baseline_is_kept_under_its_name(name, tmp_path, monkeypatch):
     """It is found by its name from the same folder, the next one replaces it, and a path that exists goes first."""
     monkeypatch.chdir(tmp_path)
-    assert records.save_as(name, BASE) == Path("gdbench-results/baselines") / name
-    assert load_run(records.find_run(name)).cells == BASE.cells
-    records.save_as(name, a_run())
-    assert load_run(records.find_run(name)).cells == a_run().cells
+    assert results.save_as(name, BASE) == Path("gdbench-results/baselines") / name
+    assert load_run(results.find_run(name)).cells == BASE.cells
+    results.save_as(name, a_run())
+    assert load_run(results.find_run(name)).cells == a_run().cells
     assert names_in(Path("gdbench-results/baselines") / name) == ["run.json"]
     Path(name).mkdir()
-    assert records.find_run(name) == Path(name)
+    assert results.find_run(name) == Path(name)
 
 
 @pytest.mark.parametrize(
@@ -890,8 +890,8 @@ def test_what_is_no_name(name, tmp_path, monkeypatch):
     """It is refused before anything is written, and never leads out of the folder of baselines."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"found .* allowed: up to 100 of A-Z"):
-        records.save_as(name, BASE)
-    assert records.find_run(name) == Path(name)
+        results.save_as(name, BASE)
+    assert results.find_run(name) == Path(name)
     assert not names_in(tmp_path)
 
 
@@ -899,9 +899,9 @@ def test_what_is_no_name(name, tmp_path, monkeypatch):
 def test_a_broken_run_is_no_baseline(code, tmp_path, monkeypatch):
     """Interrupted, wrong and failed runs are not kept, and the one that was there stays."""
     monkeypatch.chdir(tmp_path)
-    records.save_as("main", BASE)
+    results.save_as("main", BASE)
     assert _save_baseline("main", a_run(), code) == f"baseline main was not saved: this run ends with exit code {code}"
-    assert load_run(records.find_run("main")).cells == BASE.cells
+    assert load_run(results.find_run("main")).cells == BASE.cells
 
 
 @pytest.mark.parametrize(
@@ -916,7 +916,7 @@ def test_a_doubtful_run_is_a_baseline_with_a_note(fields, told, tmp_path, monkey
     """It is kept, and the user learns at once that no verdict will rest on it."""
     monkeypatch.chdir(tmp_path)
     assert _save_baseline("main", a_run(**fields), 0).endswith(told)
-    assert load_run(records.find_run("main")).cells
+    assert load_run(results.find_run("main")).cells
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_run(tmp_path):

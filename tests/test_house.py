@@ -11,7 +11,7 @@ BACKENDS = BENCH.parent / "backends"
 LAYERS = (
     {"text", "stats", "runtime"},
     {"records", "plan"},
-    {"data"},
+    {"data", "results"},
     {"analysis", "check"},
     {"measure"},
     {"report"},

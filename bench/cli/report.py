@@ -29,8 +29,9 @@ def report(
     json
         Print one JSON document.
     """
-    from bench.records import find_run, load_run
+    from bench.records import load_run
     from bench.report import write
+    from bench.results import find_run
 
     where = find_run(run)
     record = load_run(where)
@@ -67,7 +68,8 @@ def compare(
     """
     from bench.analysis.compare import compare as compare_runs
     from bench.analysis.environment_diff import ACROSS
-    from bench.records import find_run, load_run
+    from bench.records import load_run
+    from bench.results import find_run
     from bench.runtime.files import save
 
     for kind in across or []:

@@ -82,12 +82,12 @@ def run(
     """
     if quick and full:
         raise UsageError("--quick: found together with --full; allowed: one of the two")
-    from bench import records
+    from bench import results
     from bench.report.terminal import print_warnings
 
     if save_baseline is not None:
         try:
-            records.saved_run(save_baseline)
+            results.saved_run(save_baseline)
         except ValueError as error:
             raise UsageError(f"--save-baseline: {error}") from None
     options = {
@@ -124,8 +124,8 @@ def _begin(mode: str, named: list[str], options: dict[str, Any], out: str | None
     from bench.measure.options import make_plan, new_folder
     from bench.measure.run_directory import RunDirectory
     from bench.plan import BASELINE
-    from bench.records import results_folder
     from bench.report.terminal import print_warnings
+    from bench.results import results_folder
 
     backends = plan_backends([BASELINE, *named] if named else [])
     plan, notes = make_plan(mode=mode, backends=backends, named=bool(named), **options)
@@ -187,7 +187,7 @@ def _exit_code(record: "Run", named: bool, strict: bool) -> int:
 def _save_baseline(name: str, record: "Run", code: int) -> str:
     """Save the run under a name unless it failed. Returns the note for the user."""
     from bench.analysis.compare import MIN_PROCESSES
-    from bench.records import save_as
+    from bench.results import save_as
 
     if code in (130, 1, 3):
         return f"baseline {name} was not saved: this run ends with exit code {code}"

@@ -9,7 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from bench.records import UnreadableRun, results_folder
+from bench.records import UnreadableRun
+from bench.results import results_folder
 from bench.runtime.files import read, save
 
 

@@ -12,7 +12,7 @@ from bench.measure.budget import announce, foresee
 from bench.measure.run_directory import is_new
 from bench.measure.stage import BUILT_IN, build
 from bench.plan import N_FEATURES, PENGUINS, SIZES, STAGE_COPIES, Backend, Case, Plan, iterations, synthetic_cases
-from bench.records import results_folder
+from bench.results import results_folder
 from bench.runtime import machine, memory, process
 
 MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 120.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
