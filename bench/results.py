@@ -13,6 +13,18 @@ def results_folder() -> Path:
     return Path("results" if in_checkout else "gdbench-results")
 
 
+def latest_run() -> Path | None:
+    """The latest run that options.new_folder has named by its date and that has ended. None if there is none.
+
+    Saved runs, the reference run and runs in folders of other names do not count.
+    """
+    runs: dict[tuple[str, int], Path] = {}
+    for path in results_folder().glob("*/run.json"):
+        if match := re.fullmatch(r"([0-9]{8}-[0-9]{6})(?:-([0-9]+))?", path.parent.name):
+            runs[match[1], int(match[2] or 1)] = path.parent
+    return runs[max(runs)] if runs else None
+
+
 def saved_run(name: str) -> Path:
     """The folder of the run that is saved under a name. Raises ValueError if the name is not valid."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", name):

@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ import pytest
 from helpers import sample_run
 from helpers.command import gdbench, unprobed
 
+from bench import cli
+from bench.cli.common import EXIT_CODES
 from bench.records import save_run
 
 BAD = [
@@ -37,6 +40,7 @@ BAD = [
     (["list", "stray"], "stray"),
     (["machine", "--nonsense"], "--nonsense"),
     (["run", "--save-baseline", "../x"], "--save-baseline: found '../x'; allowed: up to 100 of A-Z"),
+    (["run", "--force"], "--force: found without --save-baseline; allowed: together with --save-baseline NAME"),
     (["report"], "RUN"),
     (["compare"], "BASE"),
     (["measure"], "measure"),
@@ -184,6 +188,22 @@ def test_help_and_version(main, tmp_path):
     for verb in ("list", "machine", "check", "run", "report", "compare"):
         assert verb in out
     assert main("--version")[:2] == (0, "0.1.0\n")
+
+
+@pytest.mark.parametrize("verb", cli.VERBS, ids=lambda verb: verb.__name__)
+def test_help_ends_with_examples_and_exit_codes(main, verb):
+    """Two or three commands that the parser accepts, and every exit code, in lines of 80 characters."""
+    code, out, err = main(verb.__name__.strip("_"), "--help")
+    examples, codes = out[out.index("Examples:\n") :].split("\n\n")
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    commands = [re.split("  +", line.strip())[0] for line in examples.splitlines()[1:]]
+    assert len(commands) in (2, 3)
+    for command in commands:
+        words = shlex.split(command.partition(" > ")[0])
+        assert cli.app.parse_args(words[1:])[0] is verb
+    assert " ".join(codes.split()).startswith("Exit codes: 0 ok, 1 a backend computes something wrong, 2 usage")
+    assert all(f"{number} {meaning}" in " ".join(codes.split()) for number, meaning in EXIT_CODES.items())
 
 
 def test_an_option_without_its_value_is_no_default_run(main, tmp_path):

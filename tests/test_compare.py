@@ -6,18 +6,15 @@ import json
 import math
 import re
 import sys
-from pathlib import Path
 
 import pytest
 from helpers import sample_run
-from helpers.command import gdbench, unprobed
 from rich.console import Console
 from test_report import Page
 
-from bench import results, stats
+from bench import stats
 from bench.analysis.compare import compare
-from bench.cli.run import _save_baseline
-from bench.records import ProblemId, Speedup, load_run, save_run
+from bench.records import ProblemId, Speedup, save_run
 from bench.report import comparison_view, terminal
 
 BACKENDS = {"numpy_vectorized": 1.0, "numba_jit": 0.6, "jax_jit": 0.8}
@@ -801,7 +798,7 @@ def runs(tmp_path_factory):
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_exit_codes(main, runs, arguments, expected):
-    """Each as a shell sees it, with runs named as baselines, folders or files."""
+    """Each as a shell sees it, with saved runs by name, folders or files."""
     code, out, err = main("compare", *arguments, cwd=runs)
     assert (code, err) == (expected, "")
     assert f"exit code {expected}" in out
@@ -865,77 +862,3 @@ def test_comparing_is_cheap(runs):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=runs, capture_output=True, text=True, check=True)
     assert done.stdout.endswith("loaded []\n")
-
-
-# Baselines
-
-
-@pytest.mark.parametrize("name", ["main", "v1.2-rc_3", "_x", "0", "A" * 100])
-def test_a_baseline_is_kept_under_its_name(name, tmp_path, monkeypatch):
-    """It is found by its name from the same folder, the next one replaces it, and a path that exists goes first."""
-    monkeypatch.chdir(tmp_path)
-    assert results.save_as(name, BASE) == Path("gdbench-results/baselines") / name
-    assert load_run(results.find_run(name)).cells == BASE.cells
-    results.save_as(name, a_run())
-    assert load_run(results.find_run(name)).cells == a_run().cells
-    assert names_in(Path("gdbench-results/baselines") / name) == ["run.json"]
-    Path(name).mkdir()
-    assert results.find_run(name) == Path(name)
-
-
-@pytest.mark.parametrize(
-    "name", ["", ".", "..", ".x", "-x", "a/b", "../x", "a b", "é", "a\n", "A" * 101, "\x1b", "a\\b"]
-)
-def test_what_is_no_name(name, tmp_path, monkeypatch):
-    """It is refused before anything is written, and never leads out of the folder of baselines."""
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=r"found .* allowed: up to 100 of A-Z"):
-        results.save_as(name, BASE)
-    assert results.find_run(name) == Path(name)
-    assert not names_in(tmp_path)
-
-
-@pytest.mark.parametrize("code", [130, 1, 3])
-def test_a_broken_run_is_no_baseline(code, tmp_path, monkeypatch):
-    """Interrupted, wrong and failed runs are not kept, and the one that was there stays."""
-    monkeypatch.chdir(tmp_path)
-    results.save_as("main", BASE)
-    assert _save_baseline("main", a_run(), code) == f"baseline main was not saved: this run ends with exit code {code}"
-    assert load_run(results.find_run("main")).cells == BASE.cells
-
-
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({}, "saved as baseline main in gdbench-results/baselines/main"),
-        ({"stable": False}, "; the run is unstable, so no comparison with it gives a verdict"),
-        ({"blocks": 6}, "; the run has fewer than 10 blocks, so no comparison gives a verdict: use --full"),
-    ],
-)
-def test_a_doubtful_run_is_a_baseline_with_a_note(fields, told, tmp_path, monkeypatch):
-    """It is kept, and the user learns at once that no verdict will rest on it."""
-    monkeypatch.chdir(tmp_path)
-    assert _save_baseline("main", a_run(**fields), 0).endswith(told)
-    assert load_run(results.find_run("main")).cells
-
-
-def test_a_place_that_cannot_be_written_is_told_before_the_run(tmp_path):
-    """`gdbench-results` is a file: exit 2 at once, and no measurement was made for nothing."""
-    (tmp_path / "gdbench-results").write_text("mine")
-    code, _, err = unprobed("run", "--save-baseline", "main", "--out", "new", cwd=tmp_path)
-    assert code == 2
-    assert err.count("\n") == 1
-    assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.slow
-def test_a_run_saves_its_baseline(tmp_path):
-    """Two real runs: the first is kept under a name, and the second is compared with it, undecided for its few blocks."""
-    size = ("--quick", "--no-report", "--size", "60x3", "-b", "numpy_vectorized")
-    code, _, err = unprobed("run", *size, "--save-baseline", "main", cwd=tmp_path)
-    assert code == 0
-    assert "saved as baseline main in gdbench-results/baselines/main" in " ".join(err.split())
-    assert unprobed("run", *size, "--out", "new", cwd=tmp_path)[0] == 0
-    code, out, _ = gdbench("compare", "main", "new", cwd=tmp_path)
-    assert code == 4
-    assert "undecided" in out

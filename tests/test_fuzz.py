@@ -99,7 +99,7 @@ VALUES = [
     ("compare", "", ["old"], ["none", "broken", "good.csv", "nowhere"], NONE),
 ]  # fmt: skip
 WHOLE = [["list"], ["machine"], ["check"], ["run"], ["report", "old"], ["compare", "old", "new"]]
-FLAGS = ["--quick", "--full", "--strict", "--no-report", "--open", "--json"]
+FLAGS = ["--quick", "--full", "--strict", "--force", "--no-report", "--open", "--json"]
 EXTRA = ["--nonsense", "--no-json", "--Json", "--\x1b[1m", "--a\nb", "--json=maybe", "--json=", "--json=\a", "stray\a"]
 OTHERS = [
     *(([verb, *words, name, *x], [name]) for verb, name, words, *_ in VALUES if name for x in ([], ["0", name, "0"])),
@@ -150,7 +150,8 @@ SOUP = ODD | PLAIN | st.sampled_from([
 COMMANDS = [
     [], *WHOLE, ["check", "python_loops"], ["compare", "old", "old", "--html", "page.html"], ["run", "--quick"],
     ["run", "--size", "100x3", "--out", "fresh"], ["run", "--data", "good.csv", "--target", "b"],
-    ["run", "--strict", "--save-baseline", "main"],
+    ["run", "--strict", "--save-baseline", "main"], ["run", "--save-baseline", "main", "--force"], ["report"],
+    ["compare", "old"],
 ]  # fmt: skip
 ENDINGS = [
     "ok", "wrong", "failed", "crashed", "interrupted", "unavailable", "skipped", "unstable", KeyboardInterrupt(),

@@ -8,21 +8,76 @@ import difflib
 import io
 import signal
 import sys
+import textwrap
+from collections.abc import Callable
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
 from bench import __version__
 from bench.cli.check import check, list_, machine
-from bench.cli.common import UsageError, print_json
+from bench.cli.common import EXIT_CODES, UsageError, print_json
 from bench.cli.learn import learn
 from bench.cli.report import compare, report
 from bench.cli.run import run
+
+# The verbs, each with examples for the end of its help.
+VERBS: dict[Callable[..., int], dict[str, str]] = {
+    list_: {
+        "gdbench list": "what can be measured here",
+        "gdbench list --json": "the same for a script",
+    },
+    machine: {
+        "gdbench machine": "processor, caches, peaks",
+        "gdbench machine --json > machine.json": "the same in a file",
+    },
+    check: {
+        "gdbench check": "all available backends",
+        "gdbench check numba_jit jax_jit": "two of them",
+        "gdbench check my_backend.py": "your own file",
+    },
+    run: {
+        "gdbench run --quick": "all backends, in a minute",
+        "gdbench run -b my_backend.py --size 5000x20": "your file and NumPy",
+        "gdbench run --full --save-baseline main": "for gdbench compare main",
+    },
+    report: {
+        "gdbench report --open": "the latest run, in the browser",
+        "gdbench report my_run -v": "the run in a folder, all tables",
+        "gdbench report main": "the run that is saved as main",
+    },
+    compare: {
+        "gdbench compare main": "main and the latest run",
+        "gdbench compare old new": "the runs in two folders",
+        "gdbench compare main --html changes.html": "also as a page",
+    },
+    learn: {
+        "gdbench learn": "the chapters and your progress",
+        "gdbench learn 1": "the first chapter",
+        "gdbench learn 1 --check exercise.py": "your solution of its exercise",
+    },
+}  # fmt: skip
+
+
+def _end_of_help(examples: dict[str, str]) -> str:
+    """Examples, with what each does, and the exit codes. No line is longer than 80 characters."""
+    width = max(map(len, examples))
+    lines = [f"  {command:{width}}  {words}" for command, words in examples.items()]
+    codes = ", ".join(f"{code}\xa0{meaning}" for code, meaning in EXIT_CODES.items())
+    codes = textwrap.fill(f"Exit codes: {codes}. Where several apply, the first of 130, 1, 3, 5, 6, 4 wins.", 80)
+    return "\n".join(["Examples:", *lines, "", codes.replace("\xa0", " ")])
+
 
 app = App(
     name="gdbench",
     help="Measure, cross-check and explain gradient descent for linear regression in many Python array systems.",
     version=__version__,
+    help_epilogue=_end_of_help(
+        {
+            "gdbench run --quick": "measure all backends, in about a minute",
+            "gdbench run --help": "the options of a command, and examples",
+        }
+    ),
     help_format="plaintext",
     default_parameter=Parameter(negative=""),
     exit_on_error=False,
@@ -31,8 +86,8 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.register_install_completion_command()
-for verb in (list_, machine, check, run, report, compare, learn):
-    app.command(verb)
+for verb, examples in VERBS.items():
+    app.command(verb, help_epilogue=_end_of_help(examples))
 
 
 @app.default

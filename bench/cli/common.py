@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bench.plan import Backend
     from bench.records import Run
 
-# The same for every verb. Where several apply, the first of 130, 1, 3, 5, 6, 4 wins.
+# The same for every verb.
 EXIT_CODES = {
     0: "ok", 1: "a backend computes something wrong", 2: "usage or bad input", 3: "a backend failed",
     4: "too unstable for a verdict", 5: "a regression", 6: "runs not comparable or not readable", 130: "interrupted",

@@ -9,19 +9,19 @@ from bench.cli.common import Flag, UsageError, open_page, print_json, print_run
 
 
 def report(
-    run: str,
+    run: str | None = None,
     /,
     *,
     open: Annotated[bool, Flag] = False,
     verbose: Annotated[bool, Flag, Parameter(alias="-v")] = False,
     json: Annotated[bool, Flag] = False,
 ) -> int:
-    """Write the report of a saved run: tables, figures and an offline HTML page.
+    """Write the report of a run: tables, figures and an offline HTML page.
 
     Parameters
     ----------
     run
-        The folder of a run, its run.json, its page, or a name given with --save-baseline.
+        The folder of a run, its run.json, its page, or the name of a saved run. Default: the latest run.
     open
         Open the page in the browser.
     verbose
@@ -33,7 +33,7 @@ def report(
     from bench.report import write
     from bench.results import find_run
 
-    where = find_run(run)
+    where = find_run(_latest("RUN") if run is None else run)
     record = load_run(where)
     folder = where if where.is_dir() else where.parent
     page = write(record, folder)
@@ -44,21 +44,21 @@ def report(
 
 def compare(
     base: str,
-    new: str,
+    new: str | None = None,
     /,
     *,
     html: str | None = None,
     across: Annotated[list[str] | None, Parameter(negative_iterable=())] = None,
     json: Annotated[bool, Flag] = False,
 ) -> int:
-    """Compare two saved runs and report changes beyond noise. Exit with code 5 if a backend became slower.
+    """Compare two runs and report changes beyond noise. Exit with code 5 if a backend became slower.
 
     Parameters
     ----------
     base
-        The older run: its folder, its run.json, its page, or a name given with --save-baseline.
+        The older run: its folder, its run.json, its page, or the name of a saved run.
     new
-        The newer run, named in the same way.
+        The newer run, in one of these forms. Default: the latest run.
     html
         Also write the comparison as an offline page to this file.
     across
@@ -75,8 +75,12 @@ def compare(
     for kind in across or []:
         if kind not in ACROSS:
             raise UsageError(f"--across: found {kind!r}; allowed: {', '.join(ACROSS)}")
-    base_run, new_run = (load_run(find_run(name)) for name in (base, new))
-    comparison = compare_runs(base_run, new_run, frozenset(across or []), (base, new))
+    base_run = load_run(find_run(base))
+    name = _latest("NEW") if new is None else new
+    new_run = load_run(find_run(name))
+    if new is None and new_run == base_run:
+        raise UsageError(f"NEW: found BASE itself in {name}, the latest run; allowed: a newer run")
+    comparison = compare_runs(base_run, new_run, frozenset(across or []), (base, name))
     if html is not None:
         from bench.report import comparison_view
 
@@ -93,3 +97,17 @@ def compare(
 
         print_comparison(comparison, None if html is None else Path(html))
     return comparison.exit_code
+
+
+def _latest(parameter: str) -> str:
+    """The folder of the latest run, which a note names. Raises UsageError if there is none."""
+    from bench.report.terminal import print_warnings
+    from bench.results import latest_run, results_folder
+
+    folder = latest_run()
+    if folder is None:
+        raise UsageError(
+            f"{parameter}: found no run in {results_folder()}; allowed: the folder of a run, or `gdbench run` first"
+        )
+    print_warnings([f"{parameter} is the latest run, {folder}"])
+    return str(folder)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from bench.cli.common import Flag, Integer, Several, UsageError, open_page, plan_backends, print_run
+from bench.cli.common import EXIT_CODES, Flag, Integer, Several, UsageError, open_page, plan_backends, print_run
 
 if TYPE_CHECKING:
     from bench.measure.run_directory import RunDirectory
     from bench.records import Run
 
 
+# Long because each option is a parameter with its help text.
 def run(
     *,
     quick: Annotated[bool, Flag] = False,
@@ -30,6 +31,7 @@ def run(
     out: str | None = None,
     resume: str | None = None,
     save_baseline: str | None = None,
+    force: Annotated[bool, Flag] = False,
     strict: Annotated[bool, Flag] = False,
     no_report: Annotated[bool, Flag] = False,
     open: Annotated[bool, Flag] = False,
@@ -68,7 +70,9 @@ def run(
     resume
         The folder of a stopped run. The run continues with its own plan.
     save_baseline
-        Also save the run under this name, for `gdbench compare NAME NEW`.
+        Also save the run under this name, for `gdbench compare NAME`.
+    force
+        With --save-baseline: replace the run that has this name.
     strict
         Exit with code 4 if the measurement is unstable.
     no_report
@@ -82,14 +86,10 @@ def run(
     """
     if quick and full:
         raise UsageError("--quick: found together with --full; allowed: one of the two")
-    from bench import results
-    from bench.report.terminal import print_warnings
-
     if save_baseline is not None:
-        try:
-            results.saved_run(save_baseline)
-        except ValueError as error:
-            raise UsageError(f"--save-baseline: {error}") from None
+        _refuse_name(save_baseline, force)
+    elif force:
+        raise UsageError("--force: found without --save-baseline; allowed: together with --save-baseline NAME")
     options = {
         "sizes": size, "dtypes": dtype, "threads": threads, "data": data, "target": target, "max_iter": max_iter,
         "time_budget": time_budget, "seed": seed,
@@ -109,10 +109,31 @@ def run(
 
         open_page(write(record, directory.folder), open)
     if save_baseline is not None:
-        print_warnings([_save_baseline(save_baseline, record, code)])
+        from bench.report.terminal import print_warnings
+
+        print_warnings([save(save_baseline, record, code)])
     document = {"run": str(directory.folder), "exit_code": code} if json else None
     print_run(record, directory.folder, verbose, document)
     return code
+
+
+def _refuse_name(name: str, force: bool) -> None:
+    """Raise UsageError if no run can be saved under a name. force: another run that has it will be replaced."""
+    from bench.records import UnreadableRun, load_run
+    from bench.results import saved_run
+
+    try:
+        folder = saved_run(name)
+    except ValueError as error:
+        raise UsageError(f"--save-baseline: {error}") from None
+    if force or not folder.exists():
+        return
+    try:
+        old = load_run(folder)
+        what = f"a {old.plan.get('mode', 'saved')} run of {old.created[:16].replace('T', ' ')} UTC"
+    except UnreadableRun:
+        what = "a run that cannot be read"
+    raise UsageError(f"--save-baseline: found {name!r}, {what}; allowed: another name, or --force to replace it")
 
 
 def _begin(mode: str, named: list[str], options: dict[str, Any], out: str | None, keep: bool) -> "RunDirectory":
@@ -184,14 +205,14 @@ def _exit_code(record: "Run", named: bool, strict: bool) -> int:
     return 4 if strict and not record.stable else 0
 
 
-def _save_baseline(name: str, record: "Run", code: int) -> str:
-    """Save the run under a name unless it failed. Returns the note for the user."""
+def save(name: str, record: "Run", code: int) -> str:
+    """Save a run under a name if others can be compared with it. code: its exit code. Returns the note for the user."""
     from bench.analysis.compare import MIN_PROCESSES
     from bench.results import save_as
 
-    if code in (130, 1, 3):
-        return f"baseline {name} was not saved: this run ends with exit code {code}"
+    if code in (130, 1, 3) or all(cell.median_s is None for cell in record.cells):
+        return f"not saved as {name}: {EXIT_CODES[code] if code in (130, 1, 3) else 'no cell has a time'}"
     doubts = [] if record.stable else ["the run is unstable, so no comparison with it gives a verdict"]
     if len({block.index for block in record.blocks}) < MIN_PROCESSES:
         doubts.append(f"the run has fewer than {MIN_PROCESSES} blocks, so no comparison gives a verdict: use --full")
-    return "; ".join([f"saved as baseline {name} in {save_as(name, record)}", *doubts])
+    return "; ".join([f"saved as {name} in {save_as(name, record)}", *doubts])
