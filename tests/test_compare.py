@@ -439,6 +439,22 @@ def test_other_threads_are_missing_on_both_sides():
     assert found.exit_code == 6
 
 
+def test_a_problem_of_one_run_has_one_row_and_one_reason():
+    """Another size: each size that one run lacks is one row of the table, and one line says why."""
+    other = a_run()
+    for cell in other.cells:
+        cell.n_samples *= 20 if cell.n_samples == 1_000 else 1
+    lines = shown(compare(BASE, other)).replace("\xa0", " ").splitlines()
+    start = next(number for number, line in enumerate(lines) if "NEW / BASE" in line)
+    table = [line.split() for line in lines[start + 2 : start + 8]]
+    assert [row[0] for row in table] == ["n", "numpy_vectorized", "numba_jit", "jax_jit", "n", "n"]
+    assert [row[-1] for row in table[4:]] == ["missing", "missing"]
+    assert [line for line in lines if line.startswith("missing: ")] == [
+        "missing: NEW: absent: every backend at n = 1 000, d = 10",
+        "missing: BASE: absent: every backend at n = 20 000, d = 10",
+    ]
+
+
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_missing_cell_is_an_error(side):
     """A backend that one run did not measure is named with the side, and the other cells are judged: exit 6, not 0."""

@@ -168,9 +168,16 @@ def _figures(cell: Change) -> tuple[str, str, str]:
 
 
 def _terminal_table(cells: list[Change]) -> Table:
-    """The problem heads its backends instead of taking a column, and the reasons stand below."""
+    """The problem heads its backends instead of taking a column, and the reasons stand below.
+
+    A problem without any ratio has one row.
+    """
     rows: list[tuple[str, ...]] = []
     for where, problem_cells in _by_problem(cells).items():
+        verdicts = {cell.verdict for cell in problem_cells}
+        if len(verdicts) == 1 and all(cell.ratio is None for cell in problem_cells):
+            rows.append((where, MISSING, MISSING, MISSING, *verdicts))
+            continue
         rows.append((where, "", "", "", ""))
         rows += [(f"  {text.clean(cell.backend, 22)}", *_figures(cell), cell.verdict) for cell in problem_cells]
     return Table("", ("backend", "NEW / BASE", "p", "limit", "verdict"), rows)
