@@ -314,7 +314,7 @@ def run_for_page(run: Run) -> str | None:
 
 def _of_page(page: str, path: Path) -> str:
     """The JSON of the run in the page of a report. It has no "<", see run_for_page."""
-    texts: list[str] = re.findall('<script type="application/json" id="run">([^<]*)', page)
+    texts: list[str] = re.findall(r'<script\b[^>]*\bid=["\']?run(?=["\'\s>])[^>]*>([^<]*)', page, re.IGNORECASE)
     if len(texts) != 1:
         raise UnreadableRun(f"{path}: found {len(texts)} runs in the page; allowed: one, as `gdbench report` writes it")
     return texts[0]
