@@ -9,18 +9,20 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 
+import msgspec
+
 from backends import BackendError, BackendUnavailable, load
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS, THREADED, Measured, Wrong
 from bench.check.diagnosis import Diagnosis, hint
 from bench.check.messages import BackendEnds, CheckEnds, CheckMessage, CheckResult, CheckStarts, HintFound
-from bench.runtime.process import Channel, as_fields
+from bench.runtime.process import Channel
 
 
 def main() -> None:
     channel = Channel()
     for_threads = sys.argv[2] if len(sys.argv) > 2 else None
-    check_backend(sys.argv[1], for_threads, lambda message: channel.ask(**as_fields(message)))
+    check_backend(sys.argv[1], for_threads, lambda message: channel.ask(**msgspec.to_builtins(message)))
 
 
 def check_backend(source: str, threads: str | None, report: Callable[[CheckMessage], object]) -> None:

@@ -60,10 +60,10 @@ def ask(request: pytest.FixtureRequest) -> Callable[[WorkerMessage], Decision]:
         from bench.measure import session
 
         return session.LocalDriver().ask
-    from bench.runtime.process import Channel, as_fields
+    from bench.runtime.process import Channel
 
     channel = Channel()
-    return lambda message: msgspec.convert(channel.ask(**as_fields(message)), Decision)
+    return lambda message: msgspec.convert(channel.ask(**msgspec.to_builtins(message)), Decision)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ import numpy as np
 from backends._solve import default_learning_rate
 from bench.check.bound import Reference, reference
 from bench.data import problems
-from bench.measure.messages import Staged, StageFailed, StageSpec
+from bench.measure.messages import Staged, StageFailed, StageMessage, StageSpec
 from bench.plan import Case
+from bench.runtime.process import Channel
 
 BUILT_IN = {"penguins": problems.penguins, "penguins_flipper": problems.penguins_flipper}
 # (rows, iterations) of the leading rows that are checked where the bound for all rows is too wide: few rows to check
@@ -77,17 +78,16 @@ def load_reference(arrays: Any, label: str) -> Reference:
 
 
 def main() -> None:
-    from bench.runtime.process import Channel, as_fields
-
     channel = Channel()
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=StageSpec)
     for case in spec.cases:
         try:
             digests = [stage(Path(spec.folder), case, dtype, spec.normwise) for dtype in spec.dtypes]
         except (ValueError, MemoryError) as error:
-            channel.ask(**as_fields(StageFailed(f"{case.key}: {error or type(error).__name__}")))
+            message: StageMessage = StageFailed(f"{case.key}: {error or type(error).__name__}")
         else:
-            channel.ask(**as_fields(Staged(case.key, digests[0])))
+            message = Staged(case.key, digests[0])
+        channel.ask(**msgspec.to_builtins(message))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 import psutil
@@ -35,6 +35,7 @@ LINE_BYTES = 1 << 24
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 POLL_S = 0.1  # between two checks of a silent child
 GRACE_S = 2.0  # between SIGTERM and SIGKILL
+SIGNALS = {number.value: number.name for number in signal.Signals}  # real-time signals have no name
 
 THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS",
@@ -73,7 +74,7 @@ class Outcome:
         if self.timed_out:
             how = "stopped at its deadline"
         elif self.returncode < 0:
-            how = f"killed by {_signal_name(-self.returncode)}"
+            how = f"killed by {SIGNALS.get(-self.returncode, f'signal {-self.returncode}')}"
         else:
             how = f"ended with exit code {self.returncode}"
         if self.out_of_memory:
@@ -82,13 +83,6 @@ class Outcome:
         lines = [line.strip() for line in self.output.splitlines() if any(map(str.isalpha, line))]
         errors = [line for line in lines if "error" in line.lower()] or lines
         return f"{how}: {errors[-1][:300]}" if errors else how
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"signal {number}"
 
 
 def _place(stack: str) -> str:
@@ -135,132 +129,122 @@ def run(
     threads: processors and library threads of the child. on_message: called with each message; its result, unless
     None, is sent as the reply. deadline_s: wall seconds until the child is killed; each reply restarts it. environment:
     variables to add. memory_bytes: the memory limit; it is lower if less memory is free.
-
-    Long because the child must be killed on every path.
     """
+    started, oom_kills, children = time.monotonic(), memory.oom_kill_count(), _adopt_orphans()
     parent_end, child_end = socket.socketpair()
-    stack = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the channel
+    with parent_end, tempfile.TemporaryFile() as stack:
+        with child_end:
+            files = {CHANNEL: child_end.fileno(), STACK: stack.fileno()}
+            child = _start(arguments, threads, folder, environment or {}, files)
+        assert child.stdout is not None
+        with child.stdout:
+            try:
+                memory.limit(child.pid, memory_bytes)
+                streams = _Streams(child.stdout, parent_end, on_message)
+                stopped = _wait(child, streams, deadline_s)
+                if stopped == "deadline":
+                    _request_stack_dump(child, stack)
+            finally:
+                _end(child, children)
+        stack_dump = os.pread(stack.fileno(), TAIL_BYTES, 0).decode(errors="replace")
+    output, code = streams.output.decode(errors="replace"), child.returncode
+    oom = stopped == "memory"
+    if stopped is None:
+        oom = code != 0 and memory.OOM_PATTERN.search(output) is not None
+        oom |= code == -signal.SIGKILL and memory.oom_kill_count() > oom_kills
+    return Outcome(code, stopped == "deadline", output, time.monotonic() - started, stack_dump, oom)
+
+
+def _start(
+    arguments: list[str], threads: int, folder: Path, environment: dict[str, str], files: dict[str, int]
+) -> subprocess.Popen[bytes]:
+    """Start the child. files: the file descriptors that it inherits, by the variable that names them."""
     env = {name: value for name, value in os.environ.items() if name not in REMOVED and not name.startswith(PYTEST)}
     env |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     # This package comes first: a folder named bench on the user's path must not replace it.
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
     env.setdefault("JAX_PLATFORMS", "cpu")
-    env |= (environment or {}) | {CHANNEL: str(child_end.fileno()), STACK: str(stack.fileno())}
-    started, killed = time.monotonic(), memory.oom_kill_count()
-    before = _adopt_orphans()
-    affinity = os.sched_getaffinity(0) if (wanted := cpus(threads)) else set()
+    env |= environment | {name: str(file) for name, file in files.items()}
+    wanted = cpus(threads)
+    affinity = os.sched_getaffinity(0) if wanted else set()
     try:
         if wanted:  # the child inherits it, so it is set before the interpreter starts
             os.sched_setaffinity(0, wanted)
-        child = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder,
             env=env,
-            pass_fds=[child_end.fileno(), stack.fileno()],
+            pass_fds=list(files.values()),
             start_new_session=True,  # its own process group, which can be killed as a whole
         )
-        memory.limit(child.pid, memory_bytes)
-    except BaseException:
-        parent_end.close()
-        stack.close()
-        raise
     finally:
-        child_end.close()
         if affinity:
             os.sched_setaffinity(0, affinity)
-    assert child.stdout is not None
-    with parent_end, stack, child.stdout:
+
+
+def _wait(child: subprocess.Popen[bytes], streams: "_Streams", deadline_s: float) -> str | None:
+    """Wait until the child ends. Returns why it must be killed before that: "deadline", "memory" or None."""
+    while child.poll() is None:
+        if (remaining_s := streams.last_reply + deadline_s - time.monotonic()) <= 0:
+            return "deadline"
+        # The memory limit of a process counts neither shared memory nor its children.
+        if memory.scarce() and memory.tree_rss(child.pid) > memory.available():
+            return "memory"
+        streams.read(min(remaining_s, POLL_S))
+    # Read the rest, but do not wait for the end of the pipes: a grandchild may keep them open or fill them.
+    _kill_group(child)
+    deadline = time.monotonic() + GRACE_S
+    while streams.read(0) and time.monotonic() < deadline:
+        pass
+    return None
+
+
+class _Streams:
+    """The driver's ends of the output and the channel of a child. output: the last part of its output."""
+
+    def __init__(self, output: IO[bytes], channel: socket.socket, on_message: Callable[[Any], Any]):
+        self.output, self.last_reply = b"", time.monotonic()
+        self._line, self._channel, self._on_message = b"", channel, on_message
+        self._selector = selectors.PollSelector()  # unlike others, it has no file to close
+        os.set_blocking(output.fileno(), False)
+        channel.settimeout(GRACE_S)  # of a reply; its file does not block
+        for source in (output, channel):
+            self._selector.register(source, selectors.EVENT_READ)
+
+    def read(self, timeout_s: float) -> bool:
+        """Read what has arrived, and reply to messages. Returns False if nothing arrives in time."""
+        events = self._selector.select(timeout_s if self._selector.get_map() else min(timeout_s, 0.01))
+        for key, _ in events:
+            try:
+                chunk = os.read(key.fd, 65536)
+            except BlockingIOError:  # a spurious wake-up
+                continue
+            except ConnectionResetError:
+                chunk = b""
+            if not chunk:
+                self._selector.unregister(key.fileobj)
+            elif key.fileobj is self._channel:
+                *lines, self._line = (self._line + chunk).split(b"\n")
+                self._line = self._line[-LINE_BYTES:]  # no message is longer
+                for line in lines:
+                    self._reply(line)
+            else:
+                self.output = (self.output + chunk)[-TAIL_BYTES:]
+        return bool(events)
+
+    def _reply(self, line: bytes) -> None:
+        """Pass a message on and send the reply, if there is one."""
         try:
-            output, stopped = _listen(child, parent_end, deadline_s, on_message)
-            if stopped == "deadline":
-                _request_stack_dump(child, stack)
-        finally:
-            _end(child, before)
-        where = os.pread(stack.fileno(), TAIL_BYTES, 0).decode(errors="replace")
-    text, code = output.decode(errors="replace"), child.returncode
-    oom = stopped == "memory" or (code != 0 and not stopped and memory.OOM_PATTERN.search(text) is not None)
-    oom |= code == -signal.SIGKILL and not stopped and memory.oom_kill_count() > killed
-    return Outcome(code, stopped == "deadline", text, time.monotonic() - started, where, oom)
-
-
-def _listen(
-    child: subprocess.Popen[bytes], channel: socket.socket, deadline_s: float, on_message: Callable[[Any], Any]
-) -> tuple[bytes, str | None]:
-    """Pass messages on until the child ends or must be killed.
-
-    Returns the last part of its output, and why it must be killed: "deadline", "memory" or None.
-    """
-    output, pending = b"", b""
-    deadline = time.monotonic() + deadline_s
-    next_check = 0.0  # of the memory
-    assert child.stdout is not None
-    os.set_blocking(child.stdout.fileno(), False)
-    channel.setblocking(False)
-    with selectors.DefaultSelector() as selector:
-        selector.register(child.stdout, selectors.EVENT_READ)
-        selector.register(channel, selectors.EVENT_READ)
-        gone = False
-        while True:
-            now = time.monotonic()
-            if (remaining_s := deadline - now) <= 0:
-                return output, None if gone else "deadline"
-            # The memory limit of a process counts neither shared memory nor its children.
-            if not gone and now >= next_check:
-                next_check = now + POLL_S
-                if memory.scarce() and memory.tree_rss(child.pid) > memory.available():
-                    return output, "memory"
-            for key, _ in (
-                events := selector.select(0 if gone else min(remaining_s, POLL_S if selector.get_map() else 0.01))
-            ):
-                chunk = _read(key.fileobj)
-                if chunk is None:
-                    continue  # a spurious wake-up
-                if not chunk:
-                    selector.unregister(key.fileobj)
-                elif key.fileobj is channel:
-                    *lines, pending = (pending + chunk).split(b"\n")
-                    pending = pending[-LINE_BYTES:]  # no message is longer
-                    for line in lines:
-                        if _answer(channel, line, on_message) and not gone:
-                            deadline = time.monotonic() + deadline_s
-                else:
-                    output = (output + chunk)[-TAIL_BYTES:]
-            if gone and not events:
-                return output, None
-            # Do not wait for the end of the pipes: a grandchild may keep them open or fill them.
-            if not gone and child.poll() is not None:
-                gone = True
-                _kill_group(child)
-                deadline = time.monotonic() + GRACE_S
-
-
-def _read(source: Any) -> bytes | None:
-    """The available bytes; empty at the end of the stream; None if there are none yet."""
-    try:
-        return source.recv(65536) if isinstance(source, socket.socket) else os.read(source.fileno(), 65536)
-    except BlockingIOError:
-        return None
-    except ConnectionResetError:
-        return b""
-
-
-def _answer(channel: socket.socket, line: bytes, on_message: Callable[[Any], Any]) -> bool:
-    """Pass a message on and send the reply. Returns False if there is none."""
-    try:
-        message = json.loads(line)
-    except (ValueError, RecursionError):
-        return False  # other code wrote to the socket
-    if not isinstance(message, dict) or (reply := on_message(message)) is None:
-        return False
-    channel.setblocking(True)
-    channel.settimeout(GRACE_S)
-    with contextlib.suppress(OSError):  # the child may have ended
-        channel.sendall(msgspec.json.encode(reply) + b"\n")
-    channel.setblocking(False)
-    return True
+            message = json.loads(line)
+        except (ValueError, RecursionError):  # other code wrote to the socket
+            return
+        if isinstance(message, dict) and (reply := self._on_message(message)) is not None:
+            with contextlib.suppress(OSError):  # the child may have ended
+                self._channel.sendall(msgspec.json.encode(reply) + b"\n")
+            self.last_reply = time.monotonic()
 
 
 def _request_stack_dump(child: subprocess.Popen[bytes], stack: Any) -> None:
@@ -307,12 +291,6 @@ def _end(child: subprocess.Popen[bytes], before: set[int]) -> None:
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
-
-
-def as_fields(message: msgspec.Struct) -> dict[str, Any]:
-    """A message as the keyword arguments of `Channel.ask`."""
-    fields: dict[str, Any] = msgspec.to_builtins(message)
-    return fields
 
 
 class Channel:
