@@ -80,10 +80,11 @@ class CellPlan:
 
     @property
     def id(self) -> str:
-        return f"{self.worker}-{self.case.key}-{self.dtype}-{self.threads}t"
+        return f"{self.label}-{self.case.key}-{self.dtype}-{self.threads}t"
 
     @property
-    def worker(self) -> str:
+    def label(self) -> str:
+        """The name of the backend, or CONTROL."""
         return CONTROL if self.control else self.backend.name
 
     @property
@@ -101,11 +102,11 @@ class CellPlan:
 
 @dataclass(frozen=True)
 class BlockPlan:
-    """One pass over all backends with one number of threads. order: (worker, its cells in order)."""
+    """One pass over all backends with one number of threads. cells: by label, in the order of measurement."""
 
     index: int
     threads: int
-    order: tuple[tuple[str, tuple[CellPlan, ...]], ...]
+    cells: dict[str, list[CellPlan]]
     hash_seed: int
     padding_bytes: int
 
@@ -217,22 +218,14 @@ def block_plans(plan: Plan) -> list[BlockPlan]:
     blocks = []
     for index in range(plan.blocks):
         for threads in plan.threads:
-            workers: dict[str, list[CellPlan]] = {}
+            cells: dict[str, list[CellPlan]] = {}
             for cell in plan.cells:
                 if cell.threads == threads and cell.impossible is None and cell.backend.missing is None:
-                    workers.setdefault(cell.worker, []).append(cell)
-            order = list(workers)
-            rng.shuffle(order)
-            cells = {worker: _ordered(workers[worker], index, rng) for worker in order}
-            blocks.append(
-                BlockPlan(
-                    index=index,
-                    threads=threads,
-                    order=tuple((worker, tuple(cells[worker])) for worker in order),
-                    hash_seed=rng.randrange(1, 2**32),
-                    padding_bytes=rng.randrange(4096),
-                )
-            )
+                    cells.setdefault(cell.label, []).append(cell)
+            labels = list(cells)
+            rng.shuffle(labels)
+            ordered = {label: _ordered(cells[label], index, rng) for label in labels}
+            blocks.append(BlockPlan(index, threads, ordered, rng.randrange(1, 2**32), rng.randrange(4096)))
     return blocks
 
 

@@ -163,12 +163,12 @@ class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One pass over all backends.
 
-    order: worker names ("numpy_vectorized", "numpy_vectorized (control)", ...). cells: the ids of the cells of each
-    worker, in order. padding_bytes: the size of an environment variable, which varies the layout of the memory, because
-    the layout affects times. sentinels: seconds of two fixed kernels, "arithmetic" and "memory", at the start of the
-    block, and again after the last block of its number of threads. reads: the read bandwidth in GB/s, by the bytes of
-    the working set, which are those of X and y of each problem. threads_seen: by worker, such as {"processors": 1,
-    "openblas": 1}.
+    order: labels ("numpy_vectorized", "numpy_vectorized (control)", ...), one for each worker. cells: the ids of the
+    cells of each label, in order. padding_bytes: the size of an environment variable, which varies the layout of the
+    memory, because the layout affects times. sentinels: seconds of two fixed kernels, "arithmetic" and "memory", at the
+    start of the block, and again after the last block of its number of threads. reads: the read bandwidth in GB/s, by
+    the bytes of the working set, which are those of X and y of each problem. threads_seen: by label, such as
+    {"processors": 1, "openblas": 1}.
     """
 
     index: int
@@ -345,7 +345,7 @@ def load_run(where: Path) -> Run:
     return run
 
 
-def decode(text: str, kind: type[Record], path: Path) -> Record:
+def decode(text: str | bytes, kind: type[Record], path: Path) -> Record:
     """A record from JSON. Older schemas are migrated. Raises UnreadableRun with the path."""
     what = "run" if kind is Run else "record of a run"
     try:
@@ -375,7 +375,7 @@ def encode(record: Record, indent: int | None = None) -> bytes:
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _strict_json(text: str) -> Any:
+def _strict_json(text: str | bytes) -> Any:
     """Parse JSON without the extensions of Python's parser: NaN tokens and duplicate keys."""
 
     def refuse(token: str) -> NoReturn:

@@ -26,9 +26,9 @@ def samples_of(plan, seconds=SECONDS, jitter=(1.0, 1.01, 0.99, 1.005, 0.995, 1.0
     """What a quiet machine would give: one sample per cell and block, all cold in the block where they come first."""
     found = {}
     for block in block_plans(plan):
-        for _, cells in block.order:
+        for cells in block.cells.values():
             for position, cell in enumerate(cells):
-                time = seconds[cell.worker] * jitter[block.index]
+                time = seconds[cell.label] * jitter[block.index]
                 found.setdefault(cell.id, []).append(
                     CellSample(
                         cell=cell.id, block=block.index, status="ok", rounds_s=[time, time * 1.5, time * 0.9], calls=1,
@@ -48,7 +48,7 @@ def cell_of(run, backend, n=100, control=False):
 
 
 def key_of(plan, worker, n=100):
-    return next(c.id for c in plan.cells if (c.worker, c.case.n_samples) == (worker, n))
+    return next(c.id for c in plan.cells if (c.label, c.case.n_samples) == (worker, n))
 
 
 def test_a_process_is_one_sample():

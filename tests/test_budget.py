@@ -60,7 +60,7 @@ def test_too_long():
 
 
 def kept(plan, gone):
-    return {(cell.worker, cell.case.n_samples) for cell in plan.cells if cell.id not in gone}
+    return {(cell.label, cell.case.n_samples) for cell in plan.cells if cell.id not in gone}
 
 
 def test_a_first_guess_knows_loops_from_arrays():
@@ -152,7 +152,7 @@ def test_the_first_blocks_correct_the_guess(tmp_path):
         if given is None:
             assert not gone
             continue
-        assert [(cell.worker, cell.case.n_samples) for cell in gone.values()] == [("mine", 1000)]
+        assert [(cell.label, cell.case.n_samples) for cell in gone.values()] == [("mine", 1000)]
         orders = running.decide(*gone.values())
         assert (orders.run, orders.seconds) == (False, 0.5)
         assert orders.detail == "left out, so that the whole run fits its time budget of 60 s"

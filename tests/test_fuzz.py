@@ -25,7 +25,7 @@ import backends
 from backends import solve
 from bench import cli
 from bench.check.messages import BackendReport, CheckReport
-from bench.measure.runner import RunError
+from bench.measure.children import RunError
 from bench.runtime import machine
 
 SETTINGS = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}

@@ -34,7 +34,7 @@ def planned(**options):
 
 def firsts(plan, worker):
     """The first cell of a worker, block by block."""
-    return [cells[0] for block in block_plans(plan) for name, cells in block.order if name == worker]
+    return [cells[0] for block in block_plans(plan) for name, cells in block.cells.items() if name == worker]
 
 
 # Blocks
@@ -47,10 +47,10 @@ def test_blocks_are_complete(mode, count):
     blocks = block_plans(plan)
     assert [block.index for block in blocks] == list(range(count))
     for block in blocks:
-        assert sorted(worker for worker, _ in block.order) == sorted(["python_loops", BASELINE, CONTROL, "mine"])
-        for worker, cells in block.order:
-            assert sorted(cell.id for cell in cells) == sorted(cell.id for cell in plan.cells if cell.worker == worker)
-    assert Counter(cell.id for block in blocks for _, cells in block.order for cell in cells) == dict.fromkeys(
+        assert sorted(block.cells) == sorted(["python_loops", BASELINE, CONTROL, "mine"])
+        for worker, cells in block.cells.items():
+            assert sorted(cell.id for cell in cells) == sorted(cell.id for cell in plan.cells if cell.label == worker)
+    assert Counter(cell.id for block in blocks for cells in block.cells.values() for cell in cells) == dict.fromkeys(
         (cell.id for cell in plan.cells), count
     )
 
@@ -66,7 +66,7 @@ def test_a_block_has_one_number_of_threads():
     """With two thread counts every index comes twice, and no block mixes them."""
     blocks = block_plans(planned(threads=["2", "1"]))
     assert [(block.index, block.threads) for block in blocks] == [(i, t) for i in range(6) for t in (1, 2)]
-    assert all(cell.threads == block.threads for block in blocks for _, cells in block.order for cell in cells)
+    assert all(cell.threads == block.threads for block in blocks for cells in block.cells.values() for cell in cells)
 
 
 def test_the_seed_decides_the_order():
@@ -74,7 +74,7 @@ def test_the_seed_decides_the_order():
     same, again, other = (block_plans(planned(seed=seed)) for seed in (1, 1, 2))
     assert same == again
     assert [block.hash_seed for block in same] != [block.hash_seed for block in other]
-    orders = [[tuple(worker for worker, _ in block.order) for block in blocks] for blocks in (same, other)]
+    orders = [[tuple(block.cells) for block in blocks] for blocks in (same, other)]
     assert orders[0] != orders[1]
     assert len(set(orders[0])) > 1
     assert len({block.hash_seed for block in same}) == 6
@@ -83,7 +83,7 @@ def test_the_seed_decides_the_order():
 
 def test_every_worker_comes_first_sometimes():
     """No backend is always the first or the last of a block: over many seeds each has its share."""
-    leaders = Counter(block.order[0][0] for seed in range(50) for block in block_plans(planned(seed=seed)))
+    leaders = Counter(next(iter(block.cells)) for seed in range(50) for block in block_plans(planned(seed=seed)))
     assert len(leaders) == 4
     assert min(leaders.values()) > 300 / 4 / 2
 
@@ -93,7 +93,7 @@ def test_the_first_size_rotates():
     plan = planned()
     for worker in "python_loops", BASELINE, CONTROL, "mine":
         assert sorted(cell.id for cell in firsts(plan, worker)) == sorted(
-            cell.id for cell in plan.cells if cell.worker == worker
+            cell.id for cell in plan.cells if cell.label == worker
         )
 
 
@@ -115,7 +115,9 @@ def test_the_first_blocks_take_smallest_largest_second_smallest():
 def test_the_first_block_ascends_and_later_ones_do_not():
     """Block 0 goes up in size for every worker, so that each size predicts the next; later blocks are shuffled."""
     blocks = block_plans(planned(dtypes=list(BOTH)))
-    volumes = [[[c.case.n_samples * c.case.n_features for c in cells] for _, cells in block.order] for block in blocks]
+    volumes = [
+        [[c.case.n_samples * c.case.n_features for c in cells] for cells in block.cells.values()] for block in blocks
+    ]
     assert all(sizes == sorted(sizes) for sizes in volumes[0])
     for later in volumes[1:]:
         assert any(sizes != sorted(sizes) for sizes in later)
@@ -124,7 +126,10 @@ def test_the_first_block_ascends_and_later_ones_do_not():
 def test_behind_the_first_the_sizes_are_shuffled():
     """What follows a worker's first cell comes in many orders, not always upwards."""
     later = [
-        cells[1:] for seed in range(5) for block in block_plans(planned(seed=seed))[1:] for _, cells in block.order
+        cells[1:]
+        for seed in range(5)
+        for block in block_plans(planned(seed=seed))[1:]
+        for cells in block.cells.values()
     ]
     upwards = sum(
         list(cells) == sorted(cells, key=lambda cell: cell.case.n_samples * cell.case.n_features) for cells in later
@@ -135,12 +140,12 @@ def test_behind_the_first_the_sizes_are_shuffled():
 def test_what_cannot_run_is_in_the_plan_but_in_no_block():
     """A missing library, and a dtype that a backend does not compute in, keep their cells in the record."""
     plan = planned(backends=[LOOPS, NUMPY, ABSENT], dtypes=["float32"], sizes=["10x2"])
-    assert [cell.worker for cell in plan.cells] == ["python_loops", BASELINE, CONTROL, "absent"]
+    assert [cell.label for cell in plan.cells] == ["python_loops", BASELINE, CONTROL, "absent"]
     loops, numpy, control, absent = plan.cells
     assert loops.impossible == "computes in float64 only"
     assert numpy.impossible is control.impossible is absent.impossible is None
     for block in block_plans(plan):
-        assert sorted(worker for worker, _ in block.order) == [BASELINE, CONTROL]
+        assert sorted(block.cells) == [BASELINE, CONTROL]
 
 
 def test_the_control_shares_its_twins_key():
@@ -150,8 +155,8 @@ def test_the_control_shares_its_twins_key():
     for cell in cells:
         pairs.setdefault(cell.calibration_key, []).append(cell)
     for pair in pairs.values():
-        expected = [BASELINE, CONTROL] if pair[0].backend is NUMPY else [pair[0].worker]
-        assert [cell.worker for cell in pair] == expected
+        expected = [BASELINE, CONTROL] if pair[0].backend is NUMPY else [pair[0].label]
+        assert [cell.label for cell in pair] == expected
         assert len({cell.id for cell in pair}) == len(pair)
         assert [cell.control for cell in pair] == [False, True][: len(pair)]
     assert len(pairs) == 6 * 3 * 2
@@ -368,7 +373,7 @@ def test_a_problem_larger_than_the_machine_is_skipped_with_the_estimate(monkeypa
     reasons = {cell.case.n_samples: cell.impossible for cell in plan.cells}
     assert reasons[1_000_000] is None
     assert re.fullmatch(memory_told, reasons[10_000_000])
-    assert {cell.case.n_samples for block in block_plans(plan) for _, cells in block.order for cell in cells} == {
+    assert {cell.case.n_samples for block in block_plans(plan) for cells in block.cells.values() for cell in cells} == {
         1_000_000
     }
     monkeypatch.setattr(options.memory, "available", lambda: 2**40)

@@ -16,7 +16,7 @@ from helpers.command import UNPROBED, unprobed
 from bench.measure import run_directory, runner
 from bench.measure.run_directory import RunDirectory
 from bench.records import UnreadableRun, load_run
-from bench.runtime import machine
+from bench.runtime import machine, process
 
 HERE = Path(__file__).parent
 
@@ -27,7 +27,8 @@ def world(monkeypatch):
     described = {"cpu": {"model": "none"}, "versions": {"numpy": "1"}, "threads_available": 4, "gdbench": "0"}
     for name in ("describe", "peaks", "sentinels"):
         monkeypatch.setattr(machine, name, getattr(machine, name))
-    monkeypatch.setattr(runner, "process", runner.process)
+    for name in ("run", "available_threads"):
+        monkeypatch.setattr(process, name, getattr(process, name))
     killing.simulate()
     monkeypatch.setattr(machine, "describe", lambda: json.loads(json.dumps(described)))
     return described
@@ -142,11 +143,10 @@ def test_changed_data_are_refused(stopped, monkeypatch):
         if options.get("environment") is None:
             for case in killing.PLAN.cases:
                 options["on_message"]({"event": "staged", "case": case.key, "digest": "other"})
-            return runner.process.Outcome(0, False, "", 0.0)
+            return process.Outcome(0, False, "", 0.0)
         return simulated(arguments, **options)
 
-    monkeypatch.setattr(runner.process, "Outcome", killing.process.Outcome, raising=False)
-    monkeypatch.setattr(runner.process, "run", other)
+    monkeypatch.setattr(process, "run", other)
     with pytest.raises(UnreadableRun, match=r"found other data in synthetic-10x2 than when the run began"):
         resumed(stopped)
 

@@ -170,7 +170,8 @@ def _resume(folder: str, options: dict[str, Any]) -> "RunDirectory":
 
 def _measure(directory: "RunDirectory", new: bool) -> "Run":
     """Measure what the plan holds. A new run that cannot start leaves no files. Raises UsageError and OSError."""
-    from bench.measure.runner import RunError, execute
+    from bench.measure.children import RunError
+    from bench.measure.runner import execute
     from bench.report.terminal import RunProgress, print_warnings
 
     command = shlex.join(["gdbench", "run", "--resume", str(directory.folder)])

@@ -55,11 +55,6 @@ def too_long(plan: Plan, predicted_s: float) -> str | None:
     )
 
 
-def left_out(plan: Plan) -> str:
-    """Why a cell that fits its share is skipped."""
-    return f"left out, so that the whole run fits its time budget of {plan.budget_s:.3g} s"
-
-
 def guessed_costs(plan: Plan) -> dict[str, float]:
     """Seconds of each cell in one worker, by id, without cells that will be skipped."""
     costs = {}
@@ -73,7 +68,7 @@ def guessed_costs(plan: Plan) -> dict[str, float]:
 
 def guessed_overhead(plan: Plan) -> float:
     """Seconds of one block without its cells, over all numbers of threads."""
-    workers = {(cell.worker, cell.threads) for cell in plan.cells if cell.backend.missing is None}
+    workers = {(cell.label, cell.threads) for cell in plan.cells if cell.backend.missing is None}
     return WORKER_S * len(workers) + PROBES_S * len(plan.threads)
 
 

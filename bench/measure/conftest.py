@@ -15,51 +15,45 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.measure.messages import CellTask, Decision, WorkerMessage, WorkerSpec, task_of
+from bench.measure.messages import Decision, WorkerMessage, WorkerSpec
 
 STARTED_COLD = "numpy" not in sys.modules
+SPEC_FILE = os.environ.get("GDBENCH_SPEC")
 SPEC = pytest.StashKey[WorkerSpec]()
 STATUS = pytest.StashKey[int]()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    if spec_file := os.environ.get("GDBENCH_SPEC"):
-        config.stash[SPEC] = msgspec.json.decode(Path(spec_file).read_bytes(), type=WorkerSpec)
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cell" in metafunc.fixturenames:  # by id, because pytest-benchmark writes parameters to its JSON
-        metafunc.parametrize("cell", list(_tasks(metafunc.config)))
+        metafunc.parametrize("cell", list(_spec(metafunc.config).cells))
 
 
-def _tasks(config: pytest.Config) -> dict[str, CellTask]:
-    """The task of each cell, by its id."""
-    if SPEC in config.stash:
-        return config.stash[SPEC].cells
-    from bench.measure import session
+def _spec(config: pytest.Config) -> WorkerSpec:
+    """The cells of this session."""
+    if SPEC not in config.stash:
+        if SPEC_FILE:
+            config.stash[SPEC] = msgspec.json.decode(Path(SPEC_FILE).read_bytes(), type=WorkerSpec)
+        else:
+            from bench.measure import session
 
-    return {name: task_of(cell, session.ROUNDS) for name, cell in session.cells().items()}
-
-
-@pytest.fixture
-def task(request: pytest.FixtureRequest, cell: str) -> CellTask:
-    """The task of the cell."""
-    return _tasks(request.config)[cell]
+            config.stash[SPEC] = session.spec()
+    return config.stash[SPEC]
 
 
 @pytest.fixture(scope="session")
-def block(request: pytest.FixtureRequest) -> int:
-    """The number of the block."""
-    return request.config.stash[SPEC].block if SPEC in request.config.stash else 0
+def spec(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> WorkerSpec:
+    """The cells of this session, with the folder of their arrays."""
+    spec = _spec(request.config)
+    return spec if SPEC_FILE else msgspec.structs.replace(spec, folder=str(tmp_path_factory.mktemp("stage")))
 
 
 @pytest.fixture(scope="session")
-def ask(request: pytest.FixtureRequest) -> Callable[[WorkerMessage], Decision]:
+def ask(spec: WorkerSpec) -> Callable[[WorkerMessage], Decision]:
     """A function that sends a message to the driver, or to a local one, and returns its decision."""
-    if SPEC not in request.config.stash:
+    if not SPEC_FILE:
         from bench.measure import session
 
-        return session.LocalDriver().ask
+        return session.LocalDriver(Path(spec.folder)).ask
     from bench.runtime.process import Channel
 
     channel = Channel()
@@ -92,21 +86,6 @@ def backend_of() -> Any:
     return backend_of
 
 
-@pytest.fixture(scope="session")
-def stage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("stage")
-
-
-@pytest.fixture
-def folder(request: pytest.FixtureRequest, stage_folder: Path, cell: str) -> Path:
-    """The folder of the arrays and references of the cell."""
-    if SPEC in request.config.stash:
-        return Path(request.config.stash[SPEC].folder)
-    from bench.measure import session
-
-    return session.staged(stage_folder, session.cells()[cell])
-
-
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     session.config.stash[STATUS] = int(exitstatus)
 
@@ -114,7 +93,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End a worker at once: every sample is sent, and a library takes up to 0.3 s to tidy up."""
-    if SPEC in config.stash and STATUS in config.stash:
+    if SPEC_FILE and STATUS in config.stash:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(config.stash[STATUS])
@@ -132,13 +111,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any]:
     """The description of the machine, without the host name and the clock speed that the plugin records."""
-    if SPEC in config.stash:
-        return config.stash[SPEC].machine
-    from bench.runtime import machine
-
-    info = machine.describe()
-    info.pop("load")
-    return info
+    return _spec(config).machine
 
 
 def pytest_benchmark_generate_commit_info(config: pytest.Config) -> dict[str, Any]:

@@ -198,14 +198,7 @@ def _locked(folder: Path) -> AppendOnlyLog:
 
 
 def _decoded(lines: AppendOnlyLog, kind: type[Record]) -> list[Record]:
-    return [decode(_text(line, lines.path), kind, lines.path) for line in lines.lines]
-
-
-def _text(line: bytes, path: Path) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        raise UnreadableRun(f"{path}: cannot be read as a record of a run: {error}") from None
+    return [decode(line, kind, lines.path) for line in lines.lines]
 
 
 def _sources(plan: Plan) -> dict[str, str]:

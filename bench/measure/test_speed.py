@@ -7,15 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.measure.messages import CellEnds, CellStarts, CellTask, Decision, WorkerMessage
+from bench.measure.messages import CellEnds, CellStarts, Decision, WorkerMessage, WorkerSpec
 from bench.records import CellSample
 
 
 def test_speed(
     cell: str,
-    block: int,
-    task: CellTask,
-    folder: Path,
+    spec: WorkerSpec,
     benchmark: Any,
     ask: Callable[[WorkerMessage], Decision],
     backend_of: Callable[[str], Any],
@@ -23,13 +21,14 @@ def test_speed(
     decision = ask(CellStarts(cell))
     if not decision.run:
         pytest.skip(decision.detail or "")
+    task, block = spec.cells[cell], spec.block
     backend, loaded = backend_of(task.source)
     if backend is None:
         sample = CellSample(cell=cell, block=block, **loaded)
     else:
         from bench.measure.cell import measure  # not earlier, because it imports NumPy
 
-        sample = measure(backend, cell, block, task, decision, folder, benchmark, ask)
+        sample = measure(backend, cell, block, task, decision, Path(spec.folder), benchmark, ask)
         sample = msgspec.structs.replace(sample, **loaded)
     ask(CellEnds(sample))
     if sample.status == "skipped":

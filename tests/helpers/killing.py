@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import scipy.stats  # noqa: F401 - once here instead of in each process
 
@@ -66,8 +65,7 @@ def simulate():
     machine.peaks = lambda threads=(), quick=False: [{"threads": count} for count in threads]
     machine.sentinels = lambda threads: {"arithmetic": 0.1, "memory": 0.2}
     machine.read_rates = lambda threads, working_sets: dict.fromkeys(working_sets, 40.0)
-    fake = SimpleNamespace(run=simulated, available_threads=lambda: 1, ROOT=process.ROOT)
-    runner.process = fake  # type: ignore[assignment]
+    process.run, process.available_threads = simulated, lambda: 1  # type: ignore[assignment]
 
 
 class Killer:
