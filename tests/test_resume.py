@@ -142,7 +142,7 @@ def test_changed_data_are_refused(stopped, monkeypatch):
     def other(arguments, **options):
         if options.get("environment") is None:
             for case in killing.PLAN.cases:
-                options["on_message"]({"event": "staged", "case": case.key, "digest": "other"})
+                options["on_message"]({"case": case.key, "digest": "other"})
             return process.Outcome(0, False, "", 0.0)
         return simulated(arguments, **options)
 

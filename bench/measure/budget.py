@@ -66,12 +66,6 @@ def guessed_costs(plan: Plan) -> dict[str, float]:
     return costs
 
 
-def guessed_overhead(plan: Plan) -> float:
-    """Seconds of one block without its cells, over all numbers of threads."""
-    workers = {(cell.label, cell.threads) for cell in plan.cells if cell.backend.missing is None}
-    return WORKER_S * len(workers) + PROBES_S * len(plan.threads)
-
-
 def cut(plan: Plan, costs: Mapping[str, float], overhead_s: float, blocks: int, limit_s: float) -> set[str]:
     """The ids of the cells to leave out so that `blocks` more blocks fit into limit_s.
 
@@ -107,7 +101,9 @@ def foresee(plan: Plan) -> tuple[float, set[str]]:
 
     Only a budget of the user leaves out cells. The budget of a mode only skips cells that are too slow.
     """
-    costs, overhead_s = guessed_costs(plan), guessed_overhead(plan)
+    costs = guessed_costs(plan)
+    workers = {(cell.label, cell.threads) for cell in plan.cells if cell.backend.missing is None}
+    overhead_s = WORKER_S * len(workers) + PROBES_S * len(plan.threads)
     left_out_ids = set()
     if plan.has_user_budget:
         left_out_ids = cut(plan, costs, overhead_s, plan.blocks, plan.budget_s - STAGE_S - REPORT_S)
@@ -117,13 +113,9 @@ def foresee(plan: Plan) -> tuple[float, set[str]]:
 
 def announce(plan: Plan) -> str:
     """The prediction that the user sees before the run starts."""
-    words = f"predicted: about {_rounded(plan.predicted_s)} s for {plan.blocks} blocks, report included"
+    words = f"predicted: about {float(f'{plan.predicted_s:.2g}'):.0f} s for {plan.blocks} blocks, report included"
     if plan.left_out:
         words += f"; {len(plan.left_out)} of {len(plan.cells)} cells are left out to fit the time budget"
     if plan.has_user_budget and plan.predicted_s > plan.budget_s:
         words += f"; not even the smallest problem fits the time budget of {plan.budget_s:.3g} s; it is measured anyway"
     return words
-
-
-def _rounded(seconds: float) -> int:
-    return int(float(f"{seconds:.2g}"))

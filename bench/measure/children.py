@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bench.measure.messages import Decision, StageFailed, StageMessage, StageSpec, WorkerSpec, task_of
+from bench.measure.messages import Decision, Staged, StageSpec, WorkerSpec, task_of
 from bench.measure.run_directory import RunDirectory
 from bench.plan import STAGE_COPIES, BlockPlan, CellPlan, Plan
 from bench.runtime import memory, process
@@ -34,10 +34,10 @@ def run_stage(plan: Plan, scratch: Path) -> dict[str, str]:
     digests: dict[str, str] = {}
 
     def on_message(fields: dict[str, Any]) -> dict[str, Any]:
-        message = msgspec.convert(fields, StageMessage)
-        if isinstance(message, StageFailed):
-            raise RunError(message.error)
-        digests[message.case] = message.digest
+        staged = msgspec.convert(fields, Staged)
+        if staged.error is not None:
+            raise RunError(f"{staged.case}: {staged.error}")
+        digests[staged.case] = staged.digest
         return {}
 
     outcome = process.run(

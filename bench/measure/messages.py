@@ -87,20 +87,12 @@ class StageSpec(msgspec.Struct, frozen=True):
     normwise: bool
 
 
-class Staged(msgspec.Struct, frozen=True, tag="staged", tag_field="event"):
-    """A case is staged. digest: of its data."""
+class Staged(msgspec.Struct, frozen=True):
+    """A case is staged, or cannot be, for the reason in `error`. digest: of its data."""
 
     case: str
-    digest: str
-
-
-class StageFailed(msgspec.Struct, frozen=True, tag="failed", tag_field="event"):
-    """A case cannot be staged."""
-
-    error: str
-
-
-StageMessage = Staged | StageFailed
+    digest: str = ""
+    error: str | None = None
 
 
 def task_of(cell: CellPlan, rounds: int) -> CellTask:

@@ -17,6 +17,7 @@ from bench.runtime import machine, memory, process
 
 MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 120.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
 STAGED_COPIES = 2  # scratch disk for a problem, in copies of X, references and files of workers included
+INTEGER = "((?:[0-9]_?){0,29}[0-9])"
 MAX_VALUES = 2**40  # n_samples x n_features of a problem: 8 TiB in float64; a larger size is a typing error
 
 
@@ -116,11 +117,8 @@ def _gib(size: int) -> str:
 
 
 def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9_]+)[x×]([0-9_]+)", text.strip().lower())
-    try:
-        n, d = (int(part) for part in match.groups()) if match else (0, 0)
-    except ValueError:  # 1__0
-        n, d = 0, 0
+    match = re.fullmatch(f"{INTEGER}[x×]{INTEGER}", text.strip().lower())
+    n, d = map(int, match.groups()) if match else (0, 0)
     if n < 1 or d < 1:
         raise ValueError(f"--size: found {text!r}; allowed: n_samples x n_features, both at least 1, such as 1000x10")
     if n * d > MAX_VALUES:

@@ -6,7 +6,6 @@ for all workers, so that all of them time the same numbers.
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from backends._solve import default_learning_rate
 from bench.check.bound import Reference, reference
 from bench.data import problems
-from bench.measure.messages import Staged, StageFailed, StageMessage, StageSpec
+from bench.measure.messages import Staged, StageSpec
 from bench.plan import Case
 from bench.runtime.process import Channel
 
@@ -25,6 +24,7 @@ BUILT_IN = {"penguins": problems.penguins, "penguins_flipper": problems.penguins
 # the arithmetic, and a larger odd number to detect rows that a tile, a block or a thread leaves out.
 PREFIXES = ((16, 3), (509, 1))
 PARALLEL = 2  # references computed at once; each needs two copies of X
+FIELDS = tuple(Reference.__dataclass_fields__)
 OTHER_RATE = 0.625  # factor of a second learning rate, which detects stored results
 
 
@@ -45,36 +45,29 @@ def stage(folder: Path, case: Case, dtype: str, normwise: bool) -> str:
     name = case.file_stem(dtype)
     np.save(folder / f"{name}-X.npy", X)
     np.save(folder / f"{name}-y.npy", y)
-    kinds = (False, True) if normwise else (False,)
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        solve = partial(reference, X, y, beta0, max_iter=case.max_iter, dtype=dtype)
-        solutions = {
-            (kind, factor): pool.submit(solve, learning_rate=factor * rate, normwise=kind)
-            for kind in kinds
-            for factor in (1.0, OTHER_RATE)
-        }
-    for kind in kinds:
-        whole = solutions[kind, 1.0].result()
-        if not np.isfinite(whole.losses.astype(dtype)).all():
+    # Of each reference: the number of leading rows, the learning rate and the iterations.
+    parts = {"whole": (len(X), rate, case.max_iter), "other": (len(X), OTHER_RATE * rate, case.max_iter)}
+    for number, (rows, max_iter) in enumerate(PREFIXES):
+        parts[f"prefix{number}"] = rows, default_learning_rate(X[:rows]), max_iter
+    for suffix in ("", "-normwise") if normwise else ("",):
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            solutions = {
+                part: pool.submit(reference, X[:rows], y[:rows], beta0, part_rate, max_iter, dtype, bool(suffix))
+                for part, (rows, part_rate, max_iter) in parts.items()
+            }
+        if not np.isfinite(solutions["whole"].result().losses.astype(dtype)).all():
             raise ValueError(f"found numbers whose squares overflow {dtype}; allowed: scaled data")
-        arrays: dict[str, Any] = {"learning_rate": rate} | _fields("whole", whole)
-        arrays |= _fields("other", solutions[kind, OTHER_RATE].result())
-        for number, (rows, max_iter) in enumerate(PREFIXES):
-            prefix, prefix_y = X[:rows], y[:rows]
-            prefix_rate = default_learning_rate(prefix)
-            arrays[f"prefix{number}_learning_rate"] = prefix_rate
-            arrays |= _fields(f"prefix{number}", reference(prefix, prefix_y, beta0, prefix_rate, max_iter, dtype, kind))
-        np.savez(folder / f"{name}-reference{'-normwise' if kind else ''}.npz", **arrays)
+        arrays: dict[str, Any] = {"learning_rate": rate}
+        for part, solution in solutions.items():
+            arrays[f"{part}_learning_rate"] = parts[part][1]
+            arrays |= {f"{part}_{field}": getattr(solution.result(), field) for field in FIELDS}
+        np.savez(folder / f"{name}-reference{suffix}.npz", **arrays)
     return data.digest
 
 
-def _fields(label: str, solution: Reference) -> dict[str, np.ndarray]:
-    return {f"{label}_{field}": getattr(solution, field) for field in Reference.__dataclass_fields__}
-
-
-def load_reference(arrays: Any, label: str) -> Reference:
-    """The reference with a label ("whole", "other", "prefix0" ...) from a staged .npz file."""
-    return Reference(**{field: arrays[f"{label}_{field}"] for field in Reference.__dataclass_fields__})
+def load_reference(arrays: Any, part: str) -> Reference:
+    """The reference "whole", "other", "prefix0" or "prefix1" from a staged .npz file."""
+    return Reference(**{field: arrays[f"{part}_{field}"] for field in FIELDS})
 
 
 def main() -> None:
@@ -83,11 +76,10 @@ def main() -> None:
     for case in spec.cases:
         try:
             digests = [stage(Path(spec.folder), case, dtype, spec.normwise) for dtype in spec.dtypes]
+            staged = Staged(case.key, digests[0])
         except (ValueError, MemoryError) as error:
-            message: StageMessage = StageFailed(f"{case.key}: {error or type(error).__name__}")
-        else:
-            message = Staged(case.key, digests[0])
-        channel.ask(**msgspec.to_builtins(message))
+            staged = Staged(case.key, error=str(error) or type(error).__name__)
+        channel.ask(**msgspec.to_builtins(staged))
 
 
 if __name__ == "__main__":

@@ -99,19 +99,22 @@ def _place(stack: str) -> str:
     return f" in {', called from '.join(dict.fromkeys([frames[0], frames[-1]]))}" if frames else ""
 
 
+def affinity() -> set[int]:
+    """The processors of this process; empty if the system has no affinity."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
 def cpus(threads: int) -> set[int]:
-    """The processors of a child with this number of threads; empty if the system has no affinity.
+    """The processors of a child with this number of threads.
 
     They are the last ones, because the first one serves most interrupts and the driver.
     """
-    if not hasattr(os, "sched_getaffinity"):
-        return set()
-    return set(sorted(os.sched_getaffinity(0))[-threads:])
+    return set(sorted(affinity())[-threads:])
 
 
 def available_threads() -> int:
     """The number of threads that can run at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(affinity()) or os.cpu_count() or 1
 
 
 def run(
@@ -165,11 +168,10 @@ def _start(
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
     env.setdefault("JAX_PLATFORMS", "cpu")
     env |= environment | {name: str(file) for name, file in files.items()}
-    wanted = cpus(threads)
-    affinity = os.sched_getaffinity(0) if wanted else set()
+    own = affinity()
     try:
-        if wanted:  # the child inherits it, so it is set before the interpreter starts
-            os.sched_setaffinity(0, wanted)
+        if own:  # the child inherits it, so it is set before the interpreter starts
+            os.sched_setaffinity(0, cpus(threads))
         return subprocess.Popen(
             [sys.executable, "-P", *arguments],
             stdin=subprocess.DEVNULL,
@@ -181,8 +183,8 @@ def _start(
             start_new_session=True,  # its own process group, which can be killed as a whole
         )
     finally:
-        if affinity:
-            os.sched_setaffinity(0, affinity)
+        if own:
+            os.sched_setaffinity(0, own)
 
 
 def _wait(child: subprocess.Popen[bytes], streams: "_Streams", deadline_s: float) -> str | None:
@@ -249,11 +251,10 @@ class _Streams:
 
 def _request_stack_dump(child: subprocess.Popen[bytes], stack: Any) -> None:
     """Request a stack dump and wait for it. A child that is stopped or has not started yet writes none."""
+    child.send_signal(signal.SIGUSR1)
     size = 0
-    for attempt in range(40):
-        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-            if attempt == 0:
-                child.send_signal(signal.SIGUSR1)
+    for _ in range(40):
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(0.05)
             return
         before, size = size, os.fstat(stack.fileno()).st_size

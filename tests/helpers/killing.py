@@ -35,7 +35,7 @@ def simulated(arguments, *, on_message, environment=None, **options):
     """In the place of a child: data are staged at once, and every cell is measured in no time."""
     if environment is None:
         for case in PLAN.cases:
-            on_message({"event": "staged", "case": case.key, "digest": "d"})
+            on_message({"case": case.key, "digest": "d"})
         return process.Outcome(0, False, "", 0.0)
     spec = json.loads(Path(environment["GDBENCH_SPEC"]).read_text())
     raw = next(word.partition("=")[2] for word in arguments if word.startswith("--benchmark-json="))
