@@ -201,10 +201,7 @@ PENGUINS = Case("penguins", "penguins", 342, 4, iterations(342))
 
 def synthetic_cases(sizes: list[tuple[int, int]], seed: int, max_iter: int | None = None) -> list[Case]:
     """Cases for (n_samples, n_features) pairs."""
-    return [
-        Case("synthetic", "synthetic", n, d, max_iter if max_iter is not None else iterations(n), seed)
-        for n, d in sizes
-    ]
+    return [Case("synthetic", "synthetic", n, d, max_iter or iterations(n), seed) for n, d in sizes]
 
 
 def block_plans(plan: Plan) -> list[BlockPlan]:
@@ -244,8 +241,6 @@ def backend_of(name_or_path: str) -> Backend:
     """The backend with this name or path. Nothing is imported. Raises ValueError if there is none."""
     from backends import describe
 
-    description = describe(name_or_path)
-    source = str(description.path) if Path(name_or_path).suffix == ".py" else name_or_path
-    return Backend(
-        description.name, source, name_or_path, description.algorithm, description.dtypes, description.missing
-    )
+    described = describe(name_or_path)
+    source = str(described.path) if Path(name_or_path).suffix == ".py" else name_or_path
+    return Backend(described.name, source, name_or_path, described.algorithm, described.dtypes, described.missing)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from bench.data.problems import Problem
 from bench.measure.budget import announce, foresee
 from bench.measure.run_directory import is_new
 from bench.measure.stage import BUILT_IN, build
@@ -129,29 +128,26 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _data_case(data: str, target: str | None, max_iter: int | None) -> tuple[Case, list[str]]:
+    """The case of a file or of built-in data, and notes for the user."""
     if data in BUILT_IN and not Path(data).exists():
         if target is not None:
             raise ValueError(
                 f"--target: found {target!r} for the built-in data set {data}; allowed: with a CSV file only"
             )
-        problem = build(Case(data, data, 0, 0, 0))
-        case = Case(data, data, *_counts(problem, max_iter))
+        case = Case(data, data, 0, 0, 0)
+    elif target is None:
+        raise ValueError(f"--data: found {data!r} without --target; allowed: --target with the column to predict")
     else:
-        if target is None:
-            raise ValueError(f"--data: found {data!r} without --target; allowed: --target with the column to predict")
-        path = Path(data).expanduser()
-        problem = build(Case("csv", data, 0, 0, 0, path=str(path), target=target))
+        case = Case("csv", data, 0, 0, 0, path=str(Path(data).expanduser()), argument=data, target=target)
+    problem = build(case)
+    n, d = problem.X.shape
+    case = replace(case, n_samples=n, n_features=d, max_iter=max_iter or iterations(n))
+    if case.path is not None:
+        path = Path(case.path)
         # A file named synthetic.csv must not look like the synthetic problem.
         name = path.name if problem.name in ("synthetic", *BUILT_IN) else problem.name
-        counts = _counts(problem, max_iter)
-        case = Case("csv", name, *counts, path=str(path.resolve()), argument=data, target=target)
+        case = replace(case, name=name, path=str(path.resolve()))
     return case, list(problem.notes)
-
-
-def _counts(problem: Problem, max_iter: int | None) -> tuple[int, int, int]:
-    """n_samples, n_features and iterations per call."""
-    n_samples, n_features = problem.X.shape
-    return n_samples, n_features, max_iter or iterations(n_samples)
 
 
 def _dtype(text: str) -> str:

@@ -113,9 +113,9 @@ class RunDirectory:
         else:
             self._blocks.append(encode(record))
 
-    def keep_raw(self, stem: str, text: bytes) -> None:
+    def keep_raw(self, name: str, text: bytes) -> None:
         """Save a file in raw/."""
-        save(self.folder / RAW / stem, text)
+        save(self.folder / RAW / name, text)
 
     def restore(self) -> list[str]:
         """Restore files that another process, such as a worker, has changed or removed. Returns their names."""

@@ -89,7 +89,7 @@ class RunInProgress:
         self.directory, self.plan, self.scratch, self.on_progress = directory, directory.plan, scratch, on_progress
         self.cells = {cell.id: cell for cell in self.plan.cells}
         self.planned = block_plans(self.plan)
-        self.blocks: list[Block] = []
+        self.blocks = list(directory.blocks)
         self.samples: dict[str, list[CellSample]] = {}
         self.counts: dict[tuple[str, str, str, int], Decision] = {}
         self.dropped: set[str] = set()
@@ -121,10 +121,8 @@ class RunInProgress:
 
     def block(self, block: BlockPlan, number: int) -> None:
         """Probe the machine and measure every backend, unless a resumed run has finished the block already."""
-        for finished in self.directory.blocks:
-            if (finished.index, finished.threads) == (block.index, block.threads):
-                self.blocks.append(finished)
-                return
+        if (block.index, block.threads) in ((done.index, done.threads) for done in self.blocks):
+            return
         started = time.monotonic()
         if block.index:
             self.replan(block.index, started - self.started)
