@@ -79,10 +79,11 @@ def execute(directory: RunDirectory, on_progress: Callable[[Progress], None] = l
 class RunInProgress:
     """A run in progress.
 
-    samples: by cell id, one per block. counts: the frozen calls, warm-up calls and rounds, by CellPlan.calibration_key.
-    dropped: ids of cells with a status other than "ok", which later blocks leave out. left_out: ids of cells that do
-    not fit the time budget. overhead_s: seconds of a worker besides its cells, by label and threads. staged: the states
-    of the staged files, to detect changes.
+    planned: the plans of all blocks. blocks: the records of the finished blocks and the current one. samples: by cell
+    id, one per block. counts: the frozen calls, warm-up calls and rounds, by CellPlan.calibration_key. dropped: ids of
+    cells with a status other than "ok", which later blocks leave out. left_out: ids of cells that do not fit the time
+    budget. overhead_s: seconds of a worker besides its cells, by label and threads. staged: the states of the staged
+    files, to detect changes.
     """
 
     def __init__(self, directory: RunDirectory, scratch: Path, on_progress: Callable[[Progress], None]):
