@@ -1,4 +1,4 @@
-"""The machine's record: what is measured and what is read, what it must not hold, and children that fail."""
+"""The description of the machine: kernels, working sets, probes in child processes, settings, and the printed table."""
 
 import json
 import os
@@ -31,8 +31,8 @@ def kernels():
 # The kernels
 
 
-def test_every_word_is_read_in_every_pass(kernels):
-    """The sum is that of all words, for lengths that fill vectors and for those that do not, and for all passes."""
+def test_the_read_kernel_sums_every_word_in_every_pass(kernels):
+    """The sum is exact for lengths that fill whole vectors and for lengths that do not."""
     read, _ = kernels
     rng = np.random.default_rng(0)
     for size in [*range(1, 200), 255, 256, 257, 1000, 4099]:
@@ -42,31 +42,32 @@ def test_every_word_is_read_in_every_pass(kernels):
 
 
 @pytest.mark.parametrize("dtype", probes.DTYPES)
-def test_every_multiply_add_is_done(kernels, dtype):
-    """STEPS a pass for each number: adding 1 so often, and doubling and adding 1, come out exact."""
-    _, fused = kernels
-    one, two = np.ones(1, dtype)[0], np.full(1, 2, dtype)[0]
+def test_the_arithmetic_kernel_does_every_multiply_add(kernels, dtype):
+    """Each number gets STEPS multiply-adds per pass: x + 1 and 2x + 1, repeated that often, are exact."""
+    _, multiply_add = kernels
+    one, two = np.array([1, 2], dtype)
     for size in [*range(1, 70), 513]:
         start = (np.arange(size) % 7).astype(dtype)
-        for passes in (1, 3):
+        for factor, passes, expected in (
+            (one, 1, start + probes.STEPS),
+            (one, 3, start + 3 * probes.STEPS),
+            (two, 1, (start + 1) * 2**probes.STEPS - 1),
+        ):
             numbers = start.copy()
-            fused(numbers, one, one, passes)
-            np.testing.assert_array_equal(numbers, start + probes.STEPS * passes, strict=True)
-        numbers = start.copy()
-        fused(numbers, two, one, 1)
-        np.testing.assert_array_equal(numbers, (start + 1) * 2**probes.STEPS - 1, strict=True)
+            multiply_add(numbers, factor, one, passes)
+            np.testing.assert_array_equal(numbers, expected, strict=True)
 
 
 @pytest.mark.parametrize("size", [1, 1000, probes.FILL_WORDS, 3 * probes.FILL_WORDS + 5])
-def test_the_words_that_are_read(size):
-    """0, 1, 2, ... from the start of a huge page: no load straddles two lines."""
+def test_words_are_counted_from_the_start_of_a_huge_page(size):
+    """The words are 0, 1, 2, …; a load never crosses a cache line, because they start at a huge page."""
     words = probes.row_of_words(size)
     np.testing.assert_array_equal(words, np.arange(size), strict=True)
     assert words.ctypes.data % probes.HUGE_PAGE_BYTES == 0
 
 
-def test_threads_begin_together_each_on_its_own_part(monkeypatch):
-    """None begins before all are ready, and a part is worked on by the thread that made it."""
+def test_threads_start_together_on_their_own_parts(monkeypatch):
+    """A thread starts only when all are ready, and works on the part that it allocated."""
     log = []
 
     class Barrier(threading.Barrier):
@@ -75,52 +76,56 @@ def test_threads_begin_together_each_on_its_own_part(monkeypatch):
             super().wait()
 
     def work(part, passes):
-        log.append("begins")
-        done.append((part, threading.get_ident(), passes))
+        log.append("start")
+        calls.append((part, threading.get_ident(), passes))
 
     monkeypatch.setattr(probes, "threading", SimpleNamespace(Barrier=Barrier))
     monkeypatch.setattr(probes, "MIN_S", 0.0)
     team = probes.Team(3, repetitions=4)
-    parts, done = team.make(threading.get_ident), []
+    parts, calls = team.make(threading.get_ident), []
     team.passes_per_s(work, parts)
-    assert log == 4 * [*["ready"] * 3, *["begins"] * 3]
+    assert log == 4 * [*["ready"] * 3, *["start"] * 3]
     assert len(set(parts)) == 3
-    assert sorted(done) == sorted(4 * [(part, part, 1) for part in parts])
+    assert sorted(calls) == sorted(4 * [(part, part, 1) for part in parts])
 
 
-def test_the_rate_is_that_of_the_best_of_long_measurements(monkeypatch):
-    """By a false clock: what slows all measurements but one does not count, and none is shorter than MIN_S."""
+def test_the_rate_is_that_of_the_fastest_measurement(monkeypatch):
+    """Noise in the other measurements does not count, and no measurement is shorter than MIN_S. The clock is simulated."""
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(probes, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     noise = iter([1.0, 3.0, 2.0, 1.0, 5.0, 2.0])
-    lasted = []
+    durations = []
 
     def work(_, passes):
-        lasted.append(passes * 2**-13 * next(noise))
-        clock.now += lasted[-1]
+        durations.append(passes * 2**-13 * next(noise))
+        clock.now += durations[-1]
 
     assert probes.Team(1, repetitions=5).passes_per_s(work, [None]) == 2**13
-    assert len(lasted) == 6
-    assert min(lasted[1:]) >= probes.MIN_S
+    assert len(durations) == 6
+    assert min(durations[1:]) >= probes.MIN_S
 
 
-def test_a_wrong_kernel_is_no_figure(monkeypatch):
-    """Peaks raise where the sum or the products are not what they must be, instead of a rate."""
-    skips = (lambda words, passes: 0, lambda numbers, factor, addend, passes: numbers.fill(2))
+@pytest.mark.parametrize(
+    ("multiply_add", "message"),
+    [
+        (lambda numbers, factor, addend, passes: numbers.fill(2), "sum of what was read"),
+        (lambda *_: None, "multiply-adds in float64"),
+    ],
+    ids=["wrong sum", "wrong products"],
+)
+def test_a_kernel_with_a_wrong_result_gives_no_rate(monkeypatch, multiply_add, message):
+    """`peaks` raises if the sum or the products are wrong."""
     monkeypatch.setattr(probes, "MIN_S", 0.0)
-    monkeypatch.setattr(probes, "compiled", lambda dtypes: skips)
-    with pytest.raises(ValueError, match="sum of what was read"):
-        probes.peaks(1, [4096], 1)
-    monkeypatch.setattr(probes, "compiled", lambda dtypes: (skips[0], lambda *_: None))
-    with pytest.raises(ValueError, match="multiply-adds in float64"):
+    monkeypatch.setattr(probes, "compiled", lambda dtypes: (lambda words, passes: 0, multiply_add))
+    with pytest.raises(ValueError, match=message):
         probes.peaks(1, [4096], 1)
 
 
 # Working sets
 
 
-def test_working_sets_of_a_machine():
-    """A quarter and a half of each cache, then beyond the last; private caches count once a thread, shared ones once."""
+def test_working_sets_fill_a_quarter_and_a_half_of_each_cache():
+    """Two more sets exceed the last cache. A private cache counts once per thread, a shared one once."""
     beyond = [(64 * MIB, "memory"), (256 * MIB, "memory")]
     assert machine.working_sets(CACHES, 1, PLENTY) == [
         (8 * KIB, "L1"), (16 * KIB, "L1"), (256 * KIB, "L2"), (512 * KIB, "L2"), (8 * MIB, "L3"), (16 * MIB, "L3"), *beyond,
@@ -146,8 +151,8 @@ def test_working_sets_of_a_machine():
     ],
     ids=["three levels", "two", "many L1 as large as their L2", "sharing unknown"],
 )
-def test_working_sets_grow_and_keep_within_the_limit(caches, limit, quick, threads):
-    """Each larger than the one before, none over the limit, each labelled with the first cache that holds it."""
+def test_working_sets_ascend_up_to_the_limit(caches, limit, quick, threads):
+    """Each set is larger than the previous one and has the label of the first cache that holds it."""
     capacities = {
         f"L{cache['level']}": machine._bytes(cache["size"]) * -(-threads // max(1, cache["shared_by"]))
         for cache in caches
@@ -161,8 +166,8 @@ def test_working_sets_grow_and_keep_within_the_limit(caches, limit, quick, threa
 
 
 @pytest.mark.parametrize("caches", [[], [CACHES[0], {"level": 2, "size": None, "shared_by": 1}]])
-def test_working_sets_where_caches_are_unknown(caches):
-    """Fixed ones, without a label."""
+def test_working_sets_are_fixed_if_a_cache_size_is_missing(caches):
+    """They have no label."""
     sets = machine.working_sets(caches, 2, 100 * MIB)
     assert sets == [(32 * KIB, None), (256 * KIB, None), (4 * MIB, None), (64 * MIB, None)]
     assert machine.working_sets(caches, 2, 1) == [(32 * KIB, None)]
@@ -172,78 +177,79 @@ def test_working_sets_where_caches_are_unknown(caches):
     ("text", "size"),
     [("32K", 32768), ("1M", 1048576), ("1G", 1 << 30), ("512", 512), (None, None), ("", None), ("32 kB", None)],
 )
-def test_the_size_of_a_cache(text, size):
+def test_cache_sizes_are_parsed(text, size):
+    """The text of the operating system becomes bytes, or None if it is not a size."""
     assert machine._bytes(text) == size
 
 
-# Peaks and sentinels through their child
+# Peaks and sentinels in a child process
 
 
 def test_peaks_are_measured():
-    """One entry for one thread and one for all; every figure positive, in the order of the working sets."""
-    found = machine.peaks(quick=True)
-    assert [entry["threads"] for entry in found] == sorted({1, process.available_threads()})
-    for entry in found:
+    """There is an entry for one thread and one for all, with positive rates in the order of the working sets."""
+    peaks = machine.peaks(quick=True)
+    assert [entry["threads"] for entry in peaks] == sorted({1, process.available_threads()})
+    for entry in peaks:
         assert set(entry) == {"threads", "gflop_per_s", "read"}, entry
         assert set(entry["gflop_per_s"]) == {"float64", "float32"}
         assert all(0 < rate < 1e7 for rate in entry["gflop_per_s"].values())
-        sizes = [one["bytes"] for one in entry["read"]]
+        sizes = [row["bytes"] for row in entry["read"]]
         assert sizes == sorted(set(sizes))
-        for one in entry["read"]:
-            assert set(one) == {"bytes", "fits_in", "gb_per_s"}
-            assert 0 < one["gb_per_s"] < 1e6
-    json.dumps(found, allow_nan=False)
+        for row in entry["read"]:
+            assert set(row) == {"bytes", "fits_in", "gb_per_s"}
+            assert 0 < row["gb_per_s"] < 1e6
+    json.dumps(peaks, allow_nan=False)
 
 
 def test_sentinels_are_measured():
-    """Two positive times."""
-    found = machine.sentinels(1)
-    assert set(found) == {"arithmetic", "memory"}
-    assert all(0 < seconds < 60 for seconds in found.values())
+    """Both kernels have a positive time."""
+    seconds = machine.sentinels(1)
+    assert set(seconds) == {"arithmetic", "memory"}
+    assert all(0 < time < 60 for time in seconds.values())
 
 
-def test_sentinels_load_no_library_under_test(tmp_path):
-    """Neither NumPy nor Numba nor JAX: another version of them must not look like another machine."""
+def test_sentinels_import_no_measured_library(tmp_path):
+    """A new version of NumPy, Numba or JAX must not look like a new machine."""
     code = (
         "import runpy, sys; sys.argv = ['bench.runtime.probes', 'sentinels']; runpy.run_module('bench.runtime.probes', run_name='__main__');"
         "print({'numpy', 'numba', 'jax', 'scipy'} & set(sys.modules))"
     )
-    told = {}
-    outcome = process.run(["-c", code], threads=1, deadline_s=60.0, folder=tmp_path, on_message=told.update)
-    assert set(told) == {"arithmetic", "memory"}
+    message = {}
+    outcome = process.run(["-c", code], threads=1, deadline_s=60.0, folder=tmp_path, on_message=message.update)
+    assert set(message) == {"arithmetic", "memory"}
     assert outcome.output == "set()\n"
 
 
 @pytest.fixture
 def child(monkeypatch):
-    """Put other code in the place of the probe, and see how it was started."""
-    real, started = process.run, []
+    """Replace the code of the probe. Returns a list that records the arguments and threads of each child process."""
+    real, calls = process.run, []
 
     def use(code):
         def run(arguments, **options):
-            started.append((arguments, options["threads"]))
+            calls.append((arguments, options["threads"]))
             return real(["-c", code], **options)
 
         monkeypatch.setattr(process, "run", run)
-        return started
+        return calls
 
     return use
 
 
-def test_threads_are_those_asked_for(child, monkeypatch):
-    """One child for one thread and one for all, each told its number and started with it."""
+def test_peaks_start_a_child_per_number_of_threads(child, monkeypatch):
+    """The child gets the number both as its limit and in its specification."""
     monkeypatch.setattr(process, "available_threads", lambda: 3)
-    started = child("pass")
+    calls = child("pass")
     machine.peaks()
-    assert [threads for _, threads in started] == [1, 3]
-    for arguments, threads in started:
+    assert [threads for _, threads in calls] == [1, 3]
+    for arguments, threads in calls:
         assert arguments[:2] == ["-m", "bench.runtime.probes"]
         assert json.loads(arguments[2])["threads"] == threads
 
 
 @needs_affinity
-def test_fewer_processors_than_threads(tmp_path):
-    """The child looks at its own affinity, and two threads on one processor are no peak of two."""
+def test_a_probe_refuses_more_threads_than_processors(tmp_path):
+    """The child checks its own affinity."""
     spec = json.dumps({"threads": 2, "working_sets": [4096], "repetitions": 1})
     outcome = process.run(["-m", "bench.runtime.probes", spec], threads=1, deadline_s=60.0, folder=tmp_path)
     assert "threads: found 2 on 1 processors" in outcome.describe()
@@ -261,8 +267,8 @@ FAILING = {
 
 
 @pytest.mark.parametrize("kind", FAILING)
-def test_a_child_that_fails_is_told_and_raises_nothing(child, kind):
-    """Peaks are the reason, without the paths in it; sentinels are absent."""
+def test_a_failing_child_gives_an_error_entry(child, kind):
+    """The entry of the peaks has the reason without paths; the sentinels are empty."""
     code, reason = FAILING[kind]
     child(code)
     assert machine.peaks() == [
@@ -271,15 +277,16 @@ def test_a_child_that_fails_is_told_and_raises_nothing(child, kind):
     assert machine.sentinels(1) == {}
 
 
-def test_a_child_that_hangs_is_ended(child, monkeypatch):
+def test_a_hanging_child_is_stopped_at_its_deadline(child, monkeypatch):
+    """The entry of the peaks says so; the sentinels are empty."""
     monkeypatch.setattr(machine, "PROBE_DEADLINE_S", 0.1)
     child("import time; time.sleep(600)")
     assert {entry["error"] for entry in machine.peaks()} == {"stopped at its deadline"}
     assert machine.sentinels(1) == {}
 
 
-def test_no_child_can_be_started(monkeypatch):
-    """No memory for a process, or no folder: an entry, too."""
+def test_a_child_that_cannot_start_gives_an_error_entry(monkeypatch):
+    """The entry of the peaks has the message of the OSError; the sentinels are empty."""
 
     def run(*_, **__):
         raise OSError(12, "Cannot allocate memory")
@@ -298,10 +305,10 @@ def test_no_child_can_be_started(monkeypatch):
             "RuntimeError: ['NUMBA_NUM_THREADS']",
         ),
     ],
-    ids=["missing", "settings of the user"],
+    ids=["no Numba", "Numba settings"],
 )
-def test_numba_missing_or_told_to_be_slow(monkeypatch, tmp_path, text, reason):
-    """Without Numba there is a reason in place of peaks; what the user told Numba does not reach it."""
+def test_peaks_need_numba_and_ignore_its_settings(monkeypatch, tmp_path, text, reason):
+    """Without Numba the entry has the reason. The user's NUMBA variables do not reach the child."""
     (tmp_path / "numba.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("NUMBA_OPT", "0")
@@ -309,7 +316,7 @@ def test_numba_missing_or_told_to_be_slow(monkeypatch, tmp_path, text, reason):
     assert {entry["error"] for entry in machine.peaks()} == {f"ended with exit code 1: {reason}"}
 
 
-# What is read
+# Settings
 
 
 @pytest.mark.parametrize(
@@ -324,8 +331,8 @@ def test_numba_missing_or_told_to_be_slow(monkeypatch, tmp_path, text, reason):
         ("another", "OPENBLAS_CORETYPE", None),
     ],
 )
-def test_who_chose_the_blas_kernel(monkeypatch, library, name, forced):
-    """Only a setting of the BLAS that is really loaded counts; of an unknown one nothing is claimed."""
+def test_a_setting_forces_only_the_kernel_of_its_blas(monkeypatch, library, name, forced):
+    """Only a setting of the loaded BLAS counts; the answer for an unknown BLAS is None."""
     for other in (*machine.OVERRIDES, "OMP_NUM_THREADS"):
         monkeypatch.delenv(other, raising=False)
     monkeypatch.setattr(machine, "blas", lambda: [{"library": library, "version": "1", "kernel": "Haswell"}])
@@ -335,37 +342,44 @@ def test_who_chose_the_blas_kernel(monkeypatch, library, name, forced):
 
 
 def test_settings_are_recorded_without_paths(monkeypatch):
-    """Thread settings apart from those that change figures; a path, which may hold the user's name, in neither."""
+    """Thread settings are apart from settings that change results. A path may contain the user's name."""
     for name in (*machine.OVERRIDES, *process.THREAD_VARIABLES):
         monkeypatch.delenv(name, raising=False)
-    found = machine.describe()
-    assert (found["thread_settings"], found["environment"]) == ({}, {})
+    description = machine.describe()
+    assert (description["thread_settings"], description["environment"]) == ({}, {})
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("MKL_NUM_THREADS", "/home/somebody")
     monkeypatch.setenv("XLA_FLAGS", "--one=1 --dump=/home/somebody/x")
-    found = machine.describe()
-    assert found["thread_settings"] == {"OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": "(path)"}
-    assert found["environment"] == {"XLA_FLAGS": "--one=1 (path)"}
+    description = machine.describe()
+    assert description["thread_settings"] == {"OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": "(path)"}
+    assert description["environment"] == {"XLA_FLAGS": "--one=1 (path)"}
 
 
-# What is printed
+# The printed table
 
 
 def entry(threads, sets, **rates):
+    """An entry of the peaks. sets: (bytes, cache, GB/s) of each working set. rates: Gflop/s of a dtype."""
     read = [{"bytes": size, "fits_in": cache, "gb_per_s": rate} for size, cache, rate in sets]
     return {"threads": threads, "gflop_per_s": {"float64": 50.0, "float32": 100.0} | rates, "read": read}
 
 
-def printed(capsys, *peaks):
-    print_machine(machine.describe() | {"peaks": list(peaks)})
-    return capsys.readouterr().out
+@pytest.fixture
+def printed(capsys):
+    """The output of `gdbench machine` for these peaks."""
+
+    def output(*peaks):
+        print_machine(machine.describe() | {"peaks": list(peaks)})
+        return capsys.readouterr().out
+
+    return output
 
 
-def test_peaks_are_printed_side_by_side(capsys):
-    """A column for each number of threads, each working set with its size, and the ridge."""
-    one = entry(1, [(16 * KIB, "L1", 200.0), (256 * MIB, "memory", 25.0)])
-    two = entry(2, [(32 * KIB, "L1", 400.0), (256 * MIB, "memory", 40.0)], float64=100.0)
-    lines = [" ".join(line.split()) for line in printed(capsys, one, two).splitlines()]
+def test_peaks_are_printed_side_by_side(printed):
+    """Each number of threads has a column; the rows are the working sets with their sizes, the rates and the ridge."""
+    single = entry(1, [(16 * KIB, "L1", 200.0), (256 * MIB, "memory", 25.0)])
+    double = entry(2, [(32 * KIB, "L1", 400.0), (256 * MIB, "memory", 40.0)], float64=100.0)
+    lines = [" ".join(line.split()) for line in printed(single, double).splitlines()]
     start = lines.index("reading from 1 thread 2 threads")
     assert lines[start + 1 : start + 6] == [
         "L1 200 GB/s (16 KiB) 400 GB/s (32 KiB)",
@@ -376,14 +390,14 @@ def test_peaks_are_printed_side_by_side(capsys):
     ]
 
 
-def test_peaks_that_are_missing_are_printed_as_such(capsys):
-    """The reason for a failure, a dash where only one column has a figure, no ridge where memory was not reached."""
-    failed = {"threads": 2, "error": "killed by SIGKILL"}
-    assert "peaks with 2 threads not measured: killed by SIGKILL" in printed(capsys, failed)
-    one = entry(1, [(16 * KIB, "L1", 200.0)])
-    out = printed(capsys, one, failed)
-    assert "200 GB/s" in out
-    assert "flops per byte" not in out
-    out = printed(capsys, one, entry(4, [(32 * KIB, None, 9.0), (64 * KIB, None, 8.0)]))
-    assert "8.00 GB/s (64 KiB)" in out
-    assert "6.25 flops per byte" in out
+def test_a_missing_peak_is_printed_with_its_reason(printed):
+    """The table has no ridge if no working set is in memory; without labels the largest set stands for memory."""
+    failure = {"threads": 2, "error": "killed by SIGKILL"}
+    assert "peaks with 2 threads not measured: killed by SIGKILL" in printed(failure)
+    cached = entry(1, [(16 * KIB, "L1", 200.0)])
+    output = printed(cached, failure)
+    assert "200 GB/s" in output
+    assert "flops per byte" not in output
+    output = printed(cached, entry(4, [(32 * KIB, None, 9.0), (64 * KIB, None, 8.0)]))
+    assert "8.00 GB/s (64 KiB)" in output
+    assert "6.25 flops per byte" in output

@@ -1,4 +1,4 @@
-"""Wrong backends that the cross-check rejects and names, checks that none can do without, and odd ones that pass."""
+"""The checks reject wrong backends and name the mistake; each check is necessary; unusual correct backends pass."""
 
 import functools
 
@@ -18,15 +18,15 @@ from bench.data import problems
 
 @pytest.fixture(scope="module")
 def verdict(tmp_path_factory):
-    """What the cross-check finds of a mutant, each asked once."""
+    """A function from a mutant to its failing checks; each mutant is checked once."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         folder = tmp_path_factory.mktemp("mutants")
         yield functools.cache(lambda mutant: found_wrong(mutant.build(folder), monkeypatch))
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_wrong_backend_fails_a_check(mutant, tmp_path, monkeypatch):
-    """Each mistake fails a check, and the hint of the first failing check names no other mistake."""
+def test_a_mutant_fails_a_check(mutant, tmp_path, monkeypatch):
+    """The hint of the first failing check names no other mistake."""
     ((_, _, detail, hint),) = found_wrong(mutant.build(tmp_path), monkeypatch, first=True)
     assert detail
     assert not hint or any(text in hint for text in mutant.hint), hint
@@ -34,49 +34,52 @@ def test_wrong_backend_fails_a_check(mutant, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_wrong_backend_is_named(verdict, mutant):
-    """Over all checks and dtypes a hint names the mistake, and no hint names another one."""
-    found = verdict(mutant)
-    assert found
-    hints = [hint for *_, hint in found if hint]
+def test_a_hint_names_the_mistake_of_a_mutant(verdict, mutant):
+    """Over all checks and dtypes, no hint names another mistake."""
+    failures = verdict(mutant)
+    assert failures
+    hints = [hint for *_, hint in failures if hint]
     assert all(any(text in hint for text in mutant.hint) for hint in hints), hints
     assert not mutant.hint or any(mutant.hint[0] in hint for hint in hints), hints
 
 
-def test_the_mistakes_are_many():
-    """At least a hundred, no two of one name."""
+def test_there_are_a_hundred_mutants():
+    """Their names are unique."""
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 100
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [each.__name__ for each in CHECKS if each.__name__ != "obeys_the_symmetries"]
-)  # what a symmetry shows, an oracle shows, too, wherever there is one
-def test_without_a_check_some_mutant_lives(verdict, name):
-    """No check is idle: there is a mistake that it alone rejects."""
+    "name", [check.__name__ for check in CHECKS if check.__name__ != "obeys_the_symmetries"]
+)  # where there is an oracle, it also rejects what the symmetries reject
+def test_each_check_alone_rejects_a_mutant(verdict, name):
+    """There is a mistake that no other check rejects."""
     assert any({failed for failed, *_ in verdict(mutant)} == {name} for mutant in MUTANTS)
 
 
-def odd_params(names=None):
-    """Unusual backends as parameters of `odd`; those that compile for every new length are slow."""
-    every = {each.name: each.build for each in UNUSUAL} | {name: functools.partial(write, name) for name in FILES}
+def unusual_params(names=None):
+    """Functions that write an unusual backend into a folder, as parameters; those that compile for each length are slow."""
+    builds = {mutant.name: mutant.build for mutant in UNUSUAL} | {
+        name: functools.partial(write, name) for name in FILES
+    }
     return [
         pytest.param(build, id=name, marks=[pytest.mark.slow] if name in COMPILED else [])
-        for name, build in every.items()
+        for name, build in builds.items()
         if names is None or name in names
     ]
 
 
 def write(name, folder):
+    """Write a backend of FILES into the folder. Returns its path."""
     path = folder / f"{name}.py"
     path.write_text(FILES[name])
     return path
 
 
-@pytest.mark.parametrize("odd", odd_params())
-def test_unusual_but_correct_backends_pass(odd, tmp_path, monkeypatch):
-    """Another order of summation, layout, blocking, width or library is no mistake."""
-    assert found_wrong(odd(tmp_path), monkeypatch) == []
+@pytest.mark.parametrize("build", unusual_params())
+def test_unusual_but_correct_backends_pass(build, tmp_path, monkeypatch):
+    """A different order of summation, layout, blocking, precision or library is no mistake."""
+    assert found_wrong(build(tmp_path), monkeypatch) == []
 
 
 LARGE = {each.name for each in UNUSUAL}.union(FILES) - SLOW
@@ -84,6 +87,7 @@ LARGE = {each.name for each in UNUSUAL}.union(FILES) - SLOW
 
 @functools.cache
 def large(dtype: str):
+    """The arguments of `fit` for a problem of 20,000 x 10."""
     data = problems.synthetic(20_000, 10)
     rate = float(np.float32(0.7 * default_learning_rate(data.X)))
     return data.X.astype(dtype), data.y.astype(dtype), np.zeros(10, dtype), rate, 10
@@ -95,10 +99,10 @@ def large_reference(dtype: str, normwise: bool):
     return reference(X, y, beta0, rate, K, dtype, normwise)
 
 
-@pytest.mark.parametrize("odd", odd_params(LARGE))
-def test_unusual_but_correct_backends_pass_at_large_sizes(odd, tmp_path):
-    """As the gate of a run judges them, at 20,000 x 10."""
-    backend = load(odd(tmp_path))
+@pytest.mark.parametrize("build", unusual_params(LARGE))
+def test_unusual_but_correct_backends_pass_at_large_sizes(build, tmp_path):
+    """`judge`, the check that a run applies to each answer, accepts them at 20,000 x 10."""
+    backend = load(build(tmp_path))
     for dtype in getattr(backend, "DTYPES", UNIT):
         X, y, beta0, rate, K = large(dtype)
         expected = large_reference(dtype, hasattr(backend, "ALGORITHM"))
@@ -106,8 +110,8 @@ def test_unusual_but_correct_backends_pass_at_large_sizes(odd, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("odd", odd_params({"threads", "qr_rows", "fsum", "numba_parallel", "jax_transposed"}))
-def test_unusual_but_correct_backends_pass_at_every_thread_count(odd, tmp_path):
-    """In processes of their own, with all threads of the machine and with fewer."""
-    (report,) = check([str(odd(tmp_path))], tmp_path).backends
+@pytest.mark.parametrize("build", unusual_params({"threads", "qr_rows", "fsum", "numba_parallel", "jax_transposed"}))
+def test_unusual_but_correct_backends_pass_at_every_thread_count(build, tmp_path):
+    """`check` runs them in child processes, with all threads of the machine and with fewer."""
+    (report,) = check([str(build(tmp_path))], tmp_path).backends
     assert report.status == "ok", [result for result in report.checks if not result.passed]

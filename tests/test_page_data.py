@@ -1,4 +1,4 @@
-"""The run inside its page: it reads back as it was, hostile names do not end it, and other pages are refused."""
+"""The run inside its page: it loads unchanged, hostile names are text, and other pages are refused."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ import jinja2
 import pytest
 from helpers import sample_run
 
-from bench import cli, records, report
+from bench import records, report
 from bench.records import UnreadableRun, load_run
 from bench.report import html as pages
 from bench.report import template
@@ -20,27 +20,25 @@ from bench.report.plots import canvas
 
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch):
-    """The data of a page does not depend on its pictures, which take most of the time."""
+    """The data of a page does not depend on its pictures, and drawing takes most of the time."""
     monkeypatch.setattr(canvas, "render", lambda figure: b"<svg/>")
 
 
 @pytest.mark.parametrize("name", ["full", "hostile", "empty"])
-def test_a_page_reads_back_as_its_run(tmp_path, name):
-    """What a page holds is the run that it was made from, whatever the names in it try."""
+def test_a_page_loads_as_its_run(tmp_path, name):
+    """The page contains its run, also if names in the run contain markup."""
     run = getattr(sample_run, name)()
     page = report.write(run, tmp_path)
     assert load_run(page) == records.decode(records.encode(run).decode(), records.Run, page)
-    assert page.read_text("utf-8").count("<script") == 3  # names that are markup stand there as text
+    assert page.read_text("utf-8").count("<script") == 3  # no name of the run adds an element
 
 
-def test_a_page_makes_a_report_again(tmp_path, monkeypatch, capsys):
-    """`gdbench report page.html` writes everything beside the page, and `compare` takes pages."""
+def test_report_and_compare_take_pages(tmp_path, main):
+    """`gdbench report page.html` writes an equal report beside the page."""
     page = shutil.copy(report.write(sample_run.full(), tmp_path / "a"), tmp_path / "page.html")
-    for words, code in ((["report", page], 0), (["compare", page, page], 4)):
-        monkeypatch.setattr("sys.argv", ["gdbench", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        assert ended.value.code == code, capsys.readouterr().err
+    for arguments, exit_code in ((["report", page], 0), (["compare", page, page], 4)):
+        code, _, err = main(*arguments)
+        assert code == exit_code, err
     assert (tmp_path / "report.html").read_text() == (tmp_path / "a" / "report.html").read_text()
 
 
@@ -55,16 +53,16 @@ def test_a_page_makes_a_report_again(tmp_path, monkeypatch, capsys):
         (lambda page: "", "found 0 runs"),
     ],
 )
-def test_what_is_no_page_of_a_run_is_refused(tmp_path, change, message):
-    """One clear sentence for a page without a run, with two, cut off, or with a run that is none."""
+def test_a_page_without_one_valid_run_is_refused(tmp_path, change, message):
+    """The message is clear for no run, two runs, a truncated page and an invalid run."""
     page = report.write(sample_run.full(), tmp_path)
     page.write_text(change(page.read_text("utf-8")), "utf-8")
     with pytest.raises(UnreadableRun, match=message):
         load_run(page)
 
 
-def test_a_run_too_large_loses_its_curves_first(monkeypatch):
-    """The curves go where the page would grow too large, then the whole run, which the page says."""
+def test_a_run_that_is_too_large_for_its_page_loses_its_curves_first(monkeypatch):
+    """If the run is still too large without the error curves, the page contains no run."""
     run = sample_run.full()
     whole = len(records.run_for_page(run))
     monkeypatch.setattr(records, "MAX_EMBEDDED", whole - 1)
@@ -74,8 +72,8 @@ def test_a_run_too_large_loses_its_curves_first(monkeypatch):
     assert records.run_for_page(run) is None
 
 
-def test_the_policy_names_the_very_style_and_script(tmp_path):
-    """Allowed are the pictures inside, one style and one script by their digests; and no element has a style of its own."""
+def test_the_policy_allows_one_style_and_one_script(tmp_path):
+    """Both are allowed by their digests, and no element has a style attribute."""
     source = report.write(sample_run.full(), tmp_path).read_text("utf-8")
     (policy,) = re.findall(r'Content-Security-Policy" content="(.*?)"', source)
     for kind in ("style", "script"):
@@ -86,8 +84,8 @@ def test_the_policy_names_the_very_style_and_script(tmp_path):
     assert not re.search(r"<[^>]*\sstyle=", source)
 
 
-def test_the_policy_stands_once_whatever_a_run_says(tmp_path):
-    """A name that looks like the place of the policy is text, in the body and in the data, and the policy is in the head."""
+def test_the_policy_is_only_in_the_head(tmp_path):
+    """A name that equals the placeholder of the policy is text, in the body and in the data."""
     run = sample_run.full()
     run.command = run.cells[0].backend = template.PLACE
     source = report.write(run, tmp_path).read_text("utf-8")
@@ -100,8 +98,8 @@ def test_the_policy_stands_once_whatever_a_run_says(tmp_path):
 
 
 @pytest.mark.parametrize(("limit", "times"), [(1_000_000, 1), (1, 3)])
-def test_a_page_is_rendered_once_where_all_fits(monkeypatch, limit, times):
-    """A page that grows too large is rendered again to know how much room is left for its pictures, and with these."""
+def test_a_page_is_rendered_once_if_it_fits(monkeypatch, limit, times):
+    """A page that is too large is rendered twice more: without pictures for its size, and with those that fit."""
     monkeypatch.setattr(pages, "MAX_BYTES", limit)
     rendered = []
     monkeypatch.setattr(jinja2.Template, "render", lambda self, **values: rendered.append(self.name) or "page")

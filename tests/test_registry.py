@@ -1,4 +1,4 @@
-"""Which backends there are, and how a name or a file becomes a module."""
+"""The registry: the names of the backends, and how a name or a file becomes a module."""
 
 import subprocess
 import sys
@@ -11,12 +11,18 @@ import pytest
 import backends
 from backends import BackendError, BackendUnavailable, _registry, describe, load, names, solve
 
-LAZY = """
+LAZY_CODE = """
 import sys
 {statement}
 loaded = [name for name in ("jax", "numba", "scipy", "matplotlib", "torch") if name in sys.modules]
 assert not loaded, loaded
 """
+
+
+def run_python(code):
+    """Run the code in a new interpreter; it must end with exit code 0."""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
 
 
 @pytest.mark.parametrize(
@@ -31,30 +37,26 @@ assert not loaded, loaded
         "import bench.measure.conftest, bench.runtime.process, bench.records",
     ],
 )
-def test_nothing_heavy_is_imported(statement):
-    """Listing, describing and helping load no array library but NumPy."""
-    done = subprocess.run(
-        [sys.executable, "-c", LAZY.format(statement=statement)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+def test_array_libraries_are_imported_only_when_needed(statement):
+    """list, describe and --help import no array library but NumPy."""
+    run_python(LAZY_CODE.format(statement=statement))
 
 
-def test_a_worker_starts_bare():
-    """The worker's pytest session loads no NumPy before the backend: its import is timed from nothing."""
-    code = "import sys, pytest, pytest_benchmark.plugin, bench.measure.conftest, bench.measure.test_speed\nassert 'numpy' not in sys.modules"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_a_worker_starts_without_numpy():
+    """Its pytest session imports no NumPy before the backend, so that the time of that import is complete."""
+    modules = "sys, pytest, pytest_benchmark.plugin, bench.measure.conftest, bench.measure.test_speed"
+    run_python(f"import {modules}\nassert 'numpy' not in sys.modules")
 
 
 def test_names_are_the_files():
-    """Every file beside the registry is a backend, in reading order, and nothing else is."""
+    """Every file in backends/ without a leading underscore is a backend; the core four come first, in reading order."""
     stems = {path.stem for path in Path(backends.__file__).parent.glob("*.py") if not path.stem.startswith("_")}
     assert set(names()) >= stems
     assert names()[:4] == ["python_loops", "numpy_vectorized", "numba_jit", "jax_jit"]
 
 
 def test_a_file_is_loaded_under_a_private_name(tmp_path, fresh):
-    """A user's file named like a module of ours or of the world shadows nothing."""
+    """A user's file with the name of an installed module replaces no module."""
     for stem in ("numpy", "bench", "json"):
         before = sys.modules.get(stem)
         module = load(fresh(stem))
@@ -63,17 +65,16 @@ def test_a_file_is_loaded_under_a_private_name(tmp_path, fresh):
     assert solve([[1.0]], [1.0], str(tmp_path / "bench.py")).beta == pytest.approx([1.0])
 
 
-def test_an_edited_file_is_loaded_anew(fresh):
-    """The same path gives the same module until the file changes."""
+def test_an_edited_file_is_loaded_again(fresh):
+    """A path gives the same module until the file changes."""
     path = fresh("mine")
-    one = load(path)
-    assert load(path) is one
+    assert load(path) is load(path)
     path.write_text(path.read_text() + "\nEDITED = True\n")
     assert load(path).EDITED
 
 
-def test_a_missing_library_is_unavailable(tmp_path):
-    """It says what to install, and listing knows it without importing."""
+def test_a_backend_without_its_library_is_unavailable(tmp_path):
+    """The error says what to install, and so does `describe`."""
     path = tmp_path / "needs.py"
     path.write_text("import sklearn_of_tomorrow.linear\n")
     with pytest.raises(
@@ -85,12 +86,12 @@ def test_a_missing_library_is_unavailable(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["numba_jit", "jax_jit"])
-def test_without_its_library_a_core_backend_is_unavailable(name):
-    """With the library gone, the others work and this one names what to install."""
+def test_a_core_backend_without_its_library_is_unavailable(name):
+    """The error says what to install, and other backends work."""
     library = name.partition("_")[0]
-    code = f"""
+    run_python(f"""
 import sys
-sys.modules[{library!r}] = None  # what an import finds where there is none
+sys.modules[{library!r}] = None  # an import of the library raises ImportError
 import backends
 assert "pip install {library}" in backends.describe({name!r}).missing
 try:
@@ -100,9 +101,7 @@ except backends.BackendUnavailable as error:
 else:
     raise SystemExit("no error")
 assert backends.solve([[1.0]], [1.0], "numpy_vectorized").beta[0] == 1
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+""")
 
 
 @pytest.mark.parametrize(
@@ -119,42 +118,42 @@ assert backends.solve([[1.0]], [1.0], "numpy_vectorized").beta[0] == 1
     ],
 )
 def test_a_broken_file_is_an_error_and_not_unavailable(tmp_path, text, message):
-    """What is wrong with a file is said, and never taken for a missing library."""
+    """The error says what is wrong with the file; it is not the error of a missing library."""
     path = tmp_path / "broken.py"
     path.write_text(text)
-    with pytest.raises(BackendError, match=message) as caught:
+    with pytest.raises(BackendError, match=message) as error:
         load(path)
-    assert not isinstance(caught.value, BackendUnavailable)
+    assert not isinstance(error.value, BackendUnavailable)
 
 
 @pytest.mark.parametrize("name", ["nothing.py", "no/such/file.py", "README.md/", ""])
-def test_a_name_that_is_nothing_is_bad_input(name):
-    """ValueError with what is allowed."""
+def test_an_unknown_name_is_a_value_error(name):
+    """The message says what is allowed."""
     with pytest.raises(ValueError, match=r"allowed: the path of a \.py file, or one of python_loops"):
         load(name)
 
 
-def test_a_package_can_offer_a_backend(monkeypatch, fresh):
-    """An entry point of the group gdbench.backends is one more name, and none replaces ours."""
-    path = fresh("offered_backend")
+def test_an_installed_package_can_add_a_backend(monkeypatch, fresh):
+    """An entry point of the group gdbench.backends adds a name; it does not replace a built-in backend."""
+    path = fresh("installed_backend")
     monkeypatch.syspath_prepend(path.parent)
     points = [
-        EntryPoint("offered", "offered_backend", "gdbench.backends"),
-        EntryPoint("numpy_vectorized", "offered_backend", "gdbench.backends"),
+        EntryPoint("installed", "installed_backend", "gdbench.backends"),
+        EntryPoint("numpy_vectorized", "installed_backend", "gdbench.backends"),
     ]
     monkeypatch.setattr(
         _registry.importlib.metadata, "entry_points", lambda group: points if group == "gdbench.backends" else []
     )
-    assert names()[-1] == "offered"
+    assert names()[-1] == "installed"
     assert names().count("numpy_vectorized") == 1
-    assert describe("offered").path == path
-    assert solve(np.eye(2), [1.0, 2.0], "offered").beta == pytest.approx([1, 2])
+    assert describe("installed").path == path
+    assert solve(np.eye(2), [1.0, 2.0], "installed").beta == pytest.approx([1, 2])
     assert load("numpy_vectorized").__name__ == "backends.numpy_vectorized"
 
 
-def test_constants_are_read_without_importing(fresh):
-    """ALGORITHM and DTYPES of a file are known before it runs."""
-    path = fresh("other", "import math", 'ALGORITHM = "QR"\nDTYPES = ("float32",)\nimport math')
-    found = describe(path)
-    assert (found.algorithm, found.dtypes) == ("QR", ("float32",))
-    assert found.summary.startswith("NumPy array expressions")
+def test_describe_reads_constants_without_importing(fresh):
+    """The description of a file has its ALGORITHM, its DTYPES and the first line of its docstring."""
+    path = fresh("other", "import math", 'ALGORITHM = "QR"\nDTYPES = ("float32",)\nraise RuntimeError\nimport math')
+    description = describe(path)
+    assert (description.algorithm, description.dtypes) == ("QR", ("float32",))
+    assert description.summary.startswith("NumPy array expressions")
