@@ -1,4 +1,4 @@
-"""The plan: complete and seeded blocks, predictions, and one clear sentence for every option that cannot be."""
+"""The plan: complete and seeded blocks, and one clear sentence for every invalid option."""
 
 import json
 import re
@@ -23,18 +23,25 @@ MINE = Backend("mine", "/home/me/mine.py", "mine.py", "QR", BOTH, None)
 ABSENT = Backend("absent", "absent", "absent", None, BOTH, "install it")
 
 
+DEFAULTS = {
+    "mode": "default", "backends": [LOOPS, NUMPY, MINE], "sizes": None, "dtypes": None, "threads": None, "data": None,
+    "target": None, "max_iter": None, "time_budget": None, "seed": 0,
+}  # fmt: skip
+
+
 def planned(**options):
-    """A plan from options as the command line gives them; those not named are not given."""
-    given = {
-        "mode": "default", "backends": [LOOPS, NUMPY, MINE], "sizes": None, "dtypes": None, "threads": None, "data": None,
-        "target": None, "max_iter": None, "time_budget": None, "seed": 0,
-    }  # fmt: skip
-    return make_plan(**given | options)[0]
+    """A plan from options of the command line, with defaults for the others."""
+    return make_plan(**DEFAULTS | options)[0]
 
 
-def firsts(plan, worker):
-    """The first cell of a worker, block by block."""
+def first_cells(plan, worker):
+    """The first cell of a worker in each block."""
     return [cells[0] for block in block_plans(plan) for name, cells in block.cells.items() if name == worker]
+
+
+def volume(cell):
+    """The size of X."""
+    return cell.case.n_samples * cell.case.n_features
 
 
 # Blocks
@@ -42,7 +49,7 @@ def firsts(plan, worker):
 
 @pytest.mark.parametrize(("mode", "count"), [("quick", 3), ("default", 6), ("full", 10)])
 def test_blocks_are_complete(mode, count):
-    """Each block runs every worker once, the baseline and its control with them, and each worker all of its cells."""
+    """Each block has every worker once, also the baseline and its control, and each worker has all of its cells."""
     plan = planned(mode=mode)
     blocks = block_plans(plan)
     assert [block.index for block in blocks] == list(range(count))
@@ -55,90 +62,83 @@ def test_blocks_are_complete(mode, count):
     )
 
 
-def test_cell_ids_are_different():
-    """One id is one cell: in the journal and in the record nothing else tells them apart."""
+def test_cell_ids_are_unique():
+    """The journal identifies a cell by its id alone."""
     ids = [cell.id for cell in planned(dtypes=list(BOTH)).cells]
     assert len(set(ids)) == len(ids) == 6 * 4 * 2
 
 
 @pytest.mark.skipif(available_threads() < 2, reason="needs two processors")
 def test_a_block_has_one_number_of_threads():
-    """With two thread counts every index comes twice, and no block mixes them."""
+    """With two thread counts, each index has a block for each."""
     blocks = block_plans(planned(threads=["2", "1"]))
     assert [(block.index, block.threads) for block in blocks] == [(i, t) for i in range(6) for t in (1, 2)]
     assert all(cell.threads == block.threads for block in blocks for cells in block.cells.values() for cell in cells)
 
 
 def test_the_seed_decides_the_order():
-    """The same seed gives the same blocks, hash seeds and paddings; other seeds give others; block order varies within a run."""
-    same, again, other = (block_plans(planned(seed=seed)) for seed in (1, 1, 2))
-    assert same == again
-    assert [block.hash_seed for block in same] != [block.hash_seed for block in other]
-    orders = [[tuple(block.cells) for block in blocks] for blocks in (same, other)]
+    """Equal seeds give equal blocks, hash seeds and paddings; different seeds do not. The order varies within a run."""
+    blocks, repetition, other = (block_plans(planned(seed=seed)) for seed in (1, 1, 2))
+    assert blocks == repetition
+    assert [block.hash_seed for block in blocks] != [block.hash_seed for block in other]
+    orders = [[tuple(block.cells) for block in blocks_] for blocks_ in (blocks, other)]
     assert orders[0] != orders[1]
     assert len(set(orders[0])) > 1
-    assert len({block.hash_seed for block in same}) == 6
-    assert all(1 <= block.hash_seed < 2**32 and 0 <= block.padding_bytes < 4096 for block in same)
+    assert len({block.hash_seed for block in blocks}) == 6
+    assert all(1 <= block.hash_seed < 2**32 and 0 <= block.padding_bytes < 4096 for block in blocks)
 
 
-def test_every_worker_comes_first_sometimes():
-    """No backend is always the first or the last of a block: over many seeds each has its share."""
+def test_each_worker_is_first_in_a_share_of_the_blocks():
+    """Over many seeds, each of the four workers is first in at least half of its fair share."""
     leaders = Counter(next(iter(block.cells)) for seed in range(50) for block in block_plans(planned(seed=seed)))
     assert len(leaders) == 4
     assert min(leaders.values()) > 300 / 4 / 2
 
 
-def test_the_first_size_rotates():
-    """Over six blocks each of six cells is first in its worker exactly once, so that each is measured cold."""
+def test_each_cell_is_first_once():
+    """Over six blocks, each of the six cells of a worker is first once, so that each is measured cold."""
     plan = planned()
     for worker in "python_loops", BASELINE, CONTROL, "mine":
-        assert sorted(cell.id for cell in firsts(plan, worker)) == sorted(
+        assert sorted(cell.id for cell in first_cells(plan, worker)) == sorted(
             cell.id for cell in plan.cells if cell.label == worker
         )
 
 
 @pytest.mark.parametrize("count", range(1, 8))
-def test_the_first_size_rotates_whatever_the_number(count):
-    """Ten blocks over any number of cells: none is first more than once oftener than another."""
+def test_cells_are_first_equally_often(count):
+    """For any number of cells, the counts over ten blocks differ by at most 1."""
     plan = planned(mode="full", sizes=[f"{10 * n}x2" for n in range(1, count + 1)])
-    often = Counter(cell.id for cell in firsts(plan, "mine"))
-    assert len(often) == count
-    assert max(often.values()) - min(often.values()) <= 1
+    counts = Counter(cell.id for cell in first_cells(plan, "mine"))
+    assert len(counts) == count
+    assert max(counts.values()) - min(counts.values()) <= 1
 
 
-def test_the_first_blocks_take_smallest_largest_second_smallest():
-    """A run that is cut short has seen both ends."""
-    sizes = [cell.case.n_samples for cell in firsts(planned(sizes=["10x2", "20x2", "30x2", "40x2"]), "mine")]
+def test_the_first_blocks_begin_with_the_smallest_and_the_largest_size():
+    """An interrupted run has measured both ends of the range."""
+    sizes = [cell.case.n_samples for cell in first_cells(planned(sizes=["10x2", "20x2", "30x2", "40x2"]), "mine")]
     assert sizes[:4] == [10, 40, 20, 30]
 
 
-def test_the_first_block_ascends_and_later_ones_do_not():
-    """Block 0 goes up in size for every worker, so that each size predicts the next; later blocks are shuffled."""
+def test_sizes_ascend_in_the_first_block_only():
+    """In block 0 each size predicts the time of the next one; later blocks are shuffled."""
     blocks = block_plans(planned(dtypes=list(BOTH)))
-    volumes = [
-        [[c.case.n_samples * c.case.n_features for c in cells] for cells in block.cells.values()] for block in blocks
-    ]
+    volumes = [[[*map(volume, cells)] for cells in block.cells.values()] for block in blocks]
     assert all(sizes == sorted(sizes) for sizes in volumes[0])
     for later in volumes[1:]:
         assert any(sizes != sorted(sizes) for sizes in later)
 
 
-def test_behind_the_first_the_sizes_are_shuffled():
-    """What follows a worker's first cell comes in many orders, not always upwards."""
+def test_the_sizes_after_the_first_are_shuffled():
+    """In later blocks, the cells after a worker's first cell rarely ascend."""
     later = [
-        cells[1:]
-        for seed in range(5)
-        for block in block_plans(planned(seed=seed))[1:]
-        for cells in block.cells.values()
+        cells[1:] for seed in range(5) for block in block_plans(planned(seed=seed))[1:] for cells in block.cells.values()
     ]
-    upwards = sum(
-        list(cells) == sorted(cells, key=lambda cell: cell.case.n_samples * cell.case.n_features) for cells in later
-    )
-    assert upwards < len(later) / 10
+    ascending = sum(list(cells) == sorted(cells, key=volume) for cells in later)
+    assert ascending < len(later) / 10
 
 
-def test_what_cannot_run_is_in_the_plan_but_in_no_block():
-    """A missing library, and a dtype that a backend does not compute in, keep their cells in the record."""
+def test_a_cell_that_cannot_run_is_in_the_plan_but_in_no_block():
+    """Its library is missing, or its backend does not support the dtype."""
     plan = planned(backends=[LOOPS, NUMPY, ABSENT], dtypes=["float32"], sizes=["10x2"])
     assert [cell.label for cell in plan.cells] == ["python_loops", BASELINE, CONTROL, "absent"]
     loops, numpy, control, absent = plan.cells
@@ -148,29 +148,28 @@ def test_what_cannot_run_is_in_the_plan_but_in_no_block():
         assert sorted(block.cells) == [BASELINE, CONTROL]
 
 
-def test_the_control_shares_its_twins_key():
-    """The baseline and its control share the key of the calls per round, and nothing else does; their ids differ."""
-    cells = planned(dtypes=list(BOTH)).cells
-    pairs = {}
-    for cell in cells:
-        pairs.setdefault(cell.calibration_key, []).append(cell)
-    for pair in pairs.values():
-        expected = [BASELINE, CONTROL] if pair[0].backend is NUMPY else [pair[0].label]
-        assert [cell.label for cell in pair] == expected
-        assert len({cell.id for cell in pair}) == len(pair)
-        assert [cell.control for cell in pair] == [False, True][: len(pair)]
-    assert len(pairs) == 6 * 3 * 2
+def test_the_control_shares_the_calibration_key_of_the_baseline():
+    """They have the same number of calls per round; no other cells share a key, and all ids differ."""
+    groups = {}
+    for cell in planned(dtypes=list(BOTH)).cells:
+        groups.setdefault(cell.calibration_key, []).append(cell)
+    for cells in groups.values():
+        workers = [BASELINE, CONTROL] if cells[0].backend is NUMPY else [cells[0].label]
+        assert [cell.label for cell in cells] == workers
+        assert len({cell.id for cell in cells}) == len(cells)
+        assert [cell.control for cell in cells] == [False, True][: len(cells)]
+    assert len(groups) == 6 * 3 * 2
 
 
-def test_task_of_a_worker_survives_json():
-    """The task of a cell reads back from JSON, and names the user's file by its absolute path."""
+def test_a_task_loads_from_json():
+    """The task of a cell is equal after JSON, and contains the absolute path of the user's file."""
     task = task_of(CellPlan(MINE, False, PENGUINS, "float32", 2), 5)
     assert msgspec.json.decode(msgspec.json.encode(task), type=CellTask) == task
     assert task.source == "/home/me/mine.py"
 
 
 def test_the_plan_describes_itself():
-    """run.json holds what decides the figures: sizes with iterations, blocks, rounds, seed, budget."""
+    """run.json has the sizes with their iterations, blocks, rounds, seed and budget."""
     described = planned(mode="quick", seed=5, sizes=["100x3"], time_budget="90s").describe()
     assert json.loads(json.dumps(described)) == described
     assert described["problems"] == [{"name": "synthetic", "n_samples": 100, "n_features": 3, "n_iter": 1000}]
@@ -181,8 +180,8 @@ def test_the_plan_describes_itself():
 # Options
 
 
-def test_modes():
-    """quick leaves out a million rows; default and full hold five sizes and the penguins, smallest first."""
+def test_modes_have_sizes_blocks_and_a_budget():
+    """quick has no million rows; default and full have five sizes, smallest first, and the penguins."""
     assert [case.n_samples for case in planned(mode="quick").cases] == [100, 1_000, 10_000, 100_000, 342]
     assert [case.n_samples for case in planned(mode="full").cases] == [100, 1_000, 10_000, 100_000, 1_000_000, 342]
     assert [case.max_iter for case in planned().cases] == [1000, 100, 10, 10, 5, 100]
@@ -191,8 +190,8 @@ def test_modes():
     ]  # fmt: skip
 
 
-def test_good_options():
-    """Sizes in several spellings, dtypes and threads once each, times in every unit, iterations for all cases."""
+def test_valid_options_make_the_plan():
+    """Sizes have several spellings, repeated dtypes count once, times have units, --max-iter holds for all cases."""
     plan = planned(
         sizes=["200x3", "10X2", "1_000×4"], dtypes=["float32", "float64", "float32"], threads=["all", "1"], max_iter=7
     )
@@ -209,12 +208,12 @@ def test_good_options():
 
 
 def test_a_size_given_twice_is_one_case():
-    """In one spelling or in two: a cell that ran twice in a block would be counted twice."""
+    """This is so for equal and for different spellings, because a cell runs once per block."""
     assert len(planned(sizes=["100x10", "100x10"]).cases) == 1
     assert len(planned(sizes=["100x10", "100X10", "1_00x10", "0100x10"]).cases) == 1
 
 
-BAD = [
+INVALID = [
     *[("--size", {"sizes": [text]}, repr(text)) for text in (
         "10", "", "x", "0x3", "3x0", "axb", "1e3x2", "-1x2", "1.5x2", "10x", "x10", "2x3x4", "1__0x2", "_1x2", "10,2", "10*2", "٣x٢",
     )],
@@ -238,18 +237,18 @@ BAD = [
 
 
 @pytest.mark.parametrize(
-    ("option", "options", "found"), BAD, ids=[f"{option} {found[:20]}" for option, _, found in BAD]
+    ("option", "options", "value"), INVALID, ids=[f"{option} {value[:20]}" for option, _, value in INVALID]
 )
-def test_a_bad_option_is_one_clear_sentence(tmp_path, monkeypatch, option, options, found):
-    """It names the option, what was found and what is allowed, in one line that fits a screen."""
+def test_an_invalid_option_gives_one_clear_sentence(tmp_path, monkeypatch, option, options, value):
+    """One short line names the option, its value and what is allowed."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError) as error:
         planned(**options)
     message = str(error.value)
-    assert re.match(rf"{option}: found {re.escape(found)}", message), message
+    assert re.match(rf"{option}: found {re.escape(value)}", message), message
     assert "; allowed: " in message
     assert "\n" not in message
-    if len(found) < 100 and "9999x" not in message:
+    if len(value) < 100 and "9999x" not in message:
         assert len(message) < 200
 
 
@@ -258,52 +257,43 @@ def test_a_bad_option_is_one_clear_sentence(tmp_path, monkeypatch, option, optio
 
 @pytest.fixture
 def table(tmp_path, monkeypatch):
-    """A folder to work in, with a table of three rows, one of them incomplete."""
+    """The name of a table in the current folder, with four rows, one of them incomplete."""
     monkeypatch.chdir(tmp_path)
     Path("my table.csv").write_text("a,b,y\n1,2,3\n,5,6\n7,8,10\n4,4,4\n")
     return "my table.csv"
 
 
-def test_a_csv_case(table, tmp_path):
-    """It is named by its stem, keeps the path as given and absolute, and its notes are handed on."""
-    options = {
-        "backends": [NUMPY],
-        "sizes": None,
-        "dtypes": None,
-        "threads": None,
-        "max_iter": None,
-        "time_budget": None,
-        "seed": 0,
-    }
-    plan, notes = make_plan(mode="quick", data=table, target="y", **options)
+def test_a_table_is_a_case(table, tmp_path):
+    """Its name is the stem; the case has the argument and the absolute path; the notes of the data are returned."""
+    plan, notes = make_plan(**DEFAULTS | {"mode": "quick", "data": table, "target": "y"})
     (case,) = plan.cases
     assert (case.kind, case.name, case.n_samples, case.n_features, case.max_iter) == ("csv", "my table", 3, 3, 1000)
     assert (case.path, case.argument, case.target) == (str(tmp_path.resolve() / table), table, "y")
     assert "my table: dropped 1 of 4 rows with a missing value, kept 3" in notes
 
 
-def test_data_and_sizes_together(table):
-    """Both are measured, the user's data after the synthetic sizes."""
+def test_data_and_sizes_are_both_planned(table):
+    """The user's data come after the synthetic sizes."""
     assert [case.key for case in planned(data=table, target="a", sizes=["50x2", "20x2"]).cases] == [
         "synthetic-20x2", "synthetic-50x2", "my table-3x3",
     ]  # fmt: skip
 
 
-def test_a_bad_table_is_a_value_error(table):
-    """What is wrong with the data is told before a process starts."""
+def test_an_unknown_target_is_a_value_error(table):
+    """The message lists the columns of the table."""
     with pytest.raises(ValueError, match=r"--target: found 'z'; allowed: a column of my table\.csv: a, b, y"):
         planned(data=table, target="z")
 
 
 @pytest.mark.parametrize(("name", "features"), [("penguins", 4), ("penguins_flipper", 2)])
-def test_built_in_data(name, features):
-    """Both built-in data sets can be asked for by name, alone."""
+def test_built_in_data_are_planned_by_name(name, features):
+    """--data NAME plans that data set alone."""
     (case,) = planned(data=name).cases
     assert (case.name, case.n_samples, case.n_features, case.max_iter) == (name, 342, features, 100)
 
 
-def test_a_file_named_penguins_is_the_users(tmp_path, monkeypatch):
-    """Where the folder holds such a file, it is meant."""
+def test_a_file_precedes_built_in_data(tmp_path, monkeypatch):
+    """If the current folder has a file named penguins, --data penguins is this file."""
     monkeypatch.chdir(tmp_path)
     Path("penguins").write_text("a,y\n1,2\n2,3\n")
     (case,) = planned(data="penguins", target="y").cases
@@ -313,12 +303,12 @@ def test_a_file_named_penguins_is_the_users(tmp_path, monkeypatch):
 # Backends and folders
 
 
-def test_backend_of_imports_nothing(tmp_path):
-    """A user's file is known by its stem and absolute path without being run; a name that is none is an error."""
+def test_backend_of_does_not_import_the_file(tmp_path):
+    """It describes a file by its text, and a backend by its name; an unknown name is an error."""
     path = tmp_path / "mine.py"
     path.write_text("raise RuntimeError('was run')\nALGORITHM = 'QR'\nDTYPES = ('float64',)\n")
-    found = backend_of(str(path))
-    assert (found.name, found.source, found.argument, found.algorithm, found.dtypes) == (
+    backend = backend_of(str(path))
+    assert (backend.name, backend.source, backend.argument, backend.algorithm, backend.dtypes) == (
         "mine", str(path.resolve()), str(path), "QR", ("float64",),
     )  # fmt: skip
     assert backend_of(BASELINE) == NUMPY
@@ -326,8 +316,8 @@ def test_backend_of_imports_nothing(tmp_path):
         backend_of("nobody")
 
 
-def test_a_new_folder(tmp_path, monkeypatch):
-    """A fresh name is taken, and so is an empty folder; one that holds something, or a file, is refused."""
+def test_out_is_a_new_or_empty_folder(tmp_path, monkeypatch):
+    """A folder with contents and a file are refused, and stay as they are."""
     monkeypatch.chdir(tmp_path)
     assert new_folder("deep/er") == Path("deep/er")
     Path("deep/er").mkdir(parents=True)
@@ -342,8 +332,8 @@ def test_a_new_folder(tmp_path, monkeypatch):
     assert Path("file").read_text() == "mine"
 
 
-def test_two_runs_of_one_second(tmp_path, monkeypatch):
-    """They get folders of their own, named by date and time; the hundredth and one more is refused."""
+def test_runs_in_one_second_get_different_folders(tmp_path, monkeypatch):
+    """Their names are the date and time with a number; the hundredth run is refused."""
 
     class Stopped(datetime):
         @classmethod
@@ -352,32 +342,35 @@ def test_two_runs_of_one_second(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(options, "datetime", Stopped)
-    found = [new_folder(None) for _ in range(99)]
-    assert found[:3] == [
+    folders = [new_folder(None) for _ in range(99)]
+    assert folders[:3] == [
         Path("gdbench-results") / name for name in ("20240229-123456", "20240229-123456-2", "20240229-123456-3")
     ]
-    assert len(set(found)) == 99
-    assert all(folder.is_dir() and not list(folder.iterdir()) for folder in found)
+    assert len(set(folders)) == 99
+    assert all(folder.is_dir() and not list(folder.iterdir()) for folder in folders)
     with pytest.raises(ValueError, match=r"allowed: another --out"):
         new_folder(None)
 
 
-def test_a_problem_larger_than_the_machine_is_skipped_with_the_estimate(monkeypatch):
-    """Before anything is made: what it needs, of memory or of scratch disk, and what is free; without another, refused."""
+def test_a_problem_that_needs_too_much_memory_is_skipped(monkeypatch):
+    """The reason has the estimate and the free memory. If there is no other problem, the option is refused."""
     monkeypatch.setattr(options.memory, "available", lambda: 2**30)
-    memory_told = r"needs about 4\.5 GiB of memory to prepare, and 1\.0 GiB are free"
-    with pytest.raises(ValueError, match=rf"--size: found a problem that {memory_told}; allowed: a smaller one"):
+    reason = r"needs about 4\.5 GiB of memory to prepare, and 1\.0 GiB are free"
+    with pytest.raises(ValueError, match=rf"--size: found a problem that {reason}; allowed: a smaller one"):
         planned(sizes=["10000000x10"])
     plan = planned(sizes=["10000000x10", "1000000x10"])
     assert [case.too_large is not None for case in plan.cases] == [False, True]
     reasons = {cell.case.n_samples: cell.impossible for cell in plan.cells}
     assert reasons[1_000_000] is None
-    assert re.fullmatch(memory_told, reasons[10_000_000])
-    assert {cell.case.n_samples for block in block_plans(plan) for cells in block.cells.values() for cell in cells} == {
-        1_000_000
-    }
+    assert re.fullmatch(reason, reasons[10_000_000])
+    cells = [cell for block in block_plans(plan) for cells in block.cells.values() for cell in cells]
+    assert {cell.case.n_samples for cell in cells} == {1_000_000}
+
+
+def test_a_problem_that_needs_too_much_disk_is_skipped(monkeypatch):
+    """The reason has the estimate of the scratch disk for this problem and the smaller ones."""
     monkeypatch.setattr(options.memory, "available", lambda: 2**40)
     monkeypatch.setattr(options.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**30))
-    told = [case.too_large for case in planned(sizes=["6000000x10", "3000000x10"]).cases]
-    assert told[0] is None
-    assert told[1].startswith("needs, with smaller ones, about 1.3 GiB of scratch disk")
+    small, large = (case.too_large for case in planned(sizes=["6000000x10", "3000000x10"]).cases)
+    assert small is None
+    assert large.startswith("needs, with smaller ones, about 1.3 GiB of scratch disk")
