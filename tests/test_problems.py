@@ -1,4 +1,4 @@
-"""The data: synthetic problems with known properties, the penguins, and what a user's CSV file may and may not hold."""
+"""The data: synthetic problems, the penguins, and the CSV files of users."""
 
 import csv
 
@@ -12,7 +12,7 @@ from bench.data.problems import PENGUINS, ProblemError, from_csv, penguins, peng
 
 @pytest.fixture
 def read(tmp_path):
-    """Write a file named table.csv and read it as a problem."""
+    """Write table.csv and read it as a problem."""
 
     def read(content, target="y"):
         path = tmp_path / "table.csv"
@@ -23,36 +23,27 @@ def read(tmp_path):
 
 
 def original(problem):
-    """The feature columns as they were before standardizing."""
+    """The feature columns before standardizing. Shape: (n_samples, n_features - 1)."""
     return problem.X[:, 1:] * problem.scale + problem.mean
 
 
 # Synthetic problems
 
 
-def test_the_seed_decides():
-    """The same seed gives the same numbers and digest; another seed, or another size, gives others."""
-    first, again = synthetic(50, 4, seed=7), synthetic(50, 4, seed=7)
-    np.testing.assert_array_equal(first.X, again.X)
-    np.testing.assert_array_equal(first.y, again.y)
-    assert first.digest == again.digest
-    assert (
-        len(
-            {
-                first.digest,
-                synthetic(50, 4, seed=8).digest,
-                synthetic(4, 50, seed=7).digest,
-                synthetic(51, 4, seed=7).digest,
-            }
-        )
-        == 4
-    )
-    assert len(first.digest) == 16
-    assert int(first.digest, 16) >= 0
+def test_the_seed_decides_the_problem():
+    """Equal seeds and sizes give equal data and digests; another seed or another size gives another digest."""
+    problem, repetition = synthetic(50, 4, seed=7), synthetic(50, 4, seed=7)
+    np.testing.assert_array_equal(problem.X, repetition.X)
+    np.testing.assert_array_equal(problem.y, repetition.y)
+    assert problem.digest == repetition.digest
+    others = [synthetic(50, 4, seed=8), synthetic(4, 50, seed=7), synthetic(51, 4, seed=7)]
+    assert len({problem.digest, *(other.digest for other in others)}) == 4
+    assert len(problem.digest) == 16
+    assert int(problem.digest, 16) >= 0
 
 
-def test_the_digest_stands_for_all_numbers():
-    """One changed number in X or in y, or the same numbers in another shape, change the digest; memory layout does not."""
+def test_the_digest_depends_on_all_numbers_and_the_shape():
+    """It does not depend on the memory layout."""
     problem = synthetic(6, 2)
     X, y = problem.X.copy(), problem.y.copy()
     X[3, 1] = np.nextafter(X[3, 1], 9)
@@ -66,7 +57,7 @@ def test_the_digest_stands_for_all_numbers():
 
 
 def test_synthetic_features_are_standardized_and_correlate():
-    """Every column has mean 0 and spread 1, and every pair of columns correlates at about 0.9."""
+    """Every column has mean 0 and standard deviation 1, and every pair of columns has a correlation of about 0.9."""
     problem = synthetic(20_000, 10)
     assert problem.X.shape == (20_000, 10)
     assert problem.y.shape == (20_000,)
@@ -78,15 +69,15 @@ def test_synthetic_features_are_standardized_and_correlate():
 
 
 def test_synthetic_condition_number():
-    """With ten features the eigenvalues of H = (2/n) XᵀX are near 0.2 and 18.2: a condition number near 91."""
+    """With ten features the extreme eigenvalues of H = (2/n) XᵀX are near 0.2 and 18.2: a condition number near 91."""
     X = synthetic(20_000, 10).X
     eigenvalues = np.linalg.eigvalsh(2 / len(X) * X.T @ X)
     assert eigenvalues[-1] == pytest.approx(2 * (1 + 0.9 * 9), rel=0.05)
     assert eigenvalues[-1] / eigenvalues[0] == pytest.approx(91, rel=0.1)
 
 
-def test_synthetic_target_comes_from_beta():
-    """y is X beta and noise of spread 0.1; no coefficient is near 0, so that a lost feature shows."""
+def test_synthetic_target_is_linear_with_noise():
+    """y is X beta plus noise with standard deviation 0.1. All |beta| are in [0.5, 2], so that each feature matters."""
     problem = synthetic(20_000, 5, seed=3)
     noise = problem.y - problem.X @ problem.beta
     assert noise.std() == pytest.approx(0.1, rel=0.05)
@@ -94,8 +85,8 @@ def test_synthetic_target_comes_from_beta():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (2, 3), (3, 8)])
-def test_synthetic_with_few_rows(shape):
-    """A single row, and fewer rows than features, are valid problems of finite numbers."""
+def test_synthetic_problems_with_few_rows_are_finite(shape):
+    """A single row, and fewer rows than features, are valid."""
     problem = synthetic(*shape)
     assert problem.X.shape == shape
     assert np.isfinite(problem.X).all()
@@ -106,37 +97,37 @@ def test_synthetic_with_few_rows(shape):
 # Penguins
 
 
-def published():
-    """The penguins' file, read without bench.data.problems: complete rows in published order."""
+def complete_rows():
+    """The complete rows of the penguins' file, in file order, read without bench.data.problems."""
     with PENGUINS.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 344
     return [{name: float(value) for name, value in row.items()} for row in rows if all(row.values())]
 
 
-def test_penguins_drop_two_rows_aloud():
-    """342 of 344 rows are complete; the note counts the two that are dropped."""
+def test_penguins_drop_two_incomplete_rows():
+    """A note counts them."""
     problem = penguins()
     assert problem.X.shape == (342, 4)
     assert problem.notes == ("penguins: dropped 2 of 344 rows with a missing value, kept 342",)
 
 
 def test_penguins_columns_and_order():
-    """The intercept comes first, features are standardized, and rows stand in the published order."""
+    """The intercept is the first column, features are standardized, and rows have the order of the file."""
     problem = penguins()
     assert problem.columns == ("intercept", "bill_length_mm", "bill_depth_mm", "flipper_length_mm")
     np.testing.assert_array_equal(problem.X[:, 0], 1)
     np.testing.assert_allclose(problem.X[:, 1:].mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(problem.X[:, 1:].std(axis=0), 1, rtol=1e-12)
-    rows = published()
+    rows = complete_rows()
     np.testing.assert_array_equal(problem.y, [row["body_mass_g"] for row in rows])
     np.testing.assert_allclose(
         original(problem), [[row[name] for name in problem.columns[1:]] for row in rows], rtol=1e-12
     )
 
 
-def test_flipper_gives_the_published_line():
-    """Least squares on flipper length alone: 49.69 g per mm and -5780.83 g, in the original units."""
+def test_penguins_flipper_gives_the_published_line():
+    """Least squares on flipper length alone gives 49.69 g per mm and -5780.83 g, in the original units."""
     problem = penguins_flipper()
     assert problem.columns == ("intercept", "flipper_length_mm")
     beta = np.linalg.lstsq(problem.X, problem.y, rcond=None)[0]
@@ -145,15 +136,15 @@ def test_flipper_gives_the_published_line():
     assert beta[0] - slope * problem.mean[0] == pytest.approx(-5780.83, abs=0.005)
 
 
-def test_new_rows_are_mapped_like_the_training_rows():
-    """features() of the training rows is X, bit for bit; of a new row it uses the training mean and scale."""
+def test_features_uses_the_mean_and_scale_of_the_problem():
+    """features(rows of the problem) is exactly X."""
     problem = penguins()
-    rows = [[row[name] for name in problem.columns[1:]] for row in published()]
+    rows = [[row[name] for name in problem.columns[1:]] for row in complete_rows()]
     np.testing.assert_array_equal(problem.features(rows), problem.X)
     np.testing.assert_allclose(problem.features([problem.mean + 2 * problem.scale]), [[1, 2, 2, 2]], rtol=1e-12)
 
 
-# CSV files that can be used
+# Valid CSV files
 
 
 TABLE = "a,y,b\n1,10,0.5\n2,20,-3e2\n4,40,7\n"
@@ -173,8 +164,8 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_forms_of_the_same_table(read, form):
-    """Delimiter, byte order mark, quotes, line ends, blank lines and spaces do not change what is read."""
+def test_forms_of_a_table_give_the_same_problem(read, form):
+    """Delimiter, byte order mark, quotes, line ends, blank lines and spaces do not change the data."""
     problem = read(FORMS[form])
     assert (problem.name, problem.columns, problem.notes) == ("table", ("intercept", "a", "b"), ())
     np.testing.assert_array_equal(problem.y, [10, 20, 40])
@@ -182,41 +173,44 @@ def test_forms_of_the_same_table(read, form):
     assert problem.digest == read(TABLE).digest
 
 
-def test_a_delimiter_inside_a_quoted_name(read):
-    """A quoted column name may hold a comma, also where the columns are parted by semicolons."""
-    assert read('"length, mm",y\n1,2\n2,3\n').columns == ("intercept", "length, mm")
-    assert read('"length, mm";y\n1;2\n2;3\n').columns == ("intercept", "length, mm")
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        ('"length, mm",y\n1,2\n2,3\n', ("length, mm",)),
+        ('"length, mm";y\n1;2\n2;3\n', ("length, mm",)),
+        ('"length\nin mm",y\n1,2\n2,3\n', ("length\nin mm",)),
+        ("a\u2028b,y\n1,2\n2,3\n", ("a\u2028b",)),
+        ("a\x0bb,y\n1,2\n2,3\n", ("a\x0bb",)),
+        ("a\x0cb,y\n1,2\n2,3\n", ("a\x0cb",)),
+        ("\n\n" + TABLE.replace(",", ";"), ("a", "b")),
+    ],
+    ids=[
+        "quoted comma", "comma between semicolons", "quoted line end", "U+2028", "vertical tab", "form feed",
+        "blank lines first",
+    ],
+)  # fmt: skip
+def test_column_names_are_read(read, content, columns):
+    """A quoted name may contain a delimiter or a line end. Other separators do not end a line."""
+    assert read(content).columns == ("intercept", *columns)
 
 
-def test_blank_lines_before_the_header(read):
-    """Blank lines at the top do not hide the delimiter."""
-    assert read("\n\n" + TABLE.replace(",", ";")).columns == ("intercept", "a", "b")
-
-
-def test_a_line_separator_inside_a_name(read):
-    """Only line ends end a line: a name with U+2028, a vertical tab or a form feed is one name."""
-    for mark in "\u2028", "\x0b", "\x0c":
-        assert read(f"a{mark}b,y\n1,2\n2,3\n").columns == ("intercept", f"a{mark}b")
-
-
-def test_a_quoted_field_over_two_lines(read):
-    """A line end inside quotes belongs to the name, and the line numbers in errors count it."""
-    assert read('"length\nin mm",y\n1,2\n2,3\n').columns == ("intercept", "length\nin mm")
+def test_line_numbers_count_the_lines_of_a_quoted_name(read):
+    """A name over two lines moves the rows down by one line."""
     with pytest.raises(ProblemError, match="line 4: found the text 'x'"):
         read('"length\nin mm",y\n1,2\nx,3\n')
 
 
 @pytest.mark.parametrize("missing", ["", " ", "NA", "na", "N/A", "NaN", "nan", "NULL", "None", ".", '""'])
-def test_missing_values_are_dropped_and_counted(read, missing):
-    """A row with a missing value, in any usual spelling, is left out, and the note says how many were."""
+def test_rows_with_missing_values_are_dropped_and_counted(read, missing):
+    """A missing value has any of the usual spellings."""
     problem = read(f"a,y\n1,10\n{missing},20\n3,30\n4,{missing}\n")
     np.testing.assert_array_equal(problem.y, [10, 30])
     assert problem.notes == ("table: dropped 2 of 4 rows with a missing value, kept 2",)
 
 
 @pytest.mark.parametrize("value", ["7", "0.1", "1e300"])
-def test_a_constant_column_is_noted(read, value):
-    """It becomes a column of zeros, without a warning and without NaN; its mean is the value."""
+def test_a_constant_column_becomes_zeros_with_a_note(read, value):
+    """There is no warning and no NaN; the mean is the constant and the scale is 1."""
     problem = read("a,same,y\n" + "".join(f"{i},{value},{i}\n" for i in range(7)))
     np.testing.assert_array_equal(problem.X[:, 2], 0)
     assert problem.notes == ("table: column 'same' is constant and becomes a column of zeros",)
@@ -224,8 +218,8 @@ def test_a_constant_column_is_noted(read, value):
 
 
 @pytest.mark.parametrize(("target", "columns"), [("p", ("q", "r")), ("q", ("p", "r")), ("r", ("p", "q"))])
-def test_the_target_may_be_any_column(read, target, columns):
-    """First, middle or last: the other columns keep their order."""
+def test_any_column_can_be_the_target(read, target, columns):
+    """The other columns keep their order."""
     problem = read("p,q,r\n1,2,3\n4,6,9\n", target)
     assert problem.columns == ("intercept", *columns)
     np.testing.assert_array_equal(problem.y, {"p": [1, 4], "q": [2, 6], "r": [3, 9]}[target])
@@ -244,8 +238,8 @@ tables = st.integers(2, 5).flatmap(
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     data=st.data(),
 )
-def test_any_table_reads_back(tmp_path_factory, table, delimiter, quoting, data):
-    """Whatever numbers the csv module writes, X * scale + mean and y are those numbers again."""
+def test_a_table_of_the_csv_module_is_read(tmp_path_factory, table, delimiter, quoting, data):
+    """X * scale + mean and y are the numbers that csv.writer wrote."""
     table = np.array(table)
     path = tmp_path_factory.mktemp("table") / "table.csv"
     names = [f"c{i}" for i in range(table.shape[1])]
@@ -262,7 +256,7 @@ def test_any_table_reads_back(tmp_path_factory, table, delimiter, quoting, data)
     np.testing.assert_array_equal(problem.features(features), problem.X)
 
 
-# CSV files that cannot be used
+# Invalid CSV files
 
 
 ERRORS = {
@@ -300,8 +294,8 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("fault", ERRORS)
-def test_a_file_that_cannot_be_used(read, fault):
-    """One line that names the place, what was found and what is allowed; no warning on the way."""
+def test_an_invalid_file_gives_one_clear_sentence(read, fault):
+    """The error says where it is, what was found and what is allowed, without a warning."""
     content, message = ERRORS[fault]
     with pytest.raises(ProblemError, match=message) as error:
         read(content)
@@ -309,17 +303,20 @@ def test_a_file_that_cannot_be_used(read, fault):
     assert "\n" not in str(error.value)
 
 
-def test_an_absurdly_long_field_keeps_the_message_short(read):
-    """What was found is quoted, but not all of a field of thousands of characters."""
-    for field in "x" * 100_000, "9" * 5_000:
-        with pytest.raises(ProblemError, match="column 'a', line 2: found") as error:
-            read(f"a,y\n{field},2\n3,4\n")
-        assert len(str(error.value)) < 1_000
+@pytest.mark.parametrize("field", ["x" * 100_000, "9" * 5_000], ids=["text", "number"])
+def test_the_message_shortens_a_long_field(read, field):
+    """An error quotes only the start of a field of thousands of characters."""
+    with pytest.raises(ProblemError, match="column 'a', line 2: found") as error:
+        read(f"a,y\n{field},2\n3,4\n")
+    assert len(str(error.value)) < 1_000
 
 
-def test_no_such_file_and_a_directory(tmp_path):
-    """Both are told apart from a broken table."""
-    with pytest.raises(ProblemError, match=r"--data: found no file '.*none\.csv'; allowed: a CSV file"):
-        from_csv(tmp_path / "none.csv", "y")
-    with pytest.raises(ProblemError, match=r"cannot be read: .*directory.*; allowed: a CSV file"):
-        from_csv(tmp_path, "y")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("none.csv", r"--data: found no file '.*none\.csv'"), ("", "cannot be read: .*directory.*")],
+    ids=["no file", "a directory"],
+)
+def test_a_path_without_a_file_is_refused(tmp_path, name, message):
+    """The message says whether the path is missing or a directory."""
+    with pytest.raises(ProblemError, match=f"{message}; allowed: a CSV file"):
+        from_csv(tmp_path / name, "y")

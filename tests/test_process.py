@@ -1,4 +1,4 @@
-"""Children: what they inherit, how their end is told, what they may say, and that nothing of them stays."""
+"""Child processes: what they inherit, how an outcome is described, messages, deadlines, and that all of them end."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import pytest
 
 from bench.runtime import process
 
-FOREVER_S = 600  # how long these children would live: nothing waits for it
+FOREVER_S = 600  # how long a hanging child sleeps; no test waits for it
 HANG = f"import time; time.sleep({FOREVER_S})"
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity"), reason="this system has no processor affinity"
@@ -20,10 +20,10 @@ needs_affinity = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def safety():
-    """A test that would hang for ever fails after a minute instead."""
+    """A test that hangs fails after a minute."""
 
     def stop(number, frame):
-        raise AssertionError("still not ended after a minute")
+        raise AssertionError("the test did not end within a minute")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(60)
@@ -34,7 +34,7 @@ def safety():
 
 @pytest.fixture(autouse=True)
 def affinity():
-    """Whatever a test does, this process may run on the same processors afterwards."""
+    """No test changes the affinity of this process."""
     if not hasattr(os, "sched_getaffinity"):
         yield
         return
@@ -47,20 +47,20 @@ def affinity():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The clock of bench.runtime.process, which a test can put forward, once or at each look: no test waits for a deadline."""
-    ahead = SimpleNamespace(seconds=0.0, per_look=0.0)
+    """The clock of bench.runtime.process, which a test advances by `seconds`, and by `per_call` at each call."""
+    offset = SimpleNamespace(seconds=0.0, per_call=0.0)
 
     def monotonic():
-        ahead.seconds += ahead.per_look
-        return time.monotonic() + ahead.seconds
+        offset.seconds += offset.per_call
+        return time.monotonic() + offset.seconds
 
     monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=monotonic))
-    return ahead
+    return offset
 
 
 @pytest.fixture
 def child(tmp_path):
-    """Run Python code in a child, in an empty folder, with a deadline far away."""
+    """Run Python code in a child process, in an empty folder, with a deadline of a minute."""
 
     def child(code, **options):
         options = {"threads": 1, "deadline_s": 60.0, "folder": tmp_path} | options
@@ -69,18 +69,18 @@ def child(tmp_path):
     return child
 
 
-def talk(code):
-    """Code that has a channel to the parent."""
+def with_channel(code):
+    """Python code that starts with a channel to the parent."""
     return "from bench.runtime.process import Channel\nchannel = Channel()\n" + textwrap.dedent(code)
 
 
-def gone(pid, within_s=10.0):
-    """True as soon as the process has ended; False where it still lives after a generous time."""
+def has_ended(pid, within_s=10.0):
+    """Whether the process ends within this time."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         try:
             os.kill(pid, 0)
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:  # ended, and its new parent has not looked yet
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:  # it has ended, and its parent has not called wait
                 return True
         except (ProcessLookupError, psutil.NoSuchProcess):
             return True
@@ -90,88 +90,89 @@ def gone(pid, within_s=10.0):
 
 @pytest.fixture
 def pids():
-    """Process ids that a test was told; those that outlive it are ended here, so that a failure leaves nothing."""
-    found = []
-    yield found
-    for pid in found:
-        if not gone(pid, 0.1):
+    """A list for process ids. Processes that outlive the test are killed."""
+    pids = []
+    yield pids
+    for pid in pids:
+        if not has_ended(pid, 0.1):
             os.kill(pid, signal.SIGKILL)
 
 
-# What a child inherits
+# Environment
 
 
 @needs_affinity
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_are_set_before_the_interpreter_starts(child, monkeypatch, threads):
-    """The child's environment and affinity hold its threads from its start, whatever the user's shell says."""
+    """The child's environment and affinity have its number of threads from the start; it overrides the user's shell."""
     for name in process.THREAD_VARIABLES:
         monkeypatch.setenv(name, "7")
-    told = {}
+    message = {}
     code = """
         import os, sys
         cpus = sorted(os.sched_getaffinity(0))
         assert "numpy" not in sys.modules
         channel.send(cpus=cpus, environment=dict(os.environ))
     """
-    assert child(talk(code), threads=threads, on_message=told.update).ok
-    assert told["cpus"] == sorted(os.sched_getaffinity(0))[-threads:]
+    assert child(with_channel(code), threads=threads, on_message=message.update).ok
+    assert message["cpus"] == sorted(os.sched_getaffinity(0))[-threads:]
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        assert told["environment"][name] == str(threads)
+        assert message["environment"][name] == str(threads)
 
 
-def test_the_users_settings_do_not_reach_a_child(child, monkeypatch):
-    """pytest options, switched-off compilers and warm caches are removed; other variables pass, and ours win."""
-    hostile = [
+def test_settings_that_change_a_measurement_do_not_reach_a_child(child, monkeypatch):
+    """Other variables do. `environment` overrides them."""
+    removed = [
         "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER", "NUMBA_DISABLE_JIT", "JAX_DISABLE_JIT", "JAX_COMPILATION_CACHE_DIR", "PYTHONSTARTUP",
     ]  # fmt: skip
-    for name in [*hostile, "MINE", "OURS"]:
+    for name in [*removed, "USER_SETTING", "OVERRIDDEN"]:
         monkeypatch.setenv(name, "1")
-    told = {}
+    message = {}
     code = "import os; channel.send(**os.environ)"
-    outcome = child(talk(code), on_message=told.update, environment={"OURS": "2", "NEW": "3"})
+    outcome = child(with_channel(code), on_message=message.update, environment={"OVERRIDDEN": "2", "NEW": "3"})
     assert outcome.ok, outcome.describe()
-    assert not set(hostile) & set(told)
-    assert (told["MINE"], told["OURS"], told["NEW"], told["JAX_PLATFORMS"]) == ("1", "2", "3", "cpu")
-    assert process.CHANNEL not in told  # a grandchild must not take the channel for its own
+    assert not set(removed) & set(message)
+    assert message["JAX_PLATFORMS"] == "cpu"
+    assert (message["USER_SETTING"], message["OVERRIDDEN"], message["NEW"]) == ("1", "2", "3")
+    assert process.CHANNEL not in message  # a grandchild must not use the channel
     assert os.environ["NUMBA_DISABLE_JIT"] == "1"
 
 
-def test_a_folder_named_bench_does_not_shadow_ours(child, tmp_path, monkeypatch):
-    """Neither in the child's folder nor on the user's PYTHONPATH; other modules on that path are found."""
+def test_a_folder_named_bench_does_not_replace_the_package(child, tmp_path, monkeypatch):
+    """This holds for the child's folder and for the user's PYTHONPATH, whose other modules can be imported."""
     (tmp_path / "bench").mkdir()
     (tmp_path / "bench" / "__init__.py").write_text("raise RuntimeError('the wrong bench')")
     (tmp_path / "mine.py").write_text("VALUE = 42")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    told = {}
-    outcome = child(talk("import mine; channel.send(value=mine.VALUE)"), on_message=told.update)
+    message = {}
+    outcome = child(with_channel("import mine; channel.send(value=mine.VALUE)"), on_message=message.update)
     assert outcome.ok, outcome.describe()
-    assert told == {"value": 42}
+    assert message == {"value": 42}
 
 
 def test_the_folder_of_a_child_is_not_on_its_path(child, tmp_path):
-    """A file there that is named like a module of the standard library is not imported."""
+    """A file there cannot replace a module of the standard library."""
     (tmp_path / "json.py").write_text("raise RuntimeError('the wrong json')")
     outcome = child("import json, os; print(os.getcwd())")
     assert outcome.ok, outcome.describe()
     assert outcome.output.strip() == str(tmp_path.resolve())
 
 
-def test_a_child_has_no_keyboard(child):
-    """input() ends at once instead of taking what the user types for the next command."""
-    typed, keyboard = os.pipe()
+def test_a_child_has_an_empty_standard_input(child):
+    """input() raises EOFError; it does not read what the user types for the next command."""
+    reader, keyboard = os.pipe()
     os.write(keyboard, b"typed\n")
     before = os.dup(0)
-    os.dup2(typed, 0)
+    os.dup2(reader, 0)
     try:
         assert child("input()").describe() == "ended with exit code 1: EOFError: EOF when reading a line"
     finally:
         os.dup2(before, 0)
-        for handle in typed, keyboard, before:
+        for handle in reader, keyboard, before:
             os.close(handle)
 
 
-# How an end is told
+# Outcomes
 
 
 @pytest.mark.parametrize(
@@ -193,22 +194,22 @@ def test_a_child_has_no_keyboard(child):
     ],
     ids=["SIGSEGV", "abort", "SIGKILL", "os._exit(0)", "exit 3", "exit text", "exception", "long text", "syntax"],
 )
-def test_an_end_in_one_line(child, code, returncode, line):
-    """The signal by name or the exit code, and the most telling line printed, cut to a length that fits a table."""
+def test_an_outcome_is_described_in_one_line(child, code, returncode, line):
+    """The line has the name of the signal or the exit code, and the start of the last printed line with a text."""
     outcome = child(code)
     assert (outcome.returncode, outcome.timed_out, outcome.describe()) == (returncode, False, line)
     assert outcome.ok == (returncode == 0)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="this system has no real-time signals")
-def test_a_signal_without_a_name(child):
-    """A real-time signal is told by its number."""
+def test_a_real_time_signal_is_described_by_its_number(child):
+    """Python has no name for it."""
     number = signal.SIGRTMIN + 3
     assert child(f"import os; os.kill(os.getpid(), {number})").describe() == f"killed by signal {number}"
 
 
-def test_output_is_bounded_to_its_end(child):
-    """Of a megabyte the last TAIL_BYTES are kept; bytes that are no UTF-8 do no harm."""
+def test_the_last_bytes_of_the_output_are_kept(child):
+    """The output has at most TAIL_BYTES; bytes that are not UTF-8 are replaced."""
     outcome = child(
         "import sys; sys.stdout.buffer.write(b'\\xff' + b'x' * 1_000_000 + b' the end'); sys.stderr.write('.')"
     )
@@ -218,8 +219,8 @@ def test_output_is_bounded_to_its_end(child):
     assert child("import sys; sys.stdout.buffer.write(b'\\xffabc')").output == "\ufffdabc"
 
 
-def test_no_such_folder(child, tmp_path):
-    """An exception, and neither a changed affinity nor an open socket stays behind."""
+def test_a_missing_folder_raises(child, tmp_path):
+    """The affinity is restored and the socket is closed."""
     with pytest.raises(FileNotFoundError):
         child("pass", folder=tmp_path / "none")
 
@@ -227,79 +228,77 @@ def test_no_such_folder(child, tmp_path):
 # Messages
 
 
-def test_messages_and_replies(child):
-    """Each message arrives in order; what on_message returns is the answer, also where it is long."""
-    told = []
+def test_messages_arrive_in_order_and_are_answered(child):
+    """The return value of on_message is the answer, which can be long."""
+    messages = []
 
     def on_message(message):
-        told.append(message)
-        return None if "tell" in message else {"twice": message["ask"] * 2}
+        messages.append(message)
+        return None if "text" in message else {"double": message["value"] * 2}
 
     code = """
-        channel.send(tell="one way")
-        assert channel.ask(ask=21) == {"twice": 42}
-        assert channel.ask(ask="ü" * 300_000) == {"twice": "ü" * 600_000}
-        channel.send(tell="the end")
+        channel.send(text="start")
+        assert channel.ask(value=21) == {"double": 42}
+        assert channel.ask(value="ü" * 300_000) == {"double": "ü" * 600_000}
+        channel.send(text="end")
     """
-    outcome = child(talk(code), on_message=on_message)
+    outcome = child(with_channel(code), on_message=on_message)
     assert outcome.ok, outcome.describe()
-    assert [message.get("tell") for message in told] == ["one way", None, None, "the end"]
+    assert [message.get("text") for message in messages] == ["start", None, None, "end"]
 
 
-def test_what_was_said_before_a_crash_counts(child):
-    """Messages that a child sent just before it died are all heard."""
-    told = []
-    outcome = child(talk("import os\nfor i in range(500): channel.send(i=i)\nos.abort()"), on_message=told.append)
+def test_messages_sent_before_a_crash_are_read(child):
+    """All messages arrive if the child aborts right after the last one."""
+    messages = []
+    code = with_channel("import os\nfor i in range(500): channel.send(i=i)\nos.abort()")
+    outcome = child(code, on_message=messages.append)
     assert outcome.describe() == "killed by SIGABRT in <module> (<string>, line 5)"
-    assert told == [{"i": i} for i in range(500)]
+    assert messages == [{"i": i} for i in range(500)]
 
 
-def test_a_message_in_pieces(child):
-    """A message may arrive in several parts, and several in one."""
-    told = []
+def test_messages_are_split_at_line_ends(child):
+    """A message may arrive in several parts, and a part may contain several messages."""
+    messages = []
     code = """
         import time
         for part in (b'{"a"', b': 1}\\n{"b": 2}\\n{"c"', b': 3}\\n', b'{"never": "ended"'):
             channel._socket.sendall(part)
             time.sleep(0.05)
     """
-    assert child(talk(code), on_message=told.append).ok
-    assert told == [{"a": 1}, {"b": 2}, {"c": 3}]
+    assert child(with_channel(code), on_message=messages.append).ok
+    assert messages == [{"a": 1}, {"b": 2}, {"c": 3}]
 
 
 @pytest.mark.parametrize(
-    "rubbish",
+    "line",
     [b"", b"not JSON", b"[1, 2]", b"42", b'"text"', b"null", b"{", b"\xff\xfe\x00", b"9" * 5000, b"[" * 100_000],
     ids=["empty", "text", "list", "number", "string", "null", "half", "bytes", "huge number", "deep nesting"],
 )
-def test_rubbish_in_the_socket_is_ignored(child, rubbish):
-    """A line that is no JSON object reaches no one, and the message after it does."""
-    told = []
-    code = (
-        f"channel._socket.sendall({rubbish[:1]!r} * {len(rubbish)} + b'\\n')"
-        if len(rubbish) > 1000
-        else (f"channel._socket.sendall({rubbish!r} + b'\\n')")
-    )
-    outcome = child(talk(f"{code}\nchannel.send(real=1)"), on_message=told.append)
+def test_a_line_that_is_no_json_object_is_ignored(child, line):
+    """The next message arrives."""
+    messages = []
+    text = f"{line[:1]!r} * {len(line)}" if len(line) > 1000 else repr(line)
+    code = f"channel._socket.sendall({text} + b'\\n')\nchannel.send(real=1)"
+    outcome = child(with_channel(code), on_message=messages.append)
     assert outcome.ok, outcome.describe()
-    assert told == [{"real": 1}]
+    assert messages == [{"real": 1}]
 
 
-def test_printing_is_no_message(child):
-    """What a backend prints cannot be mistaken for an answer."""
-    told = []
-    assert child(talk('print(\'{"status": "ok"}\')'), on_message=told.append).ok
-    assert told == []
+def test_printed_json_is_no_message(child):
+    """The output of a backend never reaches on_message."""
+    messages = []
+    assert child(with_channel('print(\'{"status": "ok"}\')'), on_message=messages.append).ok
+    assert messages == []
 
 
-def test_a_child_that_closes_its_channel_goes_on(child):
-    """Its end is told as if it had never had one."""
-    outcome = child(talk("channel._reader.close(); channel._socket.close(); print('still here'); raise SystemExit(4)"))
-    assert outcome.describe() == "ended with exit code 4: still here"
+def test_a_child_may_close_its_channel(child):
+    """Its outcome is described as usual."""
+    code = "channel._reader.close(); channel._socket.close(); print('still here'); raise SystemExit(4)"
+    assert child(with_channel(code)).describe() == "ended with exit code 4: still here"
 
 
-def test_a_parent_that_is_gone(child):
-    """ask() raises EOFError instead of waiting for ever."""
+def test_ask_raises_if_the_parent_has_ended(child):
+    """It raises EOFError and does not wait."""
     code = """
         import os, socket
         ours, theirs = socket.socketpair()
@@ -308,7 +307,7 @@ def test_a_parent_that_is_gone(child):
         channel = Channel()
         ours.shutdown(socket.SHUT_WR)
         try:
-            channel.ask(anyone=True)
+            channel.ask(value=1)
         except EOFError as error:
             print(error)
     """
@@ -318,31 +317,31 @@ def test_a_parent_that_is_gone(child):
 # Deadlines
 
 
-def test_printing_does_not_extend_the_deadline(child, clock):
-    """The time is over though the child prints, or sends what needs no answer, whenever it is looked at."""
-    clock.per_look = 1.0
-    for code in "print('busy', flush=True)", "channel.send(busy=1)":
-        outcome = child(talk(f"print('busy', flush=True)\nwhile True: {code}"), deadline_s=100.0)
-        assert outcome.timed_out
-        assert not outcome.ok
-        assert outcome.describe() == "stopped at its deadline in <module> (<string>, line 4): busy"
-        assert outcome.seconds >= 100.0
+@pytest.mark.parametrize("statement", ["print('busy', flush=True)", "channel.send(busy=1)"])
+def test_output_and_unanswered_messages_do_not_extend_the_deadline(child, clock, statement):
+    """A child that prints or sends without end is stopped."""
+    clock.per_call = 1.0
+    outcome = child(with_channel(f"print('busy', flush=True)\nwhile True: {statement}"), deadline_s=100.0)
+    assert outcome.timed_out
+    assert not outcome.ok
+    assert outcome.describe() == "stopped at its deadline in <module> (<string>, line 4): busy"
+    assert outcome.seconds >= 100.0
 
 
 def test_an_answered_message_extends_the_deadline(child, clock):
-    """A child that asks every second lives longer than its ten seconds."""
+    """A child that asks every second runs for longer than its deadline of ten seconds."""
 
     def on_message(message):
         clock.seconds += 1.0
         return {}
 
-    outcome = child(talk("for i in range(30): channel.ask(i=i)"), deadline_s=10.0, on_message=on_message)
+    outcome = child(with_channel("for i in range(30): channel.ask(i=i)"), deadline_s=10.0, on_message=on_message)
     assert outcome.ok, outcome.describe()
     assert outcome.seconds >= 30.0
 
 
-def test_the_deadline_holds_while_a_line_never_ends(child, clock):
-    """Bytes without a line end are no message: the child is ended all the same."""
+def test_a_line_without_end_does_not_extend_the_deadline(child, clock):
+    """Bytes without a line end are no message."""
     code = """
         channel.send(ready=1)
         while True: channel._socket.sendall(b'x' * 65536)
@@ -351,10 +350,10 @@ def test_the_deadline_holds_while_a_line_never_ends(child, clock):
     def on_message(message):
         clock.seconds += 100.0
 
-    assert child(talk(code), on_message=on_message).timed_out
+    assert child(with_channel(code), on_message=on_message).timed_out
 
 
-# Nothing stays
+# All processes end
 
 GRANDCHILD = """
 import os, subprocess, sys
@@ -362,33 +361,36 @@ grandchild = subprocess.Popen([sys.executable, "-c", {code!r}], **{options!r})
 line = grandchild.stdout.readline() if grandchild.stdout else None
 channel.send(pids=[os.getpid(), grandchild.pid])
 """
-STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+IGNORE_SIGTERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 
 
 def with_grandchild(code, then, **options):
-    return talk(GRANDCHILD.format(code=code, options=options) + then)
+    """Python code of a child that starts a grandchild with `code`, sends both process ids, and goes on with `then`."""
+    return with_channel(GRANDCHILD.format(code=code, options=options) + then)
 
 
-ME = "import os\nchannel.send(pids=[os.getpid()])\n"
+SEND_PID = "import os\nchannel.send(pids=[os.getpid()])\n"
+PRINT = "while True: print('x' * 1000)"
+READY = IGNORE_SIGTERM + "print('ready', flush=True); " + HANG
 ENDLESS = {
-    "silent": talk(ME + HANG),
-    "busy": talk(ME + "while True: pass"),
-    "chatty": talk(ME + "while True: print('x' * 1000)"),
-    "ignores SIGTERM": talk(STUBBORN + ME + HANG),
-    "ignores SIGTERM and chats": talk(STUBBORN + ME + "while True: print('x' * 1000)"),
-    "stopped": talk(ME + "import signal; os.kill(os.getpid(), signal.SIGSTOP)"),
-    "hangs at exit": talk(f"import atexit, time; atexit.register(time.sleep, {FOREVER_S})\n" + ME),
-    "closes its pipes": talk(
-        ME + "channel._reader.close(); channel._socket.close(); os.close(1); os.close(2); " + HANG
+    "silent": with_channel(SEND_PID + HANG),
+    "busy": with_channel(SEND_PID + "while True: pass"),
+    "prints": with_channel(SEND_PID + PRINT),
+    "ignores SIGTERM": with_channel(IGNORE_SIGTERM + SEND_PID + HANG),
+    "ignores SIGTERM and prints": with_channel(IGNORE_SIGTERM + SEND_PID + PRINT),
+    "stopped": with_channel(SEND_PID + "import signal; os.kill(os.getpid(), signal.SIGSTOP)"),
+    "hangs at exit": with_channel(f"import atexit, time; atexit.register(time.sleep, {FOREVER_S})\n" + SEND_PID),
+    "closes its pipes": with_channel(
+        SEND_PID + "channel._reader.close(); channel._socket.close(); os.close(1); os.close(2); " + HANG
     ),
     "silent grandchild": with_grandchild(HANG, HANG),
-    "stubborn grandchild": with_grandchild(STUBBORN + "print('ready', flush=True); " + HANG, HANG, stdout=-1),
+    "grandchild ignores SIGTERM": with_grandchild(READY, HANG, stdout=-1),
 }
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-def test_what_never_ends_is_ended(child, clock, monkeypatch, pids, kind):
-    """At the deadline the child is asked to end, then made to; neither it nor what it started lives afterwards."""
+def test_an_endless_child_is_stopped_at_its_deadline(child, clock, monkeypatch, pids, kind):
+    """It gets SIGTERM, then SIGKILL. The processes that it started end, too."""
     monkeypatch.setattr(process, "GRACE_S", 0.3)
 
     def on_message(message):
@@ -399,7 +401,7 @@ def test_what_never_ends_is_ended(child, clock, monkeypatch, pids, kind):
     assert outcome.timed_out
     assert outcome.describe().startswith("stopped at its deadline")
     assert pids
-    assert all(gone(pid) for pid in pids)
+    assert all(has_ended(pid) for pid in pids)
 
 
 @pytest.mark.parametrize(
@@ -407,33 +409,26 @@ def test_what_never_ends_is_ended(child, clock, monkeypatch, pids, kind):
     [
         (HANG, {}),
         (HANG, {"stdout": -3, "stderr": -3}),
-        ("while True: print('x' * 1000)", {}),
-        (STUBBORN + "print('ready', flush=True); " + HANG, {"stdout": -1}),
+        (PRINT, {}),
+        (READY, {"stdout": -1}),
+        (HANG, {"start_new_session": True}),
     ],
-    ids=["holds the pipes", "silent", "prints for ever", "ignores SIGTERM"],
+    ids=["shares the pipes", "silent", "prints", "ignores SIGTERM", "has its own session"],
 )
-def test_a_grandchild_left_behind_is_ended(child, pids, code, options):
-    """A child that ends well while something it started goes on: its own end is told, at once, and the rest is killed."""
+def test_a_grandchild_that_outlives_the_child_is_killed(child, pids, code, options):
+    """The child ends with exit code 0, and its outcome does not wait for the grandchild."""
     outcome = child(
-        with_grandchild(code, "print('done')", **options), on_message=lambda message: pids.extend(message["pids"])
+        with_grandchild(code, "print('ready')", **options), on_message=lambda message: pids.extend(message["pids"])
     )
     assert outcome.ok, outcome.describe()
-    assert outcome.seconds < 30.0  # it would go on for ever
+    assert outcome.seconds < 30.0  # the grandchild would run for FOREVER_S
     assert len(pids) == 2
-    assert all(gone(pid) for pid in pids)
-
-
-def test_a_grandchild_in_a_session_of_its_own_is_ended(child, pids):
-    """Leaving the process group does not save it: whatever the child started is gone."""
-    code = with_grandchild(HANG, "", start_new_session=True)
-    assert child(code, on_message=lambda message: pids.extend(message["pids"])).ok
-    assert len(pids) == 2
-    assert all(gone(pid, 2.0) for pid in pids)
+    assert all(has_ended(pid) for pid in pids)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_an_exception_in_the_parent_ends_the_child(child, monkeypatch, pids, error):
-    """Ctrl-C, or an error while a message is handled, passes on and leaves no child and no grandchild."""
+    """Ctrl-C, or an error in on_message, is raised, and the child and the grandchild end."""
     monkeypatch.setattr(process, "GRACE_S", 0.3)
 
     def on_message(message):
@@ -441,13 +436,13 @@ def test_an_exception_in_the_parent_ends_the_child(child, monkeypatch, pids, err
         raise error("stop")
 
     with pytest.raises(error, match="stop"):
-        child(ENDLESS["stubborn grandchild"], on_message=on_message)
+        child(ENDLESS["grandchild ignores SIGTERM"], on_message=on_message)
     assert len(pids) == 2
-    assert all(gone(pid) for pid in pids)
+    assert all(has_ended(pid) for pid in pids)
 
 
-def test_a_second_interrupt_leaves_no_child_either(child, monkeypatch, pids):
-    """Ctrl-C pressed again while a stubborn child is asked to end: it is killed all the same."""
+def test_a_second_interrupt_kills_the_child(child, monkeypatch, pids):
+    """Ctrl-C comes again while the parent waits for a child that ignores SIGTERM."""
     killpg = os.killpg
 
     def interrupted(pid, number):
@@ -464,13 +459,13 @@ def test_a_second_interrupt_leaves_no_child_either(child, monkeypatch, pids):
     with pytest.raises(KeyboardInterrupt):
         child(ENDLESS["ignores SIGTERM"], on_message=on_message)
     assert len(pids) == 1
-    assert all(gone(pid, 2.0) for pid in pids)
+    assert all(has_ended(pid, 2.0) for pid in pids)
 
 
 @needs_affinity
-def test_the_parent_keeps_its_processors():
-    """cpus() gives the last of those that this process may use, and never more than there are."""
-    mine = sorted(os.sched_getaffinity(0))
-    assert process.available_threads() == len(mine)
-    assert process.cpus(1) == {mine[-1]}
-    assert process.cpus(len(mine) + 50) == set(mine)
+def test_cpus_are_the_last_processors_of_this_process():
+    """There are never more than this process may use."""
+    cpus = sorted(os.sched_getaffinity(0))
+    assert process.available_threads() == len(cpus)
+    assert process.cpus(1) == {cpus[-1]}
+    assert process.cpus(len(cpus) + 50) == set(cpus)
