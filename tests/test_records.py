@@ -1,4 +1,4 @@
-"""The run folder: what is saved is read back, half a file never appears, and what cannot be read is refused with a reason."""
+"""run.json: a saved run loads unchanged, an unreadable file is refused with a reason, and old schemas are migrated."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ from bench.records import (
 )
 
 
-def a_cell(**fields):
+def make_cell(**fields):
     defaults = {
         "backend": "mine × yours", "algorithm": "QR", "control": False, "problem": ProblemId("synthetic", "0123456789abcdef", 0),
         "n_samples": 100, "n_features": 10, "dtype": "float64", "threads": 1, "n_iter": 1000, "rounds": 5, "calls": 3,
@@ -44,41 +44,35 @@ def a_cell(**fields):
     return Cell(**defaults | fields)
 
 
-def a_roof():
-    reached = Attainment(
+def make_roofline():
+    attainment = Attainment(
         backend="mine", pass_s=1e-6, gb_per_s=8.8, gflop_per_s=4.3, share=0.1, share_ci_low=None, share_ci_high=None,
         overhead_s=1e-7, limit_s=1e-7, bottleneck="arithmetic",
     )  # fmt: skip
     return ProblemRoofline(
         threads=1, dtype="float64", problem="synthetic", n_samples=100, n_features=10, bytes=8800, operations=4300,
         read_gb_per_s=88.0, read_ci_low=80.0, read_ci_high=90.0, peak_gflop_per_s=None, ridge=None, limit_s=1e-7,
-        limited_by="bandwidth", backends=[reached],
+        limited_by="bandwidth", backends=[attainment],
     )  # fmt: skip
 
 
-def a_run(**fields):
+def make_run(**fields):
     block = Block(
-        index=0,
-        threads=1,
-        order=["mine"],
-        cells={"mine": ["mine-1"]},
-        hash_seed=2**32 - 1,
-        padding_bytes=4095,
-        started="now",
-        seconds=1.5,
-    )
+        index=0, threads=1, order=["mine"], cells={"mine": ["mine-1"]}, hash_seed=2**32 - 1, padding_bytes=4095,
+        started="now", seconds=1.5,
+    )  # fmt: skip
     defaults = {
         "created": "2024-01-01T00:00:00+00:00", "command": "gdbench run", "plan": {"mode": "quick", "sizes": [1, 2]},
-        "machine": {"cpu": {"model": "é ü 中"}}, "blocks": [block], "roofline": [a_roof()], "stable": False,
-        "reasons": ["it was noisy"], "cells": [a_cell(), a_cell(status="skipped", samples_s=[], median_s=None, predicted_s=12.5)],
+        "machine": {"cpu": {"model": "é ü 中"}}, "blocks": [block], "roofline": [make_roofline()], "stable": False,
+        "reasons": ["it was noisy"], "cells": [make_cell(), make_cell(status="skipped", samples_s=[], median_s=None, predicted_s=12.5)],
     }  # fmt: skip
     return Run(**defaults | fields)
 
 
 @pytest.fixture
 def saved(tmp_path):
-    """The document of a saved run, to be changed, and a function that writes a changed one and reads it as a run."""
-    save_run(tmp_path, a_run())
+    """The JSON document of a saved run, and a function that writes a document or text and loads it as a run."""
+    save_run(tmp_path, make_run())
     path = tmp_path / "run.json"
 
     def reread(content):
@@ -93,26 +87,26 @@ def saved(tmp_path):
 # Saving and loading
 
 
-def test_a_run_reads_back(tmp_path):
-    """What save_run writes, load_run returns, from the folder and from the file; the folder holds nothing else."""
-    run = a_run()
+def test_a_saved_run_loads_unchanged(tmp_path):
+    """load_run takes the folder or the file. The folder has no other file."""
+    run = make_run()
     save_run(tmp_path, run)
     assert load_run(tmp_path) == run
     assert load_run(tmp_path / "run.json") == run
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
-def test_saving_again_replaces(tmp_path):
-    """The second run stands in the place of the first."""
-    save_run(tmp_path, a_run())
-    save_run(tmp_path, a_run(stable=True))
+def test_saving_replaces_the_run(tmp_path):
+    """A second run in the same folder replaces the first."""
+    save_run(tmp_path, make_run())
+    save_run(tmp_path, make_run(stable=True))
     assert load_run(tmp_path).stable
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_run_json_is_plain_json_that_others_may_read(tmp_path):
-    """It ends with a line end, others may read it, letters come back, and numbers are stored exactly."""
-    save_run(tmp_path, a_run(cells=[a_cell(median_s=0.1 + 0.2)]))
+def test_run_json_is_readable_and_exact(tmp_path):
+    """It has mode 644, text in UTF-8, exact numbers and a final line end."""
+    save_run(tmp_path, make_run(cells=[make_cell(median_s=0.1 + 0.2)]))
     text = (tmp_path / "run.json").read_text("utf-8")
     assert json.loads(text)["machine"]["cpu"]["model"] == "é ü 中"
     assert text.endswith("}\n")
@@ -123,60 +117,62 @@ def test_run_json_is_plain_json_that_others_may_read(tmp_path):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("place", ["median_s", "plan", "samples_s"])
-def test_what_json_does_not_have_is_refused(tmp_path, place, value):
-    """NaN and infinity anywhere in a run are a ValueError, and the run saved before is whole."""
-    save_run(tmp_path, a_run())
+def test_a_run_with_nan_or_infinity_is_not_saved(tmp_path, place, value):
+    """JSON has neither: save_run raises ValueError, and the previous run is unchanged."""
+    save_run(tmp_path, make_run())
     if place == "plan":
-        run = a_run(plan={"deep": [{"inside": value}]})
+        run = make_run(plan={"deep": [{"inside": value}]})
     else:
-        run = a_run(cells=[a_cell(**{place: [value] if place == "samples_s" else value})])
+        run = make_run(cells=[make_cell(**{place: [value] if place == "samples_s" else value})])
     with pytest.raises(ValueError, match="JSON"):
         save_run(tmp_path, run)
-    assert load_run(tmp_path) == a_run()
+    assert load_run(tmp_path) == make_run()
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_name_that_is_no_utf_8_is_saved(tmp_path):
-    """A file name with stray bytes, as Linux allows in the command line, does not lose the run at its end."""
-    run = a_run(command="gdbench run -b " + os.fsdecode(b"caf\xe9.py"))
+def test_a_command_that_is_not_utf_8_is_saved(tmp_path):
+    """Linux allows any bytes in a file name on the command line."""
+    run = make_run(command="gdbench run -b " + os.fsdecode(b"caf\xe9.py"))
     save_run(tmp_path, run)
     assert load_run(tmp_path).command.startswith("gdbench run -b caf")
 
 
-# What is no run
+# Unreadable files
 
 
-def test_nothing_there(tmp_path):
-    """No file, no folder, and a folder without run.json: the message says what is allowed."""
-    for where in tmp_path, tmp_path / "none", tmp_path / "none" / "run.json":
-        with pytest.raises(UnreadableRun, match=r"found no run\.json; allowed: the folder of a run"):
-            load_run(where)
+@pytest.mark.parametrize("name", ["", "none", "none/run.json"])
+def test_a_missing_run_is_unreadable(tmp_path, name):
+    """The path is a folder without run.json or does not exist; the message says what is allowed."""
+    with pytest.raises(UnreadableRun, match=r"found no run\.json; allowed: the folder of a run"):
+        load_run(tmp_path / name)
 
 
-def test_other_things_in_its_place(tmp_path):
-    """A directory named run.json, a path through a file, a name too long for the system."""
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("", "cannot be read as a run"), ("file/run.json", "cannot be read as a run"), ("x" * 5000, None)],
+    ids=["run.json is a directory", "a path through a file", "a name that is too long"],
+)
+def test_a_path_that_cannot_be_read_is_unreadable(tmp_path, name, message):
+    """load_run raises UnreadableRun and no OSError."""
     (tmp_path / "run.json").mkdir()
     (tmp_path / "file").write_text("")
-    for where in tmp_path, tmp_path / "file" / "run.json":
-        with pytest.raises(UnreadableRun, match="cannot be read as a run"):
-            load_run(where)
-    with pytest.raises(UnreadableRun):
-        load_run(tmp_path / ("x" * 5000))
+    with pytest.raises(UnreadableRun, match=message):
+        load_run(tmp_path / name)
 
 
-def test_truncated_anywhere(saved):
-    """A file cut off at any byte, in the middle of a letter as well, is unreadable and says so."""
+def test_a_truncated_run_is_unreadable(saved):
+    """This holds for every length, also in the middle of a character."""
     document, reread = saved
     content = json.dumps(document, ensure_ascii=False).encode()
     assert "é".encode() in content
     for length in range(len(content)):
         with pytest.raises(UnreadableRun, match=r"run\.json: "):
             reread(content[:length])
-    assert reread(content) == a_run()
+    assert reread(content) == make_run()
 
 
-def test_any_byte_damaged(saved):
-    """With one byte changed it is either still a run or UnreadableRun, never another exception."""
+def test_a_run_with_a_changed_byte_loads_or_is_unreadable(saved):
+    """No changed byte raises another exception."""
     document, reread = saved
     content = json.dumps(document, ensure_ascii=False).encode()
     refused = 0
@@ -219,15 +215,15 @@ def test_any_byte_damaged(saved):
     ],
     ids=range(24),
 )
-def test_what_is_no_run_is_refused(saved, content, message):
-    """Not JSON, not an object, no or another schema, NaN tokens, keys twice, deep nesting: refused with the reason."""
+def test_a_file_that_is_no_run_is_unreadable(saved, content, message):
+    """Not JSON, not an object, a wrong schema, NaN tokens, duplicate keys and deep nesting have their reasons."""
     with pytest.raises(UnreadableRun, match=message):
         saved[1](content)
 
 
 @pytest.mark.parametrize("depth", [10, 500, 900, 950, 960, 970, 980, 990, 1000, 10_000])
-def test_nesting_of_any_depth(saved, depth):
-    """A plan nested this deep is either read or refused; the limit of the interpreter is no crash."""
+def test_a_nested_plan_loads_or_is_unreadable(saved, depth):
+    """The recursion limit of the interpreter raises no other exception."""
     document, reread = saved
     text = json.dumps(document | {"plan": {"deep": "HERE"}}).replace('"HERE"', "[" * depth + "]" * depth)
     if depth <= 500:
@@ -240,8 +236,8 @@ def test_nesting_of_any_depth(saved, depth):
             reread(text)
 
 
-def test_a_number_too_large_for_a_float_is_refused(saved):
-    """1e999 reads as infinity, which no run can hold: refused like the token Infinity."""
+def test_a_number_that_is_too_large_for_a_float_is_refused(saved):
+    """Python's json reads 1e999 as infinity, which is not allowed in a run."""
     document, reread = saved
     document["cells"][0]["median_s"] = "HERE"
     with pytest.raises(UnreadableRun, match=r"found .*1e999"):
@@ -272,7 +268,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_wrong_types_and_unknown_keys_are_refused(saved, change):
-    """The message names the place in the document."""
+    """The message has the path in the document."""
     document, reread = saved
     CHANGES[change](document)
     with pytest.raises(UnreadableRun, match=r"is no valid run: .*(at `\$|field `)"):
@@ -282,16 +278,22 @@ def test_wrong_types_and_unknown_keys_are_refused(saved, change):
 # The status of a cell
 
 
-def test_the_worst_status_is_shown():
-    """One wrong block and the cell is wrong; ok only where every block is."""
-    assert worst_status(["ok", "wrong", "crashed", "ok"]) == "wrong"
-    assert worst_status(["ok", "timeout", "failed"]) == "timeout"
-    assert worst_status(["skipped", "ok"]) == "skipped"
-    assert worst_status(["ok", "ok"]) == "ok"
+@pytest.mark.parametrize(
+    ("statuses", "worst"),
+    [
+        (["ok", "wrong", "crashed", "ok"], "wrong"),
+        (["ok", "timeout", "failed"], "timeout"),
+        (["skipped", "ok"], "skipped"),
+        (["ok", "ok"], "ok"),
+    ],
+)
+def test_a_cell_has_its_worst_status(statuses, worst):
+    """A cell is ok only if it is ok in every block."""
+    assert worst_status(statuses) == worst
 
 
-def test_every_status_has_its_severity():
-    """The list from worst to ok names each status once."""
+def test_every_status_has_a_severity():
+    """SEVERITY has each status once, from wrong to ok."""
     assert sorted(SEVERITY) == sorted(get_args(records.Status))
     assert (SEVERITY[0], SEVERITY[-1]) == ("wrong", "ok")
 
@@ -303,48 +305,49 @@ GOLDEN = Path(__file__).parent / "golden"
 KINDS = {"run.json": Run, "plan.json": RunManifest, "journal.jsonl": CellSample, "blocks.jsonl": Block}
 
 
-def of_schema(number, name):
-    """The records in a golden file of a schema."""
+def golden_texts(number, name):
+    """The JSON documents in a golden file of a schema."""
     text = (GOLDEN / str(number) / name).read_text("utf-8")
-    return [records.decode(part, KINDS[name], name) for part in (text.splitlines() if "jsonl" in name else [text])]
+    return text.splitlines() if "jsonl" in name else [text]
 
 
-def holds(now, before):
-    """Whether `now` has all that `before` has; it may have more fields."""
-    if isinstance(before, dict):
-        return isinstance(now, dict) and all(key in now and holds(now[key], before[key]) for key in before)
-    if isinstance(before, list):
-        return len(now) == len(before) and all(map(holds, now, before))
-    return now == before
+def contains(document, part):
+    """Whether the document has all values of `part`; objects may have more keys."""
+    if isinstance(part, dict):
+        return isinstance(document, dict) and all(
+            key in document and contains(document[key], part[key]) for key in part
+        )
+    if isinstance(part, list):
+        return len(document) == len(part) and all(map(contains, document, part))
+    return document == part
 
 
 @pytest.mark.parametrize("number", range(1, records.SCHEMA + 1))
-def test_a_run_of_every_schema_is_read(number):
-    """The golden run of each schema that there ever was loads, brought up to date, with all that it held."""
-    (run,) = of_schema(number, "run.json")
+def test_a_run_of_every_schema_loads(number):
+    """A golden run is migrated to the current schema and keeps all of its values."""
+    (text,) = golden_texts(number, "run.json")
+    run = records.decode(text, Run, "run.json")
     assert run.schema == records.SCHEMA
-    before = json.loads((GOLDEN / str(number) / "run.json").read_text())
-    assert before["schema"] == number
-    now = msgspec.to_builtins(run)
-    assert holds(now | {"schema": number}, before)
+    document = json.loads(text)
+    assert document["schema"] == number
+    assert contains(msgspec.to_builtins(run) | {"schema": number}, document)
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_newest_golden_files_have_every_field(name):
-    """Whoever adds, renames or drops a field of a record meets this test: it needs a new schema with a migration."""
-    data = [msgspec.to_builtins(record) for record in of_schema(records.SCHEMA, name)]
-    text = (GOLDEN / str(records.SCHEMA) / name).read_text()
-    raw = [json.loads(part) for part in (text.splitlines() if "jsonl" in name else [text])]
-    assert raw == data, "bench/records.py: a field has changed, so SCHEMA must change, too"
+    """A new, renamed or removed field of a record needs a new schema with a migration and golden files."""
+    for text in golden_texts(records.SCHEMA, name):
+        record = records.decode(text, KINDS[name], name)
+        assert json.loads(text) == msgspec.to_builtins(record), "a field has changed, so records.SCHEMA must increase"
 
 
-def test_the_schemas_are_a_chain():
-    """From every older schema there is one step to the next."""
+def test_every_older_schema_has_a_migration():
+    """A migration leads from each schema to the next one."""
     assert sorted(records.MIGRATIONS) == list(range(1, records.SCHEMA))
 
 
-def test_a_run_that_was_stopped_says_how_to_go_on(tmp_path):
-    """A folder with a plan and no run.json is no riddle."""
+def test_the_message_of_an_interrupted_run_says_how_to_resume(tmp_path):
+    """The folder has a plan and no run.json."""
     (tmp_path / "plan.json").write_text("{}")
     with pytest.raises(UnreadableRun, match=rf"gdbench run --resume {tmp_path} completes it"):
         load_run(tmp_path)

@@ -1,4 +1,4 @@
-"""The library door: one validation for all backends, stop reasons, prediction, the loss while it trains."""
+"""`solve`: one validation for all backends, stop reasons, start values, prediction and logging."""
 
 import math
 from typing import Any
@@ -18,15 +18,16 @@ X = np.array([[1.0, 0.5], [1.0, -1.0], [1.0, 2.0], [1.0, 0.0]])
 Y = np.array([1.0, 2.0, -1.0, 0.5])
 
 
-def installed():
-    found = []
-    for name in names():
-        try:
-            load(name)
-        except BackendUnavailable:
-            continue
-        found.append(name)
-    return found
+def is_installed(name):
+    """Whether the library of a backend is installed."""
+    try:
+        load(name)
+    except BackendUnavailable:
+        return False
+    return True
+
+
+INSTALLED = list(filter(is_installed, names()))
 
 
 @pytest.mark.parametrize(
@@ -84,23 +85,23 @@ def installed():
     ],
 )
 @pytest.mark.parametrize("name", names())
-def test_bad_input_is_one_clear_error(name, change, error, text):
-    """Each bad argument raises the same error whatever the backend: its name, what was found, what is allowed."""
+def test_an_invalid_argument_gives_one_clear_error(name, change, error, text):
+    """The message has the argument, what was found and what is allowed. It is the same for all backends."""
     arguments = {"X": X, "y": Y} | change
     with pytest.raises(error, match=text):
         solve(arguments.pop("X"), arguments.pop("y"), name, **arguments)
 
 
-def test_unknown_backend_names_the_known_ones():
-    """A misspelt name is answered with the nearest one and with all that are allowed."""
+def test_an_unknown_backend_is_refused():
+    """The message has the most similar name and all names."""
     with pytest.raises(ValueError, match=r"'numba_jti' \(did you mean numba_jit\?\); allowed: .*python_loops"):
         solve(X, Y, "numba_jti")
     with pytest.raises(TypeError, match="backend: found int; allowed: a name or the path"):
         solve(X, Y, 3)
 
 
-def test_a_dtype_that_a_backend_lacks_is_refused():
-    """python_loops computes in float64 only, and says so instead of answering in another dtype."""
+def test_a_dtype_that_a_backend_does_not_support_is_refused():
+    """python_loops supports float64 only."""
     with pytest.raises(ValueError, match="X: found dtype float32; allowed with backend python_loops: float64"):
         solve(X.astype("f4"), Y.astype("f4"), "python_loops")
 
@@ -116,18 +117,18 @@ def test_a_dtype_that_a_backend_lacks_is_refused():
     ],
     ids=["fortran", "negative strides", "strided", "big-endian", "read-only"],
 )
-@pytest.mark.parametrize("name", installed())
+@pytest.mark.parametrize("name", INSTALLED)
 def test_every_memory_layout_gives_the_same_bits(name, variant):
-    """Order, strides, byte order and read-only memory change nothing."""
+    """Order, strides, byte order and read-only memory do not change the result."""
     assert solve(variant, Y, name).beta.tobytes() == solve(X, Y, name).beta.tobytes()
 
 
-def test_memory_mapped_input(tmp_path):
-    """A memory-mapped read-only array works."""
+@pytest.mark.parametrize("name", INSTALLED)
+def test_memory_mapped_input_gives_the_same_bits(name, tmp_path):
+    """X is a read-only memory-mapped array."""
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    for name in installed():
-        assert solve(mapped, Y, name).beta.tobytes() == solve(X, Y, name).beta.tobytes()
+    assert solve(mapped, Y, name).beta.tobytes() == solve(X, Y, name).beta.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -143,12 +144,12 @@ def test_memory_mapped_input(tmp_path):
     ],
 )
 def test_dtypes_are_cast_as_documented(x_type, y_type, result):
-    """Two float32 arrays stay float32; everything else is computed in float64."""
+    """Two float32 arrays give float32; all other combinations give float64."""
     fit = solve(np.eye(3).astype(x_type), np.ones(3).astype(y_type), "numpy_vectorized")
     assert fit.beta.dtype == fit.losses.dtype == np.dtype(result)
 
 
-@pytest.mark.parametrize("name", installed())
+@pytest.mark.parametrize("name", INSTALLED)
 @pytest.mark.parametrize(
     ("options", "reason", "n_iter"),
     [
@@ -158,8 +159,8 @@ def test_dtypes_are_cast_as_documented(x_type, y_type, result):
         ({"learning_rate": 1e3}, "diverged", None),
     ],
 )
-def test_stop_reasons(name, options, reason, n_iter):
-    """It says why it stopped, and the number of losses is the number of updates and one."""
+def test_fit_has_its_stop_reason(name, options, reason, n_iter):
+    """There is one loss more than updates."""
     fit = solve(X, Y, name, **options)
     assert fit.stop_reason == reason
     assert fit.n_iter == len(fit.losses) - 1
@@ -167,26 +168,36 @@ def test_stop_reasons(name, options, reason, n_iter):
     assert math.isfinite(fit.losses[-1]) == (reason != "diverged")
 
 
-def test_converged_at_the_last_iteration_is_converged():
-    """Where the rule holds at max_iter itself, the reason is convergence."""
-    whole = solve(X, Y, "numpy_vectorized")
-    again = solve(X, Y, "numpy_vectorized", max_iter=whole.n_iter)
-    assert (again.stop_reason, again.n_iter) == ("converged", whole.n_iter)
-    assert solve(X, Y, "numpy_vectorized", max_iter=whole.n_iter - 1).stop_reason == "max_iter"
+def test_convergence_at_the_last_iteration_is_convergence():
+    """If both rules hold at max_iter, the reason is "converged"."""
+    n_iter = solve(X, Y, "numpy_vectorized").n_iter
+    fit = solve(X, Y, "numpy_vectorized", max_iter=n_iter)
+    assert (fit.stop_reason, fit.n_iter) == ("converged", n_iter)
+    assert solve(X, Y, "numpy_vectorized", max_iter=n_iter - 1).stop_reason == "max_iter"
 
 
-def test_stop_reason_of_losses():
-    """The reason is a function of the losses alone."""
-    assert stop_reason(np.array([1.0, np.nan]), 5, 0.1) == "diverged"
-    assert stop_reason(np.array([np.inf]), 5, 0.1) == "diverged"
-    assert stop_reason(np.array([1.0, 0.99]), 5, 0.1) == "converged"
-    assert stop_reason(np.array([1.0, 0.5]), 1, 0.1) == "max_iter"
-    assert stop_reason(np.array([0.0, 0.0]), 1, 0.1) == "max_iter"  # strict: 0 is not smaller than 0
+@pytest.mark.parametrize(
+    ("losses", "max_iter", "reason"),
+    [
+        ([1.0, np.nan], 5, "diverged"),
+        ([np.inf], 5, "diverged"),
+        ([1.0, 0.99], 5, "converged"),
+        ([1.0, 0.5], 1, "max_iter"),
+        ([0.0, 0.0], 1, "max_iter"),  # the comparison is strict: 0 < 0 is false
+    ],
+)
+def test_the_stop_reason_is_a_function_of_the_losses(losses, max_iter, reason):
+    """It needs max_iter and tol, but not the backend."""
+    assert stop_reason(np.array(losses), max_iter, 0.1) == reason
+
+
+def test_first_stop_is_the_first_small_change():
+    """|J_1 - J_2| is the first change below tol J_0."""
     assert first_stop(np.array([4.0, 2.0, 1.9]), 0.1) == 2
 
 
 def test_the_default_learning_rate_is_one_over_l():
-    """1/L with L the largest eigenvalue of (2/n) XᵀX; 1 where X is zero; of the smaller Gram matrix where n < d."""
+    """L is the largest eigenvalue of (2/n) XᵀX, also if n < d; the rate is 1 if X is zero."""
     assert default_learning_rate(X) == pytest.approx(1 / np.linalg.eigvalsh(2 / 4 * X.T @ X)[-1])
     assert default_learning_rate(np.zeros((3, 2))) == 1.0
     wide = np.arange(1.0, 13.0).reshape(2, 6)
@@ -194,31 +205,30 @@ def test_the_default_learning_rate_is_one_over_l():
     assert default_learning_rate(X * 1e150) == pytest.approx(default_learning_rate(X) / 1e300)
 
 
-def test_starts():
-    """Zeros by default, small seeded numbers on request, or the caller's own."""
+def test_beta0_is_zero_random_or_an_array():
+    """Random values are small and depend on the seed alone; an array is copied."""
     assert not solve(X, Y, "numpy_vectorized", max_iter=0).beta.any()
-    one, two = (solve(X, Y, "numpy_vectorized", beta0="random", seed=seed, max_iter=0).beta for seed in (1, 2))
-    assert not np.array_equal(one, two)
-    assert 0 < np.abs(one).max() < 0.1
-    np.testing.assert_array_equal(one, solve(X, Y, "python_loops", beta0="random", seed=1, max_iter=0).beta)
+    beta, other = (solve(X, Y, "numpy_vectorized", beta0="random", seed=seed, max_iter=0).beta for seed in (1, 2))
+    assert not np.array_equal(beta, other)
+    assert 0 < np.abs(beta).max() < 0.1
+    np.testing.assert_array_equal(beta, solve(X, Y, "python_loops", beta0="random", seed=1, max_iter=0).beta)
     start = np.array([3.0, -2.0])
     result = solve(X, Y, "numpy_vectorized", beta0=start, max_iter=0).beta
     np.testing.assert_array_equal(result, start)
     assert not np.shares_memory(result, start)
 
 
-def test_inputs_are_left_alone():
-    """solve changes none of the caller's arrays."""
-    kept = X.copy(), Y.copy(), np.ones(2)
-    given_ = X.copy(), Y.copy(), np.ones(2)
-    for name in installed():
-        solve(given_[0], given_[1], name, beta0=given_[2])
-    for before, after in zip(kept, given_, strict=True):
-        np.testing.assert_array_equal(before, after)
+@pytest.mark.parametrize("name", INSTALLED)
+def test_solve_does_not_change_its_inputs(name):
+    """X, y and beta0 are equal before and after."""
+    features, target, beta0 = X.copy(), Y.copy(), np.ones(2)
+    solve(features, target, name, beta0=beta0)
+    for array, expected in ((features, X), (target, Y), (beta0, np.ones(2))):
+        np.testing.assert_array_equal(array, expected)
 
 
-def test_predict():
-    """Predictions are X_new beta, and a wrong number of features is named."""
+def test_predictions_are_x_times_beta():
+    """A wrong number of features or dimensions is refused."""
     fit = solve(X, Y, "numpy_vectorized")
     np.testing.assert_allclose(fit.predict([[1.0, 3.0]]), [fit.beta[0] + 3 * fit.beta[1]])
     with pytest.raises(ValueError, match="X_new: found 3 features; allowed: 2"):
@@ -227,11 +237,11 @@ def test_predict():
         fit.predict([1.0, 2.0])
 
 
-@pytest.mark.parametrize("name", installed())
+@pytest.mark.parametrize("name", INSTALLED)
 @pytest.mark.parametrize("log_every", [1, 3, 1000])
 @pytest.mark.parametrize("options", [{}, {"tol": 0, "max_iter": 10}, {"learning_rate": 1e3}, {"max_iter": 0}])
-def test_logging_changes_nothing(name, log_every, options, capsys):
-    """With the loss printed while it trains, the answer is bit for bit that without."""
+def test_logging_does_not_change_the_fit(name, log_every, options, capsys):
+    """With log_every, beta, losses and stop reason are the same bits; the last line has the last loss."""
     logged, silent = solve(X, Y, name, log_every=log_every, **options), solve(X, Y, name, **options)
     assert logged.beta.tobytes() == silent.beta.tobytes()
     assert logged.losses.tobytes() == silent.losses.tobytes()
@@ -240,15 +250,15 @@ def test_logging_changes_nothing(name, log_every, options, capsys):
     assert lines[-1].split() == ["iteration", str(silent.n_iter), "loss", f"{silent.losses[-1]:.6g}"]
 
 
-@pytest.mark.parametrize("name", installed())
+@pytest.mark.parametrize("name", INSTALLED)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (2, 5), (5, 1)])
-def test_few_rows_are_valid_problems(name, shape):
-    """One row, one column, and fewer rows than columns converge to a residual of what cannot be fitted."""
+def test_few_rows_converge_to_the_least_squares_residual(name, shape):
+    """One row, one column, and fewer rows than columns are valid problems."""
     rng = np.random.default_rng(5)
-    features, targets = rng.standard_normal(shape), rng.standard_normal(shape[0])
-    fit = solve(features, targets, name, tol=0, max_iter=3000)
-    best = targets - features @ np.linalg.lstsq(features, targets)[0]
-    np.testing.assert_allclose(targets - fit.predict(features), best, atol=1e-7)
+    features, target = rng.standard_normal(shape), rng.standard_normal(shape[0])
+    fit = solve(features, target, name, tol=0, max_iter=3000)
+    residual = target - features @ np.linalg.lstsq(features, target)[0]
+    np.testing.assert_allclose(target - fit.predict(features), residual, atol=1e-7)
 
 
 numbers = st.floats(-8, 8).map(lambda value: round(value, 2))
@@ -256,6 +266,7 @@ numbers = st.floats(-8, 8).map(lambda value: round(value, 2))
 
 @st.composite
 def problems(draw):
+    """(X, y, options, dtype) of a small problem; one in ten has non-finite values, and some arguments are invalid."""
     n, d = draw(st.integers(1, 6)), draw(st.integers(1, 3))
     cell = st.one_of(numbers, st.sampled_from([math.nan, math.inf])) if draw(st.integers(0, 9)) == 0 else numbers
     table = draw(st.lists(st.lists(cell, min_size=d, max_size=d), min_size=n, max_size=n))
@@ -270,20 +281,21 @@ def problems(draw):
     return table, target, options, dtype
 
 
-# JAX compiles for every new shape and max_iter: few of both are drawn, and many values.
+# JAX compiles for every new shape and max_iter, so the strategy has few of them.
 @settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(problems())
-def test_no_input_makes_two_backends_disagree(problem):
-    """The error raised, the stop reason and the number of iterations are those of every other backend."""
-    table, target, options, dtype = problem
+def test_backends_agree_on_any_input(problem):
+    """All backends have the same error, or the same stop reason and number of updates up to rounding."""
+    table, y, options, dtype = problem
     if dtype == "int64":
-        table, target = [[int(v) if math.isfinite(v) else 0 for v in row] for row in table], [int(v) for v in target]
-    features, values = np.array(table, dtype), np.array(target, dtype)
-    computing = [name for name in installed() if dtype != "float32" or name != "python_loops"]
+        table, y = [[int(v) if math.isfinite(v) else 0 for v in row] for row in table], [int(v) for v in y]
+    features, target = np.array(table, dtype), np.array(y, dtype)
     outcomes: dict[str, Any] = {}
-    for name in computing:
+    for name in INSTALLED:
+        if dtype == "float32" and name == "python_loops":
+            continue
         try:
-            fit = solve(features, values, name, **options)
+            fit = solve(features, target, name, **options)
         except (ValueError, TypeError) as error:
             outcomes[name] = str(error)
         else:
@@ -291,7 +303,7 @@ def test_no_input_makes_two_backends_disagree(problem):
     if all(isinstance(outcome, str) for outcome in outcomes.values()):
         assert len(set(outcomes.values())) == 1
         return
-    first, last, certain = allowed_stops(features, values, options)
+    first, last, certain = allowed_stops(features, target, options)
     for name, outcome in outcomes.items():
         assert not isinstance(outcome, str), f"{name} raised: {outcome}"
         assert first <= outcome[0] <= last, f"{name} made {outcome[0]} updates; allowed: {first} to {last}"
@@ -299,22 +311,22 @@ def test_no_input_makes_two_backends_disagree(problem):
         assert len({outcome[1] for outcome in outcomes.values()}) == 1, outcomes
 
 
-def allowed_stops(features, values, options):
+def allowed_stops(features, target, options):
     """The first and the last number of updates at which correct arithmetic may stop, and whether the reason is certain.
 
-    Two things may fall on either side: a loss change within rounding of the threshold (may_stop), and
-    an overflow where n J_k, the sum of the squares, exceeds the largest float and J_k does not.
+    Rounding decides two cases: a change of the loss near the threshold (may_stop), and an overflow of n J_k, the sum of
+    the squares, where J_k itself is finite.
     """
-    features, values, beta, rate, max_iter, tol = validate(features, values, **options)
-    found = reference(features, values, beta, rate, max_iter, features.dtype.name)
+    features, target, beta, rate, max_iter, tol = validate(features, target, **options)
+    exact = reference(features, target, beta, rate, max_iter, features.dtype.name)
     limit = float(np.finfo(features.dtype).max)
     with np.errstate(over="ignore", invalid="ignore"):
-        small = may_stop(found.losses, found.loss_bound, tol)
+        small = may_stop(exact.losses, exact.loss_bound, tol)
         over = (
-            ~(len(features) * (found.losses + found.loss_bound) <= limit),
-            ~(found.losses - found.loss_bound <= limit),
+            ~(len(features) * (exact.losses + exact.loss_bound) <= limit),
+            ~(exact.losses - exact.loss_bound <= limit),
         )
     may, must = small[0] | over[0], small[1] | over[1]
-    first, last = (int(np.argmax(where)) if where.any() else max_iter for where in (may, must))
+    first, last = (int(np.argmax(stops)) if stops.any() else max_iter for stops in (may, must))
     certain = first == last and may[first] == must[first] and not (small[0][first] and over[0][first])
     return first, last, bool(certain)
