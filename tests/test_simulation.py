@@ -1,4 +1,4 @@
-"""What the statistics promise, kept on simulated machines whose truth is known: coverage, few false alarms, power."""
+"""The coverage, the false alarms and the power of the statistics, on simulated machines with known true values."""
 
 import math
 from collections import Counter
@@ -15,67 +15,71 @@ from bench.records import Block, CellSample
 from bench.stats import hodges_lehmann, holds_one, median_interval, speedup
 
 TRIALS = examples(1000)
-COVERED = 0.95 - 3 * math.sqrt(0.95 * 0.05 / TRIALS)  # nominal, less the error of the simulation itself
+COVERAGE = 0.95 - 3 * math.sqrt(0.95 * 0.05 / TRIALS)  # nominal, minus three standard errors of the simulation
 RATIO = 1.25
 
 
 def bimodal(rng, shape):
-    """30 % in [1, 1.1] and 70 % in [1.3, 1.4], as on a processor with two clock speeds: half of all is below 1.328571."""
+    """30 % in [1, 1.1] and 70 % in [1.3, 1.4], as on a processor with two clock speeds. The median is 1.328571."""
     return np.where(rng.random(shape) < 0.3, 1.0, 1.3) + 0.1 * rng.random(shape)
 
 
 def drifting(rng, shape):
-    """A machine that slows down by half from the first block to the last, with a skewed noise of 5 %."""
+    """The last block takes 1.5 times as long as the first; log-normal noise of 5 %."""
     return np.linspace(1, 1.5, shape[-1]) * rng.lognormal(0, 0.05, shape)
 
 
-# How to draw positive times, one row a trial, and their true median; of drifting ones it is that of all blocks together.
+# A function that draws positive times, one row per trial, and their true median; None if it must be simulated.
 TIMES = {
     "normal": (lambda rng, shape: rng.normal(10, 0.5, shape), 10.0),
     "skewed": (lambda rng, shape: rng.lognormal(0, 1.5, shape), 1.0),
     "bimodal": (bimodal, 1.3 + 0.1 * 2 / 7),
     "drifting": (drifting, None),
 }
-EVERY = pytest.mark.parametrize("kind", TIMES)
-SIZES = pytest.mark.parametrize("count", [6, 10, 20])
+DISTRIBUTIONS = pytest.mark.parametrize("name", TIMES)
+COUNTS = pytest.mark.parametrize("count", [6, 10, 20])
 
 
-@SIZES
-@EVERY
-def test_coverage_of_a_time(kind, count):
-    """The true median lies in its interval in 95 % of trials or more, also where no two blocks are alike."""
-    draw, true = TIMES[kind]
-    if true is None:
-        true = np.median(draw(np.random.default_rng(0), (100_000, count)))
+def coverage(intervals, value):
+    """The share of intervals that contain the value."""
+    return np.mean([low <= value <= high for _, low, high in intervals])
+
+
+@COUNTS
+@DISTRIBUTIONS
+def test_intervals_of_a_time_contain_the_true_median(name, count):
+    """The coverage is 95 % or more, also with drift."""
+    draw, median = TIMES[name]
+    if median is None:
+        median = np.median(draw(np.random.default_rng(0), (100_000, count)))
     trials = draw(np.random.default_rng(count), (TRIALS, count))
-    intervals = [median_interval(list(samples)) for samples in trials]
-    assert np.mean([low <= true <= high for _, low, high in intervals]) >= COVERED
+    assert coverage([median_interval(list(samples)) for samples in trials], median) >= COVERAGE
 
 
-@SIZES
-@EVERY
-def test_coverage_of_a_speedup(kind, count):
-    """The true ratio lies in its interval in 95 % of trials or more, under a random drift that both share."""
-    draw, _ = TIMES[kind]
+@COUNTS
+@DISTRIBUTIONS
+def test_intervals_of_a_speedup_contain_the_true_ratio(name, count):
+    """The coverage is 95 % or more, with a random drift that both backends share."""
+    draw, _ = TIMES[name]
     rng = np.random.default_rng(100 + count)
     drift = np.exp(np.cumsum(rng.normal(0, 0.2, (TRIALS, count)), axis=1))
-    reference, other = RATIO * drift * draw(rng, (TRIALS, count)), drift * draw(rng, (TRIALS, count))
-    intervals = [speedup(list(one), list(two)) for one, two in zip(reference, other, strict=True)]
-    assert np.mean([low <= RATIO <= high for _, low, high in intervals]) >= COVERED
+    baseline, other = RATIO * drift * draw(rng, (TRIALS, count)), drift * draw(rng, (TRIALS, count))
+    intervals = [speedup(list(a), list(b)) for a, b in zip(baseline, other, strict=True)]
+    assert coverage(intervals, RATIO) >= COVERAGE
 
 
-@SIZES
-@pytest.mark.parametrize("kind", ["normal", "skewed", "bimodal"])
-def test_coverage_of_a_shift(kind, count):
-    """The true change between two runs lies in its interval in 95 % of trials or more."""
-    draw, _ = TIMES[kind]
+@COUNTS
+@pytest.mark.parametrize("name", ["normal", "skewed", "bimodal"])
+def test_intervals_of_a_shift_contain_the_true_change(name, count):
+    """The coverage is 95 % or more."""
+    draw, _ = TIMES[name]
     rng = np.random.default_rng(200 + count)
     base, new = np.log(draw(rng, (TRIALS, count))), np.log(RATIO * draw(rng, (TRIALS, count)))
-    intervals = [hodges_lehmann(one, two) for one, two in zip(base, new, strict=True)]
-    assert np.mean([low <= math.log(RATIO) <= high for _, low, high in intervals]) >= COVERED
+    intervals = [hodges_lehmann(a, b) for a, b in zip(base, new, strict=True)]
+    assert coverage(intervals, math.log(RATIO)) >= COVERAGE
 
 
-# Whole runs: ten blocks, three sizes, numpy_vectorized with its control, and two backends that are as fast as it is.
+# Whole runs: ten blocks, three sizes, numpy_vectorized with its control, and two backends that are equally fast.
 
 BLOCKS = 10
 PAIRS = 120
@@ -93,9 +97,9 @@ PLAN = Plan(
 
 
 def simulated(rng, machine, noise=0.03, mine=1.0):
-    """A run on a machine that takes `machine[b]` times as long in block b, with a log-normal noise of each process.
+    """A run on a machine that takes machine[b] times as long in block b.
 
-    mine: factor on the times of the backend of that name.
+    noise: standard deviation of the log-normal noise of a process. mine: factor on the times of the backend `mine`.
     """
     samples = {}
     for cell in PLAN.cells:
@@ -123,86 +127,80 @@ def simulated(rng, machine, noise=0.03, mine=1.0):
 
 
 def calm(rng):
-    """Blocks that differ by a percent, without a direction."""
+    """Blocks that differ by 1 %, without a trend."""
     return rng.lognormal(0, 0.01, BLOCKS)
 
 
 def restless(rng):
-    """Another machine each time, by 20 %, whose blocks differ by 2 %: all of its backends feel the same."""
+    """Runs that differ by 20 % and blocks that differ by 2 %, in the same way for all backends."""
     return rng.lognormal(0, 0.2) * rng.lognormal(0, 0.02, BLOCKS)
 
 
-def sliding(rng):
-    """Twice as slow in the last block as in the first, or twice as fast."""
+def drifted(rng):
+    """The last block is twice as slow as the first, or twice as fast."""
     return 2.0 ** (rng.choice([-1, 1]) * np.linspace(0, 1, BLOCKS))
 
 
-def compared(seed, machine, **new):
-    """What pairs of runs come to: outcome -> share of the pairs. new: of the second run; the noise is that of both."""
+def outcome_rates(seed, machine, noise=0.03, mine=1.0):
+    """Simulate pairs of runs and compare them. Returns outcome -> share of the pairs.
+
+    noise: of both runs. mine: factor on the times of `mine` in the second run.
+    """
     rng = np.random.default_rng(seed)
     outcomes: Counter = Counter()
     for _ in range(PAIRS):
-        noise = {"noise": new.get("noise", 0.03)}
-        found = compare(simulated(rng, machine(rng), **noise), simulated(rng, machine(rng), **new))
-        changed = {cell.backend for cell in found.cells if cell.verdict in ("slower", "faster")}
-        outcomes["stable"] += not any("unstable" in (cell.detail or "") for cell in found.cells)
-        outcomes["found"] += found.exit_code == 5 and "mine" in changed
-        outcomes["false"] += bool(changed - ({"mine"} if "mine" in new else set()))
-        outcomes["by speed-up"] += any(cell.measure == "speedup" for cell in found.cells)
-        outcomes["judged"] += any(cell.p_holm is not None for cell in found.cells)
+        comparison = compare(simulated(rng, machine(rng), noise), simulated(rng, machine(rng), noise, mine))
+        changed = {cell.backend for cell in comparison.cells if cell.verdict in ("slower", "faster")}
+        outcomes["stable"] += not any("unstable" in (cell.detail or "") for cell in comparison.cells)
+        outcomes["detected"] += comparison.exit_code == 5 and "mine" in changed
+        outcomes["false"] += bool(changed - ({"mine"} if mine != 1.0 else set()))
+        outcomes["by speed-up"] += any(cell.measure == "speedup" for cell in comparison.cells)
+        outcomes["judged"] += any(cell.p_holm is not None for cell in comparison.cells)
     return {outcome: number / PAIRS for outcome, number in outcomes.items()}
 
 
-def test_two_runs_of_the_same_are_not_called_different():
-    """Of pairs of equal runs at 3 % noise at most 5 % hold any verdict of slower or faster, and most are judged."""
-    found = compared(1, calm)
-    assert found["false"] <= 0.05
-    assert found["judged"] >= 0.8
+def test_equal_runs_are_rarely_different():
+    """At 3 % noise at most 5 % of the pairs have a verdict of slower or faster, and most pairs are judged."""
+    rates = outcome_rates(1, calm)
+    assert rates["false"] <= 0.05
+    assert rates["judged"] >= 0.8
 
 
-def test_ten_percent_are_found():
-    """One backend slower by 10 %: at 2 % noise told in 90 % of pairs or more, and never of another backend.
-
-    What is missing is pairs in which a control failed by chance, so that the run asks to be repeated.
-    """
-    found = compared(2, calm, noise=0.02, mine=1.1)
-    assert found["found"] >= 0.9
-    assert found["false"] <= 0.05
+def test_a_change_of_ten_percent_is_detected():
+    """At 2 % noise it is detected in 90 % of the pairs or more. In the others a control failed by chance."""
+    rates = outcome_rates(2, calm, noise=0.02, mine=1.1)
+    assert rates["detected"] >= 0.9
+    assert rates["false"] <= 0.05
 
 
-def test_ten_percent_are_found_in_more_noise():
-    """The same at 3 % noise, of the pairs in which both runs are stable: the control widens the limit, so sizes differ."""
-    found = compared(3, calm, mine=1.1)
-    assert found["found"] >= 0.9 * found["stable"]
-    assert found["stable"] >= 0.8
-    assert found["false"] <= 0.05
+@pytest.mark.parametrize(
+    ("seed", "machine", "noise", "stable"), [(3, calm, 0.03, 0.8), (5, restless, 0.02, 0.7)], ids=["noisy", "restless"]
+)
+def test_a_change_of_ten_percent_is_detected_in_stable_pairs(seed, machine, noise, stable):
+    """With more noise, or on a restless machine, it is detected in 90 % of the pairs in which both runs are stable."""
+    rates = outcome_rates(seed, machine, noise, mine=1.1)
+    assert rates["detected"] >= 0.9 * rates["stable"]
+    assert rates["stable"] >= stable
+    assert rates["false"] <= 0.05
 
 
-def test_a_restless_machine_fakes_nothing():
-    """A machine that is another one in each run and in each block: sentinels tell, and speed-ups are judged instead."""
-    found = compared(4, restless)
-    assert found["false"] <= 0.05
-    assert found["by speed-up"] >= 0.6
-    assert found["judged"] >= 0.7
+def test_a_restless_machine_is_judged_by_speedups():
+    """The sentinels differ between the runs, so that times are not compared; few pairs have a false verdict."""
+    rates = outcome_rates(4, restless)
+    assert rates["false"] <= 0.05
+    assert rates["by speed-up"] >= 0.6
+    assert rates["judged"] >= 0.7
 
 
-def test_a_restless_machine_hides_little():
-    """There, too, 10 % are found in 90 % of the pairs whose runs are stable, at 2 % noise, and in no other backend."""
-    found = compared(5, restless, noise=0.02, mine=1.1)
-    assert found["found"] >= 0.9 * found["stable"]
-    assert found["stable"] >= 0.7
-    assert found["false"] <= 0.05
+def test_a_run_with_a_large_drift_is_not_judged():
+    """A drift by a factor of 2 is unstable by its sentinels or its noise, so that there is no verdict."""
+    rates = outcome_rates(6, drifted)
+    assert (rates["false"], rates["judged"]) == (0, 0)
 
 
-def test_a_machine_that_slides_gives_no_verdict():
-    """Twice as slow at the end as at the start: unstable by its sentinels or its noise, and nothing is judged."""
-    found = compared(6, sliding)
-    assert (found["false"], found["judged"]) == (0, 0)
-
-
-@pytest.mark.parametrize("machine", [calm, restless, sliding])
-def test_identical_backends_are_tied_inside_one_run(machine):
-    """The interval of the speed-up of two equal backends excludes 1 in at most 5 % of runs, whatever the machine does."""
+@pytest.mark.parametrize("machine", [calm, restless, drifted])
+def test_equal_backends_are_tied_in_a_run(machine):
+    """The interval of their speed-up excludes 1 in at most 5 % of the runs, on every machine."""
     rng = np.random.default_rng(7)
     tied = [
         holds_one(ratio.ci_low, ratio.ci_high)

@@ -1,4 +1,7 @@
-"""What is drawn in a figure of the report."""
+"""The lines and texts in a figure of the report."""
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from bench.analysis.speed import Group, group_cells
 from bench.records import Run
@@ -16,3 +19,10 @@ def points(axes) -> dict[str, list[tuple[float, float]]]:
         pairs = zip(line.get_xdata(), line.get_ydata(), strict=True)
         lines.setdefault(str(line.get_label()), []).extend((float(x), float(y)) for x, y in pairs)
     return lines
+
+
+def rendered(figure: Figure):
+    """Render the figure. Returns the renderer, which measures texts."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    return renderer
