@@ -1,4 +1,4 @@
-"""A run that was stopped goes on: killed at any point of writing, by Ctrl-C, with a changed world, with a second driver."""
+"""`gdbench run --resume` completes a run that was killed or interrupted, and refuses a changed machine or folder."""
 
 import json
 import signal
@@ -22,34 +22,35 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture
-def world(monkeypatch):
-    """Children, peaks and sentinels are simulated; a test may change what the machine is."""
-    described = {"cpu": {"model": "none"}, "versions": {"numpy": "1"}, "threads_available": 4, "gdbench": "0"}
+def description(monkeypatch):
+    """The description of a simulated machine, which a test can change. Child processes and probes are simulated, too."""
+    description = {"cpu": {"model": "none"}, "versions": {"numpy": "1"}, "threads_available": 4, "gdbench": "0"}
     for name in ("describe", "peaks", "sentinels"):
         monkeypatch.setattr(machine, name, getattr(machine, name))
     for name in ("run", "available_threads"):
         monkeypatch.setattr(process, name, getattr(process, name))
     killing.simulate()
-    monkeypatch.setattr(machine, "describe", lambda: json.loads(json.dumps(described)))
-    return described
+    monkeypatch.setattr(machine, "describe", lambda: json.loads(json.dumps(description)))
+    return description
 
 
 @pytest.fixture
-def stopped(world, tmp_path, monkeypatch):
-    """The folder of a run that was stopped by Ctrl-C in its second block."""
+def interrupted(description, tmp_path):
+    """The folder of a run that Ctrl-C interrupted in its second block."""
 
-    def stop(progress):
+    def interrupt(progress):
         if progress.done == 10:
             raise KeyboardInterrupt
 
     directory = RunDirectory.begin(tmp_path / "run", killing.PLAN, "gdbench run")
-    run = runner.execute(directory, stop)
+    run = runner.execute(directory, interrupt)
     directory.close()
     assert any(cell.status == "interrupted" for cell in run.cells)
     return directory.folder
 
 
-def resumed(folder):
+def resume(folder):
+    """Resume and complete the run in a folder. Returns the run."""
     directory = RunDirectory.resume(folder)
     try:
         return runner.execute(directory)
@@ -57,77 +58,70 @@ def resumed(folder):
         directory.close()
 
 
-# Killed
+# Killed drivers
 
 
-def kill_everywhere(folder, step):
-    done = subprocess.run(
-        [sys.executable, HERE / "helpers" / "killing.py", folder, str(step)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+def kill_and_resume(folder, step):
+    """Kill a driver at every `step`-th point of writing, and resume the run. Returns the counts that killing.py prints."""
+    command = [sys.executable, HERE / "helpers" / "killing.py", folder, str(step)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
 
 
-def test_killed_at_some_points_of_writing(tmp_path):
-    """SIGKILL at every 19th: every file is the old or the new one, and the resumed run is the whole one."""
-    found = kill_everywhere(tmp_path, 19)
-    assert found["resumed"] >= 8
+def test_a_killed_run_is_resumed(tmp_path):
+    """After SIGKILL at every 19th point of writing, each file is the old or the new one, and resuming completes the run."""
+    assert kill_and_resume(tmp_path, 19)["resumed"] >= 8
 
 
 @pytest.mark.slow
-def test_killed_at_every_point_of_writing(tmp_path):
-    """The same at each of them, some killed again while they resume; finished cells stay byte for byte."""
-    found = kill_everywhere(tmp_path, 1)
-    assert found["points"] > 150
-    assert found["resumed"] > 150
+def test_a_run_killed_at_any_point_of_writing_is_resumed(tmp_path):
+    """Some runs are killed again while they resume. The lines of finished cells do not change."""
+    counts = kill_and_resume(tmp_path, 1)
+    assert counts["points"] > 150
+    assert counts["resumed"] > 150
 
 
-# What may not change
+# Changes since the run began
 
 
-def test_what_was_done_stays(stopped):
-    """The journal only grows, and the resumed run has the same cells, one sample a block, and says when it was resumed."""
-    before = (stopped / "journal.jsonl").read_bytes()
-    run = resumed(stopped)
-    assert (stopped / "journal.jsonl").read_bytes().startswith(before)
+def test_resuming_appends_to_the_journal(interrupted):
+    """The resumed run has the same cells, one sample per block, and the time when it was resumed."""
+    before = (interrupted / "journal.jsonl").read_bytes()
+    run = resume(interrupted)
+    assert (interrupted / "journal.jsonl").read_bytes().startswith(before)
     assert {cell.status for cell in run.cells} == {"ok", "wrong"}
     assert len(run.resumed) == 1
-    assert load_run(stopped) == run
-    again = resumed(stopped)
-    assert again == run, "a run that is complete is only assembled anew"
+    assert load_run(interrupted) == run
+    assert resume(interrupted) == run, "resuming a complete run measures nothing"
 
 
-CHANGED = {
-    "the processor": (lambda world, folder: world.update(cpu={"model": "other"}), "processor none -> other"),
-    "a library": (lambda world, folder: world.update(versions={"numpy": "2"}), "numpy 1 -> 2"),
-    "gdbench": (lambda world, folder: world.update(gdbench="1"), "gdbench 0 -> 1"),
-    "fewer threads": (lambda world, folder: world.update(threads_available=0), "threads available 4 -> 0"),
-}
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cpu": {"model": "other"}}, "processor none -> other"),
+        ({"versions": {"numpy": "2"}}, "numpy 1 -> 2"),
+        ({"gdbench": "1"}, "gdbench 0 -> 1"),
+        ({"threads_available": 0}, "threads available 4 -> 0"),
+    ],
+    ids=["processor", "library", "gdbench", "fewer threads"],
+)
+def test_another_machine_or_version_is_refused(interrupted, description, change, message):
+    """The message has the change and what is allowed. No file in the folder changes."""
+    description.update(change)
+    before = {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()}
+    with pytest.raises(UnreadableRun, match=f"found changed since the run began: {message}; allowed: the same plan"):
+        resume(interrupted)
+    assert {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("what", CHANGED)
-def test_another_machine_or_version_is_refused(stopped, world, what):
-    """With what has changed and what to do; nothing in the folder is touched."""
-    change, told = CHANGED[what]
-    change(world, stopped)
-    before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
-    with pytest.raises(UnreadableRun, match=f"found changed since the run began: {told}; allowed: the same plan"):
-        resumed(stopped)
-    assert {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()} == before
-
-
-def test_a_changed_backend_file_is_refused(world, tmp_path):
-    """The figures of two texts would stand under one name."""
+def test_a_changed_backend_file_is_refused(description, tmp_path):
+    """A run has one version of each backend."""
     file = tmp_path / "mine.py"
     file.write_text("def fit(): ...")
     mine = replace(killing.PLAN.backends[1], name="mine", source=str(file), argument="mine.py")
-    directory = RunDirectory.begin(
-        tmp_path / "run", replace(killing.PLAN, backends=(killing.PLAN.backends[0], mine)), "x"
-    )
+    plan = replace(killing.PLAN, backends=(killing.PLAN.backends[0], mine))
+    directory = RunDirectory.begin(tmp_path / "run", plan, "x")
     directory.close()
     RunDirectory.resume(directory.folder).close()
     file.write_text("def fit(): return")
@@ -135,59 +129,59 @@ def test_a_changed_backend_file_is_refused(world, tmp_path):
         RunDirectory.resume(directory.folder)
 
 
-def test_changed_data_are_refused(stopped, monkeypatch):
-    """The digest of each problem is that of the beginning."""
-    simulated = killing.simulated
+def test_changed_data_are_refused(interrupted, monkeypatch):
+    """The digest of a problem differs from the digest at the start of the run."""
 
-    def other(arguments, **options):
-        if options.get("environment") is None:
-            for case in killing.PLAN.cases:
-                options["on_message"]({"case": case.key, "digest": "other"})
-            return process.Outcome(0, False, "", 0.0)
-        return simulated(arguments, **options)
+    def stage(arguments, *, on_message, **options):
+        for case in killing.PLAN.cases:
+            on_message({"case": case.key, "digest": "other"})
+        return process.Outcome(0, False, "", 0.0)
 
-    monkeypatch.setattr(process, "run", other)
+    monkeypatch.setattr(process, "run", stage)
     with pytest.raises(UnreadableRun, match=r"found other data in synthetic-10x2 than when the run began"):
-        resumed(stopped)
+        resume(interrupted)
 
 
-def spoil(name, change):
-    def spoiled(folder):
+def edit(name, change):
+    """A function that edits this file in a folder. change: old bytes -> new bytes."""
+
+    def edit_in(folder):
         (folder / name).write_bytes(change((folder / name).read_bytes()))
 
-    return spoiled
+    return edit_in
 
 
 LINE = b'{"cell": "nobody", "block": 0, "status": "ok"}\n'
-SPOILED = {
+DAMAGE = {
     "no plan": (lambda folder: (folder / "plan.json").unlink(), "found no readable plan.json"),
-    "a plan that is cut off": (spoil("plan.json", lambda text: text[:-9]), "cannot be read"),
-    "a newer plan": (spoil("plan.json", lambda t: t.replace(b'"schema": 3', b'"schema": 99')), "found schema 99"),
-    "an older plan": (spoil("plan.json", lambda t: t.replace(b'"schema": 3', b'"schema": 1')), "found schema 1; allowed: 3$"),
-    "no plan in it": (spoil("plan.json", lambda t: t.replace(b'"cases"', b'"case"')), "is no valid plan"),
-    "a line that is no JSON": (spoil("journal.jsonl", lambda t: b"{}{\n" + t), "cannot be read as a record"),
-    "a line that is no UTF-8": (spoil("journal.jsonl", lambda t: b"\xff\n" + t), "cannot be read as a record"),
-    "a line without a cell": (spoil("journal.jsonl", lambda t: t + b"{}\n"), "is no valid record"),
-    "a cell of another plan": (spoil("journal.jsonl", lambda t: t + LINE), "nobody"),
-    "a cell twice": (spoil("journal.jsonl", lambda t: t + t), "which its plan does not have or has once"),
-    "a block that is none": (spoil("blocks.jsonl", lambda t: t + b"[]\n"), "is no valid record"),
+    "a plan that is cut off": (edit("plan.json", lambda text: text[:-9]), "cannot be read"),
+    "a newer plan": (edit("plan.json", lambda t: t.replace(b'"schema": 3', b'"schema": 99')), "found schema 99"),
+    "an older plan": (edit("plan.json", lambda t: t.replace(b'"schema": 3', b'"schema": 1')), "found schema 1; allowed: 3$"),
+    "no plan in it": (edit("plan.json", lambda t: t.replace(b'"cases"', b'"case"')), "is no valid plan"),
+    "a line that is no JSON": (edit("journal.jsonl", lambda t: b"{}{\n" + t), "cannot be read as a record"),
+    "a line that is no UTF-8": (edit("journal.jsonl", lambda t: b"\xff\n" + t), "cannot be read as a record"),
+    "a line without a cell": (edit("journal.jsonl", lambda t: t + b"{}\n"), "is no valid record"),
+    "a cell of another plan": (edit("journal.jsonl", lambda t: t + LINE), "nobody"),
+    "a cell twice": (edit("journal.jsonl", lambda t: t + t), "which its plan does not have or has once"),
+    "a block that is none": (edit("blocks.jsonl", lambda t: t + b"[]\n"), "is no valid record"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", SPOILED)
-def test_a_folder_that_is_no_stopped_run_is_refused(stopped, what):
-    """One sentence, and the lock is free again."""
-    SPOILED[what][0](stopped)
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_folder_is_refused(interrupted, kind):
+    """The message says why. The lock is released, so that a second attempt has the same message."""
+    damage, message = DAMAGE[kind]
+    damage(interrupted)
     for _ in range(2):
-        with pytest.raises(UnreadableRun, match=SPOILED[what][1]):
-            RunDirectory.resume(stopped)
+        with pytest.raises(UnreadableRun, match=message):
+            RunDirectory.resume(interrupted)
 
 
-# Two at once
+# Two drivers
 
 
-def test_two_runs_in_one_folder(world, tmp_path):
-    """The second one is refused, whether it begins or resumes, and leaves the first alone."""
+def test_a_second_run_in_a_folder_is_refused(description, tmp_path):
+    """It can neither begin nor resume while the first is in progress, and does not change its files."""
     first = RunDirectory.begin(tmp_path / "run", killing.PLAN, "x")
     before = {path.name: path.stat().st_mtime_ns for path in first.folder.iterdir()}
     for second in (
@@ -204,49 +198,50 @@ def test_two_runs_in_one_folder(world, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_runs_started_at_once(tmp_path):
-    """Of two commands with one --out one runs, and the other ends with 2 and one line."""
-    words = [*UNPROBED, "run", "--quick", "--no-report", "-b", "numpy_vectorized", "--size", "60x3"]
-    both = [
-        subprocess.Popen(
-            [*words, "--out", "run"], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    ended = [(process.communicate(timeout=120)[1], process.returncode) for process in both]
-    assert sorted(code for _, code in ended) == [0, 2]
-    told = next(err for err, code in ended if code == 2)
-    assert told.startswith("gdbench: ")
-    assert "in progress" in told or "not empty" in told
+def test_one_of_two_simultaneous_runs_in_a_folder_is_refused(tmp_path):
+    """Of two commands with the same --out one runs; the other ends with exit code 2 and one line."""
+    options = {"cwd": tmp_path, "stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    command = [*UNPROBED, "run", "--quick", "--no-report", "-b", "numpy_vectorized", "--size", "60x3", "--out", "run"]
+    processes = [subprocess.Popen(command, **options) for _ in range(2)]
+    errors = {process.communicate(timeout=120)[1]: process.returncode for process in processes}
+    assert sorted(errors.values()) == [0, 2]
+    message = next(err for err, code in errors.items() if code == 2)
+    assert message.startswith("gdbench: ")
+    assert "in progress" in message or "not empty" in message
     assert len((tmp_path / "run" / "journal.jsonl").read_text().splitlines()) == 6
 
 
-# From outside
+# Signals
 
 
-FULL = ["run", "--quick", "--no-report", "-b", "numpy_vectorized", "numba_jit", "--size", "60x3", "500x4"]
+RUN = ["run", "--quick", "--no-report", "-b", "numpy_vectorized", "numba_jit", "--size", "60x3", "500x4"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "lines"), [(signal.SIGKILL, 2), (signal.SIGKILL, 9), (signal.SIGINT, 5), (signal.SIGHUP, 3)]
 )
-def test_stopped_from_outside_and_resumed(tmp_path, number, lines):
-    """A real run: no child outlives it, the line that resumes it is told where it can be, and it completes its plan."""
-    command = [*UNPROBED, *FULL, "--out", "run"]
+def test_a_signal_interrupts_a_run_that_can_be_resumed(tmp_path, number, lines):
+    """No child process outlives the run. After SIGINT or SIGHUP, run.json has the finished cells, and the output has the
+    command that resumes the run. Resuming completes the plan."""
+    command = [*UNPROBED, *RUN, "--out", "run"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     journal = tmp_path / "run" / "journal.jsonl"
-    give_up = time.monotonic() + 60
+    deadline = time.monotonic() + 60
     while not (journal.exists() and journal.read_text().count("\n") >= lines):
-        assert time.monotonic() < give_up
+        assert time.monotonic() < deadline
         time.sleep(0.02)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
-    told = process.communicate(timeout=60)[1]
+    err = process.communicate(timeout=60)[1]
     assert not psutil.wait_procs(children, timeout=10)[1]
     if number != signal.SIGKILL:
         assert process.returncode == 130
-        assert "gdbench run --resume run" in told
+        assert "gdbench run --resume run" in err
+        run = load_run(tmp_path / "run")
+        assert any(cell.status == "interrupted" for cell in run.cells)
+        assert any(sample for cell in run.cells for sample in cell.samples_s)
+        assert not run.stable
     before = journal.read_bytes()
     code, _, err = unprobed("run", "--no-report", "--resume", "run", cwd=tmp_path)
     assert code == 0, err
@@ -259,7 +254,7 @@ def test_stopped_from_outside_and_resumed(tmp_path, number, lines):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "exit_code", "message"),
     [
         (["--resume", "none"], 6, "--resume: found no readable plan.json in 'none'"),
         (["--resume", "."], 6, "--resume: found no readable plan.json in '.'"),
@@ -269,20 +264,20 @@ def test_stopped_from_outside_and_resumed(tmp_path, number, lines):
         (["--resume", "none", "--seed", "0"], 2, "--resume: found together with --seed"),
     ],
 )
-def test_bad_use_of_resume(tmp_path, arguments, code, told):
-    """One line, and nothing is written."""
-    found, out, err = unprobed("run", *arguments, cwd=tmp_path)
-    assert (found, out, list(tmp_path.iterdir())) == (code, "", [])
-    assert err.startswith(f"gdbench: {told}")
+def test_invalid_use_of_resume_is_refused(tmp_path, arguments, exit_code, message):
+    """The error is one line, and no file is written."""
+    code, out, err = unprobed("run", *arguments, cwd=tmp_path)
+    assert (code, out, list(tmp_path.iterdir())) == (exit_code, "", [])
+    assert err.startswith(f"gdbench: {message}")
     assert err.count("\n") == 1
 
 
-def test_only_our_own_leftovers_are_swept(stopped):
-    """What a killed save left is gone after a resumed run; other hidden files are not ours."""
-    ours, theirs = stopped / ".run.json-abcd1234", stopped / ".gitignore"
-    ours.write_text("{")
-    theirs.write_text("*")
-    resumed(stopped)
-    assert not ours.exists()
-    assert theirs.exists()
-    assert run_directory.is_new(stopped) is False
+def test_resuming_removes_only_its_temporary_files(interrupted):
+    """The temporary file of a killed save is removed; other hidden files stay."""
+    temporary, hidden = interrupted / ".run.json-abcd1234", interrupted / ".gitignore"
+    temporary.write_text("{")
+    hidden.write_text("*")
+    resume(interrupted)
+    assert not temporary.exists()
+    assert hidden.exists()
+    assert run_directory.is_new(interrupted) is False

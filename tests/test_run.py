@@ -1,47 +1,37 @@
-"""A run from end to end: workers, journal, record and report."""
+"""`gdbench run` as a whole: workers, journal, run.json and report."""
 
 import importlib.resources
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from helpers.command import UNPROBED, gdbench, unprobed
+from helpers.command import gdbench, unprobed
 
+import bench
 from backends import names
 from bench.records import load_run
 
-EVERY = names()
+NAMES = names()
 SMALL = ["--quick", "--no-report", "--size", "60x3", "--time-budget", "40s"]
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
-    """One `gdbench run --quick` as it stands, in an empty folder."""
+    """The folder of a complete `gdbench run --quick`, run beside files and settings that must not change it."""
     folder = tmp_path_factory.mktemp("quick")
-    # Settings that must not reach a worker: pytest options, a folder named bench, and a compiler switched off.
     (folder / "bench").mkdir()
     (folder / "bench" / "__init__.py").write_text("raise RuntimeError('the wrong bench')")
     (folder / "conftest.py").write_text("raise RuntimeError('the wrong conftest')")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --nonsense\n")
-    # The console script: `python -m bench` would find the folder named bench.
+    settings = {"PYTEST_ADDOPTS": "--nonsense", "NUMBA_DISABLE_JIT": "1", "JAX_DISABLE_JIT": "1"}
+    # `python -m bench` would import the folder named bench, so this is the console script.
     script = shutil.which("gdbench", path=str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"])
-    code, out, err = gdbench(
-        "run",
-        "--quick",
-        "--json",
-        cwd=folder,
-        program=[script],
-        PYTEST_ADDOPTS="--nonsense",
-        NUMBA_DISABLE_JIT="1",
-        JAX_DISABLE_JIT="1",
-    )
+    code, out, err = gdbench("run", "--quick", "--json", cwd=folder, program=[script], **settings)
     assert code == 0, err
     document = json.loads(out)
     assert document["exit_code"] == 0
@@ -50,10 +40,10 @@ def quick(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_quick_run_measures_every_backend_at_every_size(quick):
-    """Four sizes and the penguins for the compiled and array backends; loops measured, or skipped with a prediction."""
+    """Each backend has four sizes and the penguins. Only plain loops may be skipped, with a predicted time."""
     run = load_run(quick)
     shapes = {(100, 10), (1000, 10), (10_000, 10), (100_000, 10), (342, 4)}
-    for name in EVERY:
+    for name in NAMES:
         cells = [cell for cell in run.cells if cell.backend == name and not cell.control]
         assert {(cell.n_samples, cell.n_features) for cell in cells} == shapes
         for cell in cells:
@@ -63,7 +53,7 @@ def test_a_quick_run_measures_every_backend_at_every_size(quick):
                 assert cell.ci_low_s is None  # three processes define no interval
                 assert cell.error.value <= cell.error.bound
                 assert cell.cold_costs.import_s > 0
-                assert 0 < cell.cpu_over_wall < 1.15  # one thread on one processor, less where others want it too
+                assert 0 < cell.cpu_over_wall < 1.15  # one thread; less than 1 if other processes use the processor
             else:
                 assert (name, cell.status) == ("python_loops", "skipped")
                 assert cell.predicted_s > 0
@@ -74,27 +64,27 @@ def test_a_quick_run_measures_every_backend_at_every_size(quick):
 
 
 @pytest.mark.slow
-def test_compile_time_is_apart(quick):
-    """Only the compiled backends compile, and only in the cold figures."""
+def test_only_compiled_backends_have_a_compile_time(quick):
+    """It is one of the cold costs."""
     cells = [cell for cell in load_run(quick).cells if cell.cold_costs.compile_s is not None]
     assert all(cell.cold_costs.compile_s > 0.05 for cell in cells if cell.backend in ("numba_jit", "jax_jit"))
     assert all(cell.cold_costs.compile_s == 0 for cell in cells if cell.backend in ("python_loops", "numpy_vectorized"))
-    assert {cell.backend for cell in cells} == set(EVERY)
+    assert {cell.backend for cell in cells} == set(NAMES)
 
 
 @pytest.mark.slow
-def test_blocks_are_complete_and_fresh(quick):
-    """Every block holds every worker once, the control too, and each has its own hash seed and environment size."""
+def test_a_block_has_every_worker_once(quick):
+    """The control is a worker, too. Each block has its own hash seed."""
     run = load_run(quick)
     assert [block.index for block in run.blocks] == [0, 1, 2]
     for block in run.blocks:
-        assert sorted(block.order) == sorted([*EVERY, "numpy_vectorized (control)"])
+        assert sorted(block.order) == sorted([*NAMES, "numpy_vectorized (control)"])
     assert len({block.hash_seed for block in run.blocks}) == 3
 
 
 @pytest.mark.slow
-def test_the_journal_holds_one_line_per_cell_and_block(quick):
-    """Every figure of the record can be traced to a line that was on disk before the next cell started."""
+def test_the_journal_has_a_line_per_cell_and_block(quick):
+    """Each sample of run.json has a line. All processes of a cell, and of its control, make equally many calls."""
     lines = [json.loads(line) for line in (quick / "journal.jsonl").read_text().splitlines()]
     keys = [(line["cell"], line["block"]) for line in lines]
     assert len(keys) == len(set(keys))
@@ -104,19 +94,18 @@ def test_the_journal_holds_one_line_per_cell_and_block(quick):
     for line in lines:
         if line["status"] == "ok":
             counts.setdefault(line["cell"].replace(" (control)", ""), set()).add((line["calls"], line["warmup_calls"]))
-    assert all(len(found) == 1 for found in counts.values()), "calls are frozen by the first worker, for the twin too"
+    assert all(len(pairs) == 1 for pairs in counts.values()), counts
 
 
 @pytest.mark.slow
-def test_the_raw_samples_are_pytest_benchmarks(quick, tmp_path):
-    """`pytest-benchmark compare` reads them, they hold no host name, and the record's medians are theirs."""
+def test_pytest_benchmark_reads_the_raw_samples(quick, tmp_path):
+    """They have no host name, and the medians of run.json."""
     files = sorted((quick / "raw").glob("*.json"))
-    assert len(files) == 3 * (len(EVERY) + 1)  # the control too
-    done = subprocess.run(
-        ["pytest-benchmark", "compare", *map(str, files[:2])], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    assert "test_speed" in done.stdout
+    assert len(files) == 3 * (len(NAMES) + 1)  # the control is a worker, too
+    command = ["pytest-benchmark", "compare", *map(str, files[:2])]
+    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "test_speed" in process.stdout
     assert not any(re.search(rf"\b{re.escape(os.uname().nodename)}\b", file.read_text()) for file in files)
     document = json.loads((quick / "raw" / "block00-1t-numba_jit.json").read_text())
     cell = next(cell for cell in load_run(quick).cells if cell.backend == "numba_jit" and cell.n_samples == 10_000)
@@ -125,13 +114,12 @@ def test_the_raw_samples_are_pytest_benchmarks(quick, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_report_is_written_and_offline(quick):
-    """Markdown, one HTML page that loads nothing, and every figure as SVG."""
+def test_the_report_is_written(quick):
+    """It is Markdown, an HTML page that loads nothing, and figures in SVG. `gdbench report` writes it again."""
     page = (quick / "report.html").read_text()
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", page)
     assert "numba_jit" in (quick / "report.md").read_text()
-    pictures = sorted((quick / "figures").iterdir())
-    assert {path.suffix for path in pictures} == {".svg"}
+    assert {path.suffix for path in (quick / "figures").iterdir()} == {".svg"}
     (quick / "report.html").unlink()
     code, out, err = gdbench("report", quick, cwd=quick.parents[2])
     assert code == 0, err
@@ -140,7 +128,7 @@ def test_the_report_is_written_and_offline(quick):
     assert max(map(len, out.splitlines())) <= 100
 
 
-# Files that do less than they should: edits of numpy_vectorized, at the first line of fit and anywhere else.
+# Backends that compute something wrong or do less work: edits of numpy_vectorized.
 START = "    n = len(X)\n"
 IMPORT = "import math\n"
 RESULT = "    return beta, np.array(losses, dtype=X.dtype)"
@@ -150,13 +138,13 @@ SEEN, CALLS = (IMPORT, f"{IMPORT}SEEN = {{}}\n"), (IMPORT, f"{IMPORT}CALLS = []\
 SLOW = (START, f"{START}    time.sleep(1.5)\n")
 CHEATS = {
     "wrong_sign": [("(-2 / n)", "(2 / n)")],
-    "wrong_after_the_gate": [CALLS, (START, f"{START}    CALLS.append(1)\n    learning_rate *= 1 + (len(CALLS) > 6)\n")],
+    "wrong_after_some_calls": [CALLS, (START, f"{START}    CALLS.append(1)\n    learning_rate *= 1 + (len(CALLS) > 6)\n")],
     "cached_on_shape": [SEEN, KEEP, (START, CACHE.format(key="X.shape, max_iter"))],
     "cached_on_bytes": [
         SEEN, KEEP,
         (START, CACHE.format(key="X.tobytes(), y.tobytes(), beta.tobytes(), learning_rate, max_iter")),
     ],
-    "lazy_now_and_then": [
+    "fewer_updates_in_some_calls": [
         SEEN,
         (START, f"    SEEN[len(SEEN)] = 1\n    if len(SEEN) > 5 and len(SEEN) % 4 == 0:\n        max_iter //= 2\n{START}"),
     ],
@@ -170,7 +158,7 @@ CHEATS = {
 
 @pytest.fixture(scope="module")
 def cheats(tmp_path_factory):
-    """One run of all cheats: its folder, exit code and cells by backend."""
+    """A run of all CHEATS: its folder, and its cells by backend."""
     folder = tmp_path_factory.mktemp("cheats")
     source = importlib.resources.files("backends").joinpath("numpy_vectorized.py").read_text()
     files = []
@@ -189,15 +177,15 @@ def cheats(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CHEATS if name not in ("slow", "compiles_late")])
-def test_wrong_answer_has_no_time(cheats, name):
-    """A wrong answer, a stored one, or less work in some of the timed calls is `wrong`: no time, no rank."""
+def test_a_wrong_answer_has_no_time(cheats, name):
+    """A wrong answer, a cached answer, and fewer updates in some calls are "wrong"."""
     cell = cheats[1][name]
     assert (cell.status, cell.median_s, cell.samples_s, cell.speedup) == ("wrong", None, [], [])
     assert cheats[1]["numpy_vectorized"].status == "ok"
 
 
-def test_tiny_run_with_a_wrong_backend_exits_with_1(tmp_path, fresh):
-    """A real run in a few seconds: the wrong backend has no time, and the baseline and its control keep theirs."""
+def test_a_run_with_a_wrong_backend_exits_with_1(tmp_path, fresh):
+    """The wrong backend has no time; the baseline and its control have theirs."""
     path = fresh("wrong_sign", "(-2 / n)", "(2 / n)")
     code, out, err = unprobed("run", *SMALL, "-b", path, "--json", "--out", "run", cwd=tmp_path)
     assert code == 1, err
@@ -207,12 +195,12 @@ def test_tiny_run_with_a_wrong_backend_exits_with_1(tmp_path, fresh):
         ("numpy_vectorized", "ok", False)
     ] * 2
     assert {cell.status for cell in run.cells if cell.backend == "wrong_sign"} == {"wrong"}
-    assert (tmp_path / "run" / "journal.jsonl").read_text().count("\n") == 7  # wrong once, then not tried again
+    assert (tmp_path / "run" / "journal.jsonl").read_text().count("\n") == 7  # a wrong cell is not run again
 
 
 @pytest.mark.slow
-def test_answer_wrong_at_once_is_not_timed(cheats):
-    """A wrong first answer ends the cell before its calibration, says what is wrong and how to repeat it."""
+def test_a_wrong_first_answer_is_not_timed(cheats):
+    """The cell ends before its calibration. It has the mistake and the command that repeats it."""
     cell = cheats[1]["wrong_sign"]
     assert cell.calls is None
     assert "losses has" in cell.detail
@@ -221,21 +209,21 @@ def test_answer_wrong_at_once_is_not_timed(cheats):
 
 
 @pytest.mark.slow
-def test_result_that_goes_wrong_while_timed_leaves_no_raw_time(cheats):
-    """pytest-benchmark's JSON does not hold the time of a cell that went wrong after its gate, here at the sixth call."""
-    assert not list((cheats[0] / "raw").glob("*wrong_after_the_gate*"))  # its only cell, so there is no file
+def test_a_wrong_timed_answer_has_no_raw_time(cheats):
+    """pytest-benchmark's JSON does not have a cell whose answer becomes wrong after the first check."""
+    assert not list((cheats[0] / "raw").glob("*wrong_after_some_calls*"))  # its only cell, so there is no file
 
 
 @pytest.mark.slow
-def test_compile_in_the_timed_region_fails_the_cell(cheats):
-    """The compiler's own events reveal a file that compiles at a late call."""
+def test_compilation_in_the_timed_region_fails_the_cell(cheats):
+    """The events of the compiler show it."""
     assert cheats[1]["compiles_late"].status == "failed"
     assert "inside the timed region" in cheats[1]["compiles_late"].detail
 
 
 @pytest.mark.slow
-def test_slow_backend_is_skipped_with_its_measured_prediction(cheats):
-    """A backend without a smaller size to predict from is skipped after its first calls, and is not a timeout."""
+def test_a_slow_backend_is_skipped_after_its_first_calls(cheats):
+    """They give the predicted time if there is no smaller size. The cell is no timeout."""
     cell = cheats[1]["slow"]
     assert cell.status == "skipped"
     assert 1.5 < cell.predicted_s < 15
@@ -244,8 +232,8 @@ def test_slow_backend_is_skipped_with_its_measured_prediction(cheats):
 
 
 @pytest.mark.slow
-def test_where_the_bound_says_nothing_the_first_rows_decide(tmp_path, fresh):
-    """In float32 a row left out of a hundred hides within the bound of the whole, and not within that of 509 rows."""
+def test_the_first_rows_are_checked_if_the_bound_is_not_informative(tmp_path, fresh):
+    """In float32 the bound of all rows hides that 1 % of the rows are ignored; the bound of 509 rows does not."""
     path = fresh("tail", "    n = len(X)\n", "    n = len(X)\n    kept = n - n // 100 if n > 64 else n\n")
     path.write_text(path.read_text().replace("X.T @ residual", "X[:kept].T @ residual[:kept]"))
     size = ["--quick", "--no-report", "--size", "5000x4", "--dtype", "float32", "--max-iter", "50"]
@@ -257,70 +245,70 @@ def test_where_the_bound_says_nothing_the_first_rows_decide(tmp_path, fresh):
     assert (cells["numpy_vectorized"].status, cells["numpy_vectorized"].flags[0]) == ("ok", "bound not informative")
 
 
-DIARY = """
+LOG_CODE = """
 import json, os, time
 import numba
 COMPILED = []
 
-def note(event, n=0):
+def log(event, n=0):
     with open({path!r}, "a") as file:
         affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
         threads = os.environ["OMP_NUM_THREADS"], os.environ["OPENBLAS_NUM_THREADS"], os.environ["NUMBA_NUM_THREADS"]
         file.write(json.dumps([event, os.getpid(), n, affinity, threads]) + "\\n")
 
-note("import")
+log("import")
 """
 
 
 @pytest.mark.slow
-def test_the_diary_of_a_backend(tmp_path, fresh):
-    """What a backend that keeps a diary saw: a process a block, in the planned order, with the declared threads; its
-    compiler before the timed calls, which in every process are equally many and last at least 10 ms a round."""
+def test_a_worker_runs_the_planned_calls(tmp_path, fresh):
+    """A backend logs its calls: each block has one process, with the planned order of cells and number of threads. It
+    compiles before the timed calls, and every process makes the same number of calls."""
     path = fresh(
-        "diary",
+        "logging",
         "    n = len(X)\n",
-        "    n = len(X)\n    note('fit', n)\n"
-        "    if not COMPILED:\n        numba.njit(lambda x: x + 1)(1)\n        COMPILED.append(note('compiled'))\n",
+        "    n = len(X)\n    log('fit', n)\n"
+        "    if not COMPILED:\n        numba.njit(lambda x: x + 1)(1)\n        COMPILED.append(log('compiled'))\n",
     )
-    diary = tmp_path / "diary.jsonl"
-    path.write_text(path.read_text().replace("import math\n", "import math\n" + DIARY.format(path=str(diary)), 1))
+    log = tmp_path / "log.jsonl"
+    path.write_text(path.read_text().replace("import math\n", "import math\n" + LOG_CODE.format(path=str(log)), 1))
     out = tmp_path / "run"
     sizes = ["--quick", "--no-report", "--size", "60x3", "200x3", "600x3", "--max-iter", "20"]
     code, _, err = unprobed("run", *sizes, "-b", path, "--out", out, cwd=tmp_path)
     assert code == 0, err
     run, lines = load_run(out), [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
-    # Block order: the journal, written as each cell ends, is the plan.
+    # The journal has the order of the plan.
     assert [(line["block"], line["cell"]) for line in lines] == [
         (block.index, cell) for block in run.blocks for worker in block.order for cell in block.cells[worker]
     ]
-    events = [json.loads(line) for line in diary.read_text().splitlines()]
+    events = [json.loads(line) for line in log.read_text().splitlines()]
     processes = list(dict.fromkeys(pid for _, pid, *_ in events))
     assert len(processes) == 3
     calls_of = {}
     for block, pid in zip(run.blocks, processes, strict=True):
-        own = [event for event in events if event[1] == pid]
-        assert [name for name, *_ in own[:3]] == ["import", "fit", "compiled"]
-        assert [name for name, *_ in own].count("compiled") == 1
-        seen = list(dict.fromkeys(n for name, _, n, *_ in own if name == "fit"))
-        assert seen == [int(re.search(r"-(\d+)x3-", cell)[1]) for cell in block.cells["diary"]]
-        # Threads: set before the interpreter started, and found by the worker itself.
-        assert all(affinity in (None, 1) and threads == ["1"] * 3 for *_, affinity, threads in own)
-        assert set(block.threads_seen["diary"].values()) == {1}
-        for line in (line for line in lines if line["block"] == block.index and line["cell"].startswith("diary-")):
+        process_events = [event for event in events if event[1] == pid]
+        assert [name for name, *_ in process_events[:3]] == ["import", "fit", "compiled"]
+        assert [name for name, *_ in process_events].count("compiled") == 1
+        sizes = list(dict.fromkeys(n for name, _, n, *_ in process_events if name == "fit"))
+        assert sizes == [int(re.search(r"-(\d+)x3-", cell)[1]) for cell in block.cells["logging"]]
+        # The threads are set before the interpreter starts, and the worker reports them.
+        assert all(affinity in (None, 1) and threads == ["1"] * 3 for *_, affinity, threads in process_events)
+        assert set(block.threads_seen["logging"].values()) == {1}
+        for line in (line for line in lines if line["block"] == block.index and line["cell"].startswith("logging-")):
             n = int(re.search(r"-(\d+)x3-", line["cell"])[1])
-            many = sum(name == "fit" and rows == n for name, _, rows, *_ in own)
-            calls_of.setdefault(n, []).append(many - (block.index == 0))  # the first worker is asked one thing more
-            assert many - (block.index == 0) == line["warmup_calls"] + 3 * line["calls"] + (line["calls"] > 1)
+            calls = sum(name == "fit" and rows == n for name, _, rows, *_ in process_events) - (block.index == 0)
+            calls_of.setdefault(n, []).append(calls)  # the first worker makes one more call, which is not counted
+            assert calls == line["warmup_calls"] + 3 * line["calls"] + (line["calls"] > 1)
             assert (line["compile_s"] > 0) is line["cold"]
             assert line["first_call_s"] >= line["compile_s"]
             assert max(line["rounds_s"]) < line["compile_s"] or not line["cold"]
     assert sorted(calls_of) == [60, 200, 600]
-    assert all(len(set(many)) == 1 for many in calls_of.values())
+    assert all(len(set(calls)) == 1 for calls in calls_of.values())
 
 
 @pytest.mark.slow
-def test_a_compiler_does_not_poison_the_calibration(quick):
-    """The first call of a JIT is hundreds of later ones, and yet its rounds hold many calls, not the one that fits."""
+def test_compilation_does_not_change_the_calibration(quick):
+    """The first call of a compiled backend takes far longer than later ones, and a round still has several calls."""
     for name in ("numba_jit", "jax_jit"):
         lines = [json.loads(line) for line in (quick / "journal.jsonl").read_text().splitlines()]
         (first,) = [s for s in lines if s["block"] == 0 and s["cell"].startswith(f"{name}-synthetic-100x10-")]
@@ -329,34 +317,22 @@ def test_a_compiler_does_not_poison_the_calibration(quick):
 
 
 @pytest.mark.slow
-def test_the_machine_is_looked_at_in_every_block(quick):
-    """Both sentinels at the start of each block and after the last, and the peaks beside the machine's description."""
+def test_each_block_has_its_sentinels(quick):
+    """They are timed at the start of each block and after the last. The description of the machine has the peaks."""
     run = load_run(quick)
-    looks = [{kernel: len(seconds) for kernel, seconds in block.sentinels.items()} for block in run.blocks]
-    assert looks == [{"arithmetic": count, "memory": count} for count in (1, 1, 2)]
+    counts = [{kernel: len(seconds) for kernel, seconds in block.sentinels.items()} for block in run.blocks]
+    assert counts == [{"arithmetic": count, "memory": count} for count in (1, 1, 2)]
     assert [entry["threads"] for entry in run.machine["peaks"]] == run.plan["threads"]
     assert all(set(block.threads_seen) == set(block.order) for block in run.blocks)
 
 
 @pytest.mark.slow
-def test_your_own_csv(tmp_path):
-    """A CSV that was not made for it: semicolons, a quoted header, missing values counted aloud."""
+def test_a_run_measures_the_users_csv_file(tmp_path):
+    """It has semicolons, a quoted header and a missing value, which standard error counts."""
     rows = "\n".join(f"{i};{i % 7};{'' if i == 5 else i * 0.25};{3 * i + i % 7 - 4}" for i in range(40))
     (tmp_path / "my data.csv").write_text(f'"a";"b b";c;"the target"\n{rows}\n')
-    code, _, err = unprobed(
-        "run",
-        "--quick",
-        "--no-report",
-        "--data",
-        "my data.csv",
-        "--target",
-        "the target",
-        "-b",
-        "numba_jit",
-        "--out",
-        "run",
-        cwd=tmp_path,
-    )
+    data = ["--data", "my data.csv", "--target", "the target"]
+    code, _, err = unprobed("run", "--quick", "--no-report", *data, "-b", "numba_jit", "--out", "run", cwd=tmp_path)
     assert code == 0, err
     assert "dropped 1 of 40 rows with a missing value, kept 39" in err
     cell = next(cell for cell in load_run(tmp_path / "run").cells if cell.backend == "numba_jit")
@@ -368,24 +344,10 @@ def test_your_own_csv(tmp_path):
 
 
 @pytest.mark.slow
-def test_dtypes_and_threads_are_never_mixed(tmp_path):
-    """Each dtype and each number of threads has its own cells; a cell that cannot be is skipped with the reason."""
-    code, _, err = unprobed(
-        "run",
-        *SMALL,
-        "-b",
-        "python_loops",
-        "--dtype",
-        "float64",
-        "float32",
-        "--threads",
-        "1",
-        "--threads",
-        "all",
-        "--out",
-        "run",
-        cwd=tmp_path,
-    )
+def test_each_dtype_and_number_of_threads_has_its_cells(tmp_path):
+    """A cell with a dtype that its backend does not support is skipped with the reason."""
+    options = ["-b", "python_loops", "--dtype", "float64", "float32", "--threads", "1", "--threads", "all"]
+    code, _, err = unprobed("run", *SMALL, *options, "--out", "run", cwd=tmp_path)
     assert code == 0, err
     run = load_run(tmp_path / "run")
     assert {(cell.dtype, cell.status) for cell in run.cells if cell.backend == "python_loops"} == {
@@ -400,69 +362,11 @@ def test_dtypes_and_threads_are_never_mixed(tmp_path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_is_finished(tmp_path):
-    """SIGINT ends it with 130, the record holds the finished cells, and no child is left."""
-    import psutil
-
-    process = subprocess.Popen(
-        [
-            *UNPROBED,
-            "run",
-            "--full",
-            "--no-report",
-            "-b",
-            "numpy_vectorized",
-            "--size",
-            "60x3",
-            "500x4",
-            "--out",
-            "run",
-        ],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-    )
-    journal = tmp_path / "run" / "journal.jsonl"
-    give_up = time.monotonic() + 60
-    while not (journal.exists() and journal.read_text().count("\n") >= 3):
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode == 130
-    run = load_run(tmp_path / "run")
-    assert any(cell.status == "interrupted" for cell in run.cells)
-    assert any(sample for cell in run.cells for sample in cell.samples_s)
-    assert not run.stable
-    assert not any(child.is_running() for child in children)
-
-
-@pytest.mark.slow
-def test_an_ordinary_pytest_benchmark_session(tmp_path):
-    """`pytest bench` runs the same cells for people who live in pytest."""
-    import bench
-
-    root = bench.__path__[0]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            root,
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-k",
-            "numpy_vectorized or numba_jit",
-            "--benchmark-json",
-            tmp_path / "raw.json",
-        ],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},  # of pytest-xdist
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    names = [entry["name"] for entry in json.loads((tmp_path / "raw.json").read_text())["benchmarks"]]
-    assert len(names) == 10
+def test_pytest_bench_is_a_session_of_pytest_benchmark(tmp_path):
+    """`pytest bench` measures the same cells as a run."""
+    command = [sys.executable, "-m", "pytest", bench.__path__[0], "-q", "-p", "no:cacheprovider"]
+    command += ["-k", "numpy_vectorized or numba_jit", "--benchmark-json", tmp_path / "raw.json"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}  # of xdist
+    process = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert process.returncode == 0, process.stdout
+    assert len(json.loads((tmp_path / "raw.json").read_text())["benchmarks"]) == 10

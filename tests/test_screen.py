@@ -1,70 +1,75 @@
-"""A run on one screen: the tables while it runs and at its end, and the progress of a run."""
+"""The output of `gdbench run` on a terminal: the tables, the progress, and the line on gaps and flags."""
 
 import io
 import re
 
 import pytest
 from helpers import sample_run
+from helpers.drawings import first_group
 from rich.console import Console
 
 from bench import text
 from bench.analysis.aggregate import preliminary_cells
-from bench.analysis.speed import group_cells
 from bench.measure.runner import Progress
 from bench.plan import Plan, backend_of, synthetic_cases
 from bench.records import CellSample
 from bench.report import screen, terminal
 
 
-def lines(table, width=80):
+def printed(table, width=80):
+    """The text of a table on a console."""
     file = io.StringIO()
     Console(file=file, width=width).print(table)
-    return [re.split("  +", line.strip()) for line in file.getvalue().splitlines() if "──" not in line]
+    return file.getvalue()
+
+
+def rows(table):
+    """The rows of a printed table, without empty entries."""
+    return [re.split("  +", line.strip()) for line in printed(table).splitlines() if "──" not in line]
 
 
 def cells(**times):
-    """Cells of backends at n = 100 and 1 000, by seconds per iteration."""
+    """Cells of backends at n = 100 and 1 000. times: seconds per row of X and iteration, by backend."""
     return [sample_run.cell(b, n, t * n) for b, t in times.items() for n in (100, 1_000)]
 
 
-def test_the_table_holds_medians_and_reasons():
-    """A row per backend, a column per size; a cell without a time shows why, one not yet measured is empty."""
+def test_the_table_of_times_has_medians_and_reasons():
+    """A row is a backend, a column is a size. A cell without a time has its reason; a cell that is not yet run is empty."""
     broken = [sample_run.cell("mine", 100, status="crashed"), sample_run.cell("mine", 1_000, status="interrupted")]
     timed = cells(numpy_vectorized=1e-7)
-    head, numpy, mine = lines(screen.times_table([*timed, *broken], 80))
+    head, numpy, mine = rows(screen.times_table([*timed, *broken], 80))
     assert head == ["100", "1\u00a0000"]
     assert numpy == ["numpy_vectorized", *(text.duration(c.per_iteration_s) for c in timed)]
     assert mine == ["mine", "crashed"]
 
 
-def test_ratios_say_faster_slower_or_no_difference():
-    """× for faster, ÷ for slower, ~ for an interval that contains 1; the baseline has no row."""
+def test_ratios_are_marked_as_faster_slower_or_equal():
+    """× is faster, ÷ is slower, ~ is an interval that contains 1. The baseline has no row."""
     run = sample_run.run([
         *cells(numpy_vectorized=1e-7, python_loops=1e-6, numba_jit=2.5e-8),
         *(sample_run.cell("jax_jit", n, 1e-7 * n, scatter="jax") for n in (100, 1_000)),
     ])  # fmt: skip
-    rows = {row[0]: row[1:] for row in lines(screen.ratios_table(group_cells(run)[0].ranked, 80))}
-    assert "numpy_vectorized" not in rows
-    assert [float(entry[1:]) for entry in rows["python_loops"]] == pytest.approx([10, 10], rel=0.05)
-    assert [float(entry[:-1]) for entry in rows["numba_jit"]] == pytest.approx([4, 4], rel=0.05)
-    assert {entry[0] for entry in rows["python_loops"]} == {"÷"} and {entry[-1] for entry in rows["numba_jit"]} == {"×"}
-    assert all(entry.startswith("~") for entry in rows["jax_jit"])
+    ratios = {row[0]: row[1:] for row in rows(screen.ratios_table(first_group(run).ranked, 80))}
+    assert "numpy_vectorized" not in ratios
+    assert [float(entry[1:]) for entry in ratios["python_loops"]] == pytest.approx([10, 10], rel=0.05)
+    assert [float(entry[:-1]) for entry in ratios["numba_jit"]] == pytest.approx([4, 4], rel=0.05)
+    assert {entry[0] for entry in ratios["python_loops"]} == {"÷"}
+    assert {entry[-1] for entry in ratios["numba_jit"]} == {"×"}
+    assert all(entry.startswith("~") for entry in ratios["jax_jit"])
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-def test_a_narrow_console_keeps_the_largest_sizes(width):
-    """No line is wider than the console; sizes that do not fit are left out, the smallest first."""
+def test_a_narrow_console_shows_the_largest_sizes(width):
+    """A line fits the console; the smallest sizes are left out."""
     many = [sample_run.cell("numba_jit", 10**k, 1e-6) for k in range(1, 8)]
-    file = io.StringIO()
-    Console(file=file, width=width).print(screen.times_table(many, width))
-    output = file.getvalue()
+    output = printed(screen.times_table(many, width), width)
     assert max(map(len, output.splitlines())) <= width
     assert "10\u00a0000\u00a0000" in output
     assert "…" not in output
 
 
-def test_doubts_are_counted_in_one_line():
-    """Gaps and flags by kind, with the number of their cells; nothing for a run without any."""
+def test_gaps_and_flags_are_counted_in_one_line():
+    """The line has the number of cells of each kind. A run without gaps and flags has no line."""
     flagged = cells(numpy_vectorized=1e-7)
     flagged[0].flags = ["noisy: 12%"]
     flagged += [sample_run.cell("mine", 100, status="out_of_memory")]
@@ -76,8 +81,8 @@ def test_doubts_are_counted_in_one_line():
     assert screen.doubts(sample_run.run(flagged)).isprintable()
 
 
-def test_preliminary_cells_have_the_medians_so_far():
-    """A cell with samples has their median, also while other blocks are missing; one without samples has no time."""
+def test_preliminary_cells_have_the_medians_of_finished_blocks():
+    """A cell without samples has no time."""
     plan = Plan(
         (backend_of("numpy_vectorized"), backend_of("python_loops")), tuple(synthetic_cases([(100, 3)], 0, 10)),
         ("float64",), (1,), 6, 1, 0, 60.0, "default",
@@ -93,7 +98,7 @@ def test_preliminary_cells_have_the_medians_so_far():
 
 @pytest.fixture
 def progress(capsys, monkeypatch):
-    """A RunProgress on a terminal or in a pipe, fed with states; returns what it printed."""
+    """A function that shows states with RunProgress, on a terminal or in a pipe, and returns the output."""
 
     def progress(states, is_terminal):
         file = io.StringIO()
@@ -117,14 +122,14 @@ STATES = [
 
 
 def test_a_pipe_gets_a_line_per_block(progress):
-    """Without a terminal, each block is one line with the time left, and there are no control codes."""
+    """A line has the time left. There are no control codes."""
     assert progress(STATES, False).splitlines() == [
         "block 1 of 3, about 30 s left", "block 2 of 3, about 26 s left", "block 3 of 3, about 22 s left",
     ]  # fmt: skip
 
 
-def test_a_terminal_shows_the_times_so_far(progress):
-    """The table of medians is above the bar with the block, the worker and the time left."""
+def test_a_terminal_shows_the_preliminary_times(progress):
+    """The table of medians is above a bar with the block, the worker and the time left."""
     output = progress(STATES[:-1], True)
     assert re.search(r"numba_jit.* ns", output)
     assert "block 3 of 3: w3" in output and "about 19 s left" in output

@@ -1,4 +1,4 @@
-"""What the verbs print, to the line."""
+"""The output of `gdbench check`, line by line."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def failed(check, detail, hint=None):
 
 @pytest.fixture
 def printed(capsys):
-    """The lines that `gdbench check` prints for some reports."""
+    """The lines that `gdbench check` prints for these reports."""
 
     def lines(*reports):
         terminal.print_check(reports)
@@ -27,8 +27,8 @@ def printed(capsys):
     return lines
 
 
-def test_a_hint_that_checks_share_is_printed_once_and_first(printed):
-    """Each distinct hint stands once, in front of the failing checks; passed checks are counted only."""
+def test_hints_are_printed_once_before_the_failed_checks(printed):
+    """Passed checks are counted, but not listed."""
     half, float32 = "is the factor 2 of 2/n missing?", "the result is float64 but was computed in float32"
     lines = printed(
         report(
@@ -53,8 +53,8 @@ def test_a_hint_that_checks_share_is_printed_once_and_first(printed):
     ]
 
 
-def test_long_details_are_wrapped_under_their_check(printed):
-    """No line is wider than the console; what is broken off is deeper, and the lines of a traceback stay apart."""
+def test_long_details_are_wrapped(printed):
+    """A line fits the console, its continuation is indented, and each line of a traceback has its own line."""
     lines = printed(
         report("mine", "failed", failed("one_step[float64]", LONG, LONG), failed("loads", "SIGSEGV\nline 12"))
     )
@@ -65,8 +65,8 @@ def test_long_details_are_wrapped_under_their_check(printed):
     assert " ".join(" ".join(lines[start : start + 3]).split()) == f"one_step[float64]: {LONG.strip()}"
 
 
-def test_what_passed_needs_no_words(printed):
-    """A right backend is a row of the table and no more; one that is missing says what to install, and counts nothing."""
+def test_a_passed_backend_is_only_in_the_table(printed):
+    """An unavailable backend has the command that installs its library."""
     lines = printed(
         report("right", "ok", CheckResult("one_step[float64]", True)),
         report("absent", "unavailable", failed("loads", "needs torch; install it: pip install gdbench[torch]")),
