@@ -64,8 +64,7 @@ def test_a_page_without_one_valid_run_is_refused(tmp_path, change, message):
 def test_a_run_that_is_too_large_for_its_page_loses_its_curves_first(monkeypatch):
     """If the run is still too large without the error curves, the page contains no run."""
     run = sample_run.full()
-    whole = len(records.run_for_page(run))
-    monkeypatch.setattr(records, "MAX_EMBEDDED", whole - 1)
+    monkeypatch.setattr(records, "MAX_EMBEDDED", len(records.run_for_page(run)) - 1)
     assert 'error_curve": [[' not in records.run_for_page(run)
     assert records.run_for_page(run).count("error_curve") == len(run.cells)
     monkeypatch.setattr(records, "MAX_EMBEDDED", 100)

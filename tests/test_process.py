@@ -301,11 +301,11 @@ def test_ask_raises_if_the_parent_has_ended(child):
     """It raises EOFError and does not wait."""
     code = """
         import os, socket
-        ours, theirs = socket.socketpair()
-        os.environ["GDBENCH_CHANNEL"] = str(theirs.detach())
+        parent, child = socket.socketpair()
+        os.environ["GDBENCH_CHANNEL"] = str(child.detach())
         from bench.runtime.process import Channel
         channel = Channel()
-        ours.shutdown(socket.SHUT_WR)
+        parent.shutdown(socket.SHUT_WR)
         try:
             channel.ask(value=1)
         except EOFError as error:

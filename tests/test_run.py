@@ -1,6 +1,5 @@
 """`gdbench run` as a whole: workers, journal, run.json and report."""
 
-import importlib.resources
 import json
 import os
 import re
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.command import gdbench, unprobed
+from helpers.mutants import Variant
 
 import bench
 from backends import names
@@ -160,15 +160,7 @@ CHEATS = {
 def cheats(tmp_path_factory):
     """A run of all CHEATS: its folder, and its cells by backend."""
     folder = tmp_path_factory.mktemp("cheats")
-    source = importlib.resources.files("backends").joinpath("numpy_vectorized.py").read_text()
-    files = []
-    for name, edits in CHEATS.items():
-        text = source
-        for old, new in edits:
-            assert old in text, old
-            text = text.replace(old, new, 1)
-        files.append(folder / f"{name}.py")
-        files[-1].write_text(text)
+    files = [Variant(name, tuple(edits)).build(folder) for name, edits in CHEATS.items()]
     out = folder / "run"
     code, _, err = unprobed("run", *SMALL, "-b", *files, "--out", out, cwd=folder)
     assert code == 1, err

@@ -11,7 +11,7 @@ from helpers.effort import examples
 from bench.analysis.aggregate import aggregate
 from bench.analysis.compare import compare
 from bench.plan import BASELINE, Backend, Plan, synthetic_cases
-from bench.records import Block, CellSample
+from bench.records import CellSample
 from bench.stats import hodges_lehmann, holds_one, median_interval, speedup
 
 TRIALS = examples(1000)
@@ -109,19 +109,9 @@ def simulated(rng, machine, noise=0.03, mine=1.0):
             CellSample(cell=cell.id, block=block, status="ok", rounds_s=[float(time)], calls=1)
             for block, time in enumerate(seconds)
         ]
-    blocks = [
-        Block(
-            index=block,
-            threads=1,
-            order=[],
-            cells={},
-            hash_seed=1,
-            padding_bytes=0,
-            started="now",
-            sentinels={kernel: [float(factor * rng.lognormal(0, 0.005))] for kernel in ("arithmetic", "memory")},
-        )
-        for block, factor in enumerate(machine)
-    ]
+    blocks = sample_run.sentinels(BLOCKS)
+    for block, factor in zip(blocks, machine, strict=True):
+        block.sentinels = {kernel: [float(factor * rng.lognormal(0, 0.005))] for kernel in ("arithmetic", "memory")}
     digests = {case.key: "d" for case in PLAN.cases}
     return aggregate(PLAN, samples, blocks, sample_run.start(digests), interrupted=False)
 

@@ -1,14 +1,15 @@
-"""Whatever a backend does, the others keep their figures, and what it did is said truthfully. Each with the real fault."""
+"""A faulty backend gets its status and the reason, and does not change the results of other backends. All faults are real."""
 
 import json
-import os
 import re
 import subprocess
 import sys
 
+import psutil
 import pytest
 from helpers import sample_run
 from helpers.command import gdbench, unprobed
+from helpers.mutants import Variant
 
 from bench.records import load_run, save_run
 from bench.report import markdown
@@ -17,8 +18,8 @@ from bench.runtime.process import available_threads
 
 pytestmark = pytest.mark.slow
 
-SIZES = ["--size", "60x3", "200x3"]  # every fault but those at import is at the larger size only
-FAULTS = {  # what fit does at first, the status that it shall have, and what its detail shall say
+SIZES = ["--size", "60x3", "200x3"]  # except at import, a fault is at the larger size only
+FAULTS = {  # name -> the first statement of fit, the expected status, and a pattern of the expected detail
     "segfaults": ("import ctypes; ctypes.string_at(0)", "crashed", r"killed by SIGSEGV in .* called from fit \(segfaults\.py, line \d+\)"),
     "aborts": ("import os; os.abort()", "crashed", r"killed by SIGABRT in fit \(aborts\.py, line \d+\)"),
     "exits": ("import os; os._exit(0)", "crashed", "ended with exit code 0, without a result"),
@@ -39,7 +40,7 @@ FAULTS = {  # what fit does at first, the status that it shall have, and what it
     "closed_clock": ("import time; time.perf_counter = lambda: 0.0", "failed", "clock does not advance"),
     "back_clock": ("import itertools, time; time.perf_counter = itertools.count(0, -1).__next__", "failed", "clock does not advance"),
 }  # fmt: skip
-RUDE = {  # what does no harm, and must not
+HARMLESS = {  # name -> the first statement of fit, which must not change the result
     "megabytes": "print('x' * 1_000_000)",
     "moves": "import os; os.chdir('/'); os.environ.clear()",
     "stray": "import sys; sys.argv.clear(); sys.stdout = sys.stderr = None",
@@ -48,7 +49,7 @@ RUDE = {  # what does no harm, and must not
 HANGS = {
     "silent": "import time; time.sleep(9999)",
     "busy": "while True: pass",
-    "below": "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(9999)'])",
+    "child": "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(9999)'])",
     "stubborn": "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n        while True: print('x' * 1000, flush=True)",
 }
 AT_IMPORT = {
@@ -58,174 +59,153 @@ AT_IMPORT = {
     "import_breaks": ("this is no Python", "failed", "SyntaxError at import"),
     "import_lacks": ("import no_such_library", "unavailable", "no_such_library is not installed"),
 }
-# What a C++ library does when its allocation fails.
+# A C++ library prints this when an allocation fails.
 NATIVE = (
     "import os; os.write(2, b\\\"terminate called after throwing an instance of 'std::bad_alloc'\\\\n\\\"); os.abort()"
 )
 
 
 def write(folder, name, fault="", at_import=""):
-    """A correct backend with a fault in it."""
-    import backends
-
-    with open(os.path.join(backends.__path__[0], "numpy_vectorized.py")) as file:  # noqa: PTH118, PTH123
-        text = file.read()
+    """Write numpy_vectorized with a fault into the folder. Returns its path."""
     head = f'from pathlib import Path\nOUT = Path({str(folder / "run")!r})\nNATIVE = "{NATIVE}"\n{at_import}\n'
-    text = text.replace("import math\n", "import math\n" + head, 1)
-    if fault:
-        text = text.replace("    n = len(X)\n", f"    n = len(X)\n    if n > 100:\n        {fault}\n", 1)
-    path = folder / f"{name}.py"
-    path.write_text(text)
-    return path
+    start = f"    n = len(X)\n    if n > 100:\n        {fault or 'pass'}\n"
+    return Variant(name, (("import math\n", "import math\n" + head), ("    n = len(X)\n", start))).build(folder)
 
 
-def run(folder, files, *options, **environment):
+def run_files(folder, files, *options, **environment):
     """Run the files in a folder. Returns the exit code, standard error and the run."""
-    words = ["run", "--quick", "-b", *files, *SIZES, *options, "--out", folder / "run"]
-    code, _, err = unprobed(*words, cwd=folder, **environment)
+    arguments = ["run", "--quick", "-b", *files, *SIZES, *options, "--out", folder / "run"]
+    code, _, err = unprobed(*arguments, cwd=folder, **environment)
     return code, err, load_run(folder / "run")
 
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory):
-    """All of them in one run, and what came of it."""
+    """A run of all faulty and harmless backends: its folder, exit code, standard error and the run."""
     folder = tmp_path_factory.mktemp("crowd")
     files = [write(folder, name, fault) for name, (fault, *_) in FAULTS.items()]
-    files += [write(folder, name, fault) for name, fault in RUDE.items()]
+    files += [write(folder, name, fault) for name, fault in HARMLESS.items()]
     files += [write(folder, name, at_import=fault) for name, (fault, *_) in AT_IMPORT.items()]
-    return folder, *run(folder, files, "--time-budget", "300s")
+    return folder, *run_files(folder, files, "--time-budget", "300s")
 
 
-def cell(record, name, n_samples):
-    return next(c for c in record.cells if (c.backend, c.n_samples, c.control) == (name, n_samples, False))
+def cell(run, name, n_samples):
+    """The cell of a backend at a size."""
+    return next(c for c in run.cells if (c.backend, c.n_samples, c.control) == (name, n_samples, False))
+
+
+def assert_complete(cell):
+    """The cell is ok and has a sample of each of the three blocks."""
+    assert (cell.status, len(cell.samples_s), None in cell.samples_s) == ("ok", 3, False), cell.detail
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_told(crowd, name):
-    """With its kind and where it was; without a time; and the smaller size, where nothing happened, keeps its figures."""
-    _, _, err, record = crowd
+def test_a_fault_is_recorded(crowd, name):
+    """The cell has the status and the place of the fault, and no time. The smaller size, without the fault, is complete."""
+    _, _, err, run = crowd
     _, status, detail = FAULTS[name]
-    found = cell(record, name, 200)
-    assert (found.status, found.median_s) == (status, None), (found.detail, err)
-    assert re.search(detail, found.detail), found.detail
-    small = cell(record, name, 60)
-    assert (small.status, len(small.samples_s)) == ("ok", 3), small.detail
-    assert None not in small.samples_s
+    large = cell(run, name, 200)
+    assert (large.status, large.median_s) == (status, None), (large.detail, err)
+    assert re.search(detail, large.detail), large.detail
+    assert_complete(cell(run, name, 60))
 
 
 @pytest.mark.parametrize("name", AT_IMPORT)
-def test_a_fault_at_import_is_told(crowd, name):
-    """In all cells of that file."""
+def test_a_fault_at_import_is_recorded(crowd, name):
+    """All cells of the backend have it."""
     _, status, detail = AT_IMPORT[name]
     for n_samples in (60, 200):
-        found = cell(crowd[-1], name, n_samples)
-        assert found.status == status, found.detail
-        assert detail in found.detail
+        failed = cell(crowd[-1], name, n_samples)
+        assert failed.status == status, failed.detail
+        assert detail in failed.detail
 
 
-@pytest.mark.parametrize("name", RUDE)
-def test_bad_manners_do_no_harm(crowd, name):
-    """Prints, a changed folder, environment or path: measured like any other; more processors than declared are flagged."""
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_harmless_backend_is_measured(crowd, name):
+    """It prints, or changes its folder, environment or affinity. More processors than declared are flagged."""
     for n_samples in (60, 200):
-        found = cell(crowd[-1], name, n_samples)
-        assert (found.status, None in found.samples_s) == ("ok", False), found.detail
+        assert_complete(cell(crowd[-1], name, n_samples))
     if name == "many_threads" and available_threads() > 1:
-        assert any(flag.startswith("more processors than declared") for flag in found.flags)
+        assert any(flag.startswith("more processors than declared") for flag in cell(crowd[-1], name, 200).flags)
 
 
-def test_the_others_never_noticed(crowd):
-    """The baseline and its control have every sample; the files of the run are whole; the worst fault is the exit code."""
-    folder, code, _, record = crowd
-    for found in record.cells:
-        if found.backend == "numpy_vectorized":
-            assert (found.status, len(found.samples_s), None in found.samples_s) == ("ok", 3, False)
+def test_faults_do_not_change_other_backends(crowd):
+    """The baseline and its control are complete, and so are the files of the run. The worst fault is the exit code."""
+    folder, code, _, run = crowd
+    for baseline in (c for c in run.cells if c.backend == "numpy_vectorized"):
+        assert_complete(baseline)
     assert code == 1
     lines = [json.loads(line) for line in (folder / "run" / "journal.jsonl").read_text().splitlines()]
     assert len({(line["cell"], line["block"]) for line in lines}) == len(lines)
-    report = markdown.write(report_of(record))
-    assert all(name in report for name in [*FAULTS, *AT_IMPORT, *RUDE])
+    report = markdown.write(report_of(run))
+    assert all(name in report for name in [*FAULTS, *AT_IMPORT, *HARMLESS])
     assert (folder / "run" / "report.html").stat().st_size > 10_000
-    # The whole of what it printed before it died, and where it was, stands in a file of its own.
-    (told,) = (folder / "run" / "raw").glob("block00-1t-segfaults.txt")
-    assert "segfaults.py" in told.read_text()
+    # The output of a crashed process is a file.
+    assert "segfaults.py" in (folder / "run" / "raw" / "block00-1t-segfaults.txt").read_text()
 
 
-def test_what_hangs_is_ended(tmp_path):
-    """Silent, busy, in a grandchild, or printing and deaf to SIGTERM: a timeout that says where, and no process is left."""
-    import psutil
-
+def test_a_hanging_backend_is_stopped(tmp_path):
+    """It is silent, busy, waits for a child, or prints and ignores SIGTERM: a timeout with its place, and no process is left."""
     files = [write(tmp_path, name, fault) for name, fault in HANGS.items()]
-    code, err, record = run(
-        tmp_path,
-        [*files, write(tmp_path, "import_hangs", at_import=HANGS["silent"])],
-        "--time-budget",
-        "90s",
-        MIN_DEADLINE_S="3",
-    )
+    files.append(write(tmp_path, "import_hangs", at_import=HANGS["silent"]))
+    code, err, run = run_files(tmp_path, files, "--time-budget", "90s", MIN_DEADLINE_S="3")
     assert code == 3, err
     for name in HANGS:
-        found = cell(record, name, 200)
-        assert found.status == "timeout", found.detail
-        assert f"fit ({name}.py, line " in found.detail
-        assert cell(record, name, 60).samples_s[0] is not None
-    assert cell(record, "import_hangs", 60).status == "timeout"
-    assert "<module> (import_hangs.py, line " in cell(record, "import_hangs", 60).detail
-    assert cell(record, "numpy_vectorized", 60).status == "ok"
-    words = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
-    assert not [line for line in words if "time.sleep(9999)" in line]
+        large = cell(run, name, 200)
+        assert large.status == "timeout", large.detail
+        assert f"fit ({name}.py, line " in large.detail
+        assert cell(run, name, 60).samples_s[0] is not None
+    assert cell(run, "import_hangs", 60).status == "timeout"
+    assert "<module> (import_hangs.py, line " in cell(run, "import_hangs", 60).detail
+    assert cell(run, "numpy_vectorized", 60).status == "ok"
+    commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    assert not [command for command in commands if "time.sleep(9999)" in command]
 
 
-def test_eight_backends_of_which_six_fail(tmp_path):
-    """The run ends by itself, reports all eight truthfully, keeps every good figure and exits with 3."""
-    six = {
-        "segfaults": FAULTS["segfaults"][:2],
-        "exits": FAULTS["exits"][:2],
-        "raises": FAULTS["raises"][:2],
-        "eats": FAULTS["eats"][:2],
-        "silent": (HANGS["silent"], "timeout"),
-        "stubborn": (HANGS["stubborn"], "timeout"),
-    }
-    files = [write(tmp_path, name, fault) for name, (fault, _) in six.items()] + [write(tmp_path, "good")]
-    code, err, record = run(tmp_path, files, "--time-budget", "120s", MIN_DEADLINE_S="10")
+def test_a_run_in_which_six_of_eight_backends_fail_ends(tmp_path):
+    """All eight have their status, the correct ones are complete, and the exit code is 3."""
+    faults = {name: FAULTS[name][:2] for name in ("segfaults", "exits", "raises", "eats")}
+    faults |= {name: (HANGS[name], "timeout") for name in ("silent", "stubborn")}
+    files = [write(tmp_path, name, fault) for name, (fault, _) in faults.items()] + [write(tmp_path, "correct")]
+    code, err, run = run_files(tmp_path, files, "--time-budget", "120s", MIN_DEADLINE_S="10")
     assert code == 3, err
-    for name, (_, status) in six.items():
-        assert cell(record, name, 200).status == status
-        assert None not in cell(record, name, 60).samples_s
-    for name in ("numpy_vectorized", "good"):
+    for name, (_, status) in faults.items():
+        assert cell(run, name, 200).status == status
+        assert None not in cell(run, name, 60).samples_s
+    for name in ("numpy_vectorized", "correct"):
         for n_samples in (60, 200):
-            timed = cell(record, name, n_samples)
-            assert (timed.status, None in timed.samples_s) == ("ok", False)
+            assert_complete(cell(run, name, n_samples))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory here")
-def test_a_check_has_a_memory_limit_too(tmp_path):
-    """A file that eats without end is failed with MemoryError, and the check goes on to the next one."""
+@pytest.mark.skipif(sys.platform != "linux", reason="gdbench limits the memory of a process on Linux only")
+def test_check_has_a_memory_limit(tmp_path):
+    """A backend that allocates without end fails with MemoryError, and the next backend is checked."""
     files = [
         write(tmp_path, "eats", "", "hog = []\nwhile True: hog.append(bytearray(1 << 26))"),
-        write(tmp_path, "good"),
+        write(tmp_path, "correct"),
     ]
     code, out, err = gdbench("check", *files, "--json", cwd=tmp_path)
     assert code == 3, err
-    found = {report["backend"]: report for report in json.loads(out)["backends"]}
-    assert (found["eats"]["status"], found["good"]["status"]) == ("failed", "ok")
-    assert "MemoryError" in found["eats"]["checks"][0]["detail"]
+    reports = {report["backend"]: report for report in json.loads(out)["backends"]}
+    assert (reports["eats"]["status"], reports["correct"]["status"]) == ("failed", "ok")
+    assert "MemoryError" in reports["eats"]["checks"][0]["detail"]
 
 
 # Disks
 
 
-@pytest.mark.parametrize("words", [["--out", "{disk}/run"], ["--out", "{disk}"]])
-def test_a_run_on_a_full_disk_does_not_begin(tmp_path, a_disk, words):
-    """Exit 2 with one line that names the place, before anything is measured; nothing stays."""
+@pytest.mark.parametrize("folder", ["run", ""])
+def test_a_run_on_a_full_disk_does_not_start(tmp_path, a_disk, folder):
+    """Nothing is measured or written. The exit code is 2, and one line has the path."""
     disk = a_disk("1m")
-    code, out, err = unprobed("run", "--quick", *[word.format(disk=disk) for word in words], cwd=tmp_path)
+    code, out, err = unprobed("run", "--quick", "--out", disk / folder, cwd=tmp_path)
     assert (code, out) == (2, "")
     assert re.fullmatch(rf"gdbench: No space left on device: {disk}\S*\n", err)
     assert list(disk.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_while_a_run_goes_on(tmp_path, a_disk):
-    """Exit 2 with the place and the line that resumes it; every file is whole; with room again it is completed."""
+def test_a_run_whose_disk_fills_up_can_be_resumed(tmp_path, a_disk):
+    """The exit code is 2, standard error has the path and the command that resumes the run, and every file is complete."""
     disk = a_disk("10m")
     fill = f"with open({str(disk / 'filler')!r}, 'wb') as file:\n                while True: file.write(bytes(1 << 16)); file.flush()"
     fill = f"try:\n            open({str(tmp_path / 'once')!r}, 'x')\n            {fill}\n        except OSError: pass"
@@ -242,25 +222,24 @@ def test_a_disk_that_fills_up_while_a_run_goes_on(tmp_path, a_disk):
     code, _, err = unprobed("run", "--no-report", "--resume", disk / "run", cwd=tmp_path)
     assert code == 0, err
     assert (disk / "run" / "journal.jsonl").read_bytes().startswith(journal)
-    assert {found.status for found in load_run(disk / "run").cells} == {"ok"}
+    assert {cell.status for cell in load_run(disk / "run").cells} == {"ok"}
 
 
-def test_no_room_for_a_report(tmp_path, a_disk):
-    """The run stays, what is written is whole, and the file that found no room is named; on a read-only disk, too."""
+def test_a_report_that_cannot_be_written_keeps_the_run(tmp_path, a_disk):
+    """The disk is full or read-only. The message has the path, and every written file is complete."""
     disk = a_disk("400k")
     save_run(disk, sample_run.quick())
     before = (disk / "run.json").read_bytes()
-    for state in ("full", "read-only"):
-        if state == "read-only":
+    for message in ("No space left on device", "Read-only file system"):
+        if message == "Read-only file system":
             subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         code, out, err = gdbench("report", disk, cwd=tmp_path)
-        told = "No space left on device" if state == "full" else "Read-only file system"
         assert (code, out) == (2, "")
-        assert re.fullmatch(rf"gdbench: {told}: {disk}/\S+\n", err)
+        assert re.fullmatch(rf"gdbench: {message}: {disk}/\S+\n", err)
         assert (disk / "run.json").read_bytes() == before
         for path in disk.rglob("*.svg"):
             assert path.read_bytes().endswith(b"</svg>\n")
         assert not list(disk.rglob(".*"))
-    for words in (["run", "--quick", "--out", disk / "new"], ["run", "--resume", disk]):
-        code, _, err = unprobed(*words, cwd=tmp_path)
-        assert (code, err.count("\n")) == ((2 if "--out" in words else 6), 1), err
+    for arguments, exit_code in ((["--quick", "--out", disk / "new"], 2), (["--resume", disk], 6)):
+        code, _, err = unprobed("run", *arguments, cwd=tmp_path)
+        assert (code, err.count("\n")) == (exit_code, 1), err
