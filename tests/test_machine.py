@@ -255,33 +255,27 @@ def test_a_probe_refuses_more_threads_than_processors(tmp_path):
     assert "threads: found 2 on 1 processors" in outcome.describe()
 
 
-FAILING = {
-    "crash": ("import os; os.abort()", "killed by SIGABRT"),
-    "silent": ("pass", "ended with exit code 0"),
-    "message and crash": (
-        "import os; from bench.runtime.process import Channel; Channel().send(gflop_per_s={}, read=[]); os.abort()",
-        "killed by SIGABRT in <module> (<string>, line 1)",
-    ),
-    "path": ("raise OSError('/home/somebody/lib.so: no such file')", "ended with exit code 1: OSError: (path) no such file"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", FAILING)
-def test_a_failing_child_gives_an_error_entry(child, kind):
+@pytest.mark.parametrize(
+    ("code", "deadline_s", "reason"),
+    [
+        ("import os; os.abort()", 60.0, "killed by SIGABRT"),
+        ("pass", 60.0, "ended with exit code 0"),
+        (
+            "import os; from bench.runtime.process import Channel; Channel().send(gflop_per_s={}, read=[]); os.abort()",
+            60.0, "killed by SIGABRT in <module> (<string>, line 1)",
+        ),
+        ("raise OSError('/home/somebody/lib.so: no such file')", 60.0, "ended with exit code 1: OSError: (path) no such file"),
+        ("import time; time.sleep(600)", 0.1, "stopped at its deadline"),
+    ],
+    ids=["crash", "no message", "message and crash", "path", "hang"],
+)  # fmt: skip
+def test_a_failing_child_gives_an_error_entry(child, monkeypatch, code, deadline_s, reason):
     """The entry of the peaks has the reason without paths; the sentinels are empty."""
-    code, reason = FAILING[kind]
+    monkeypatch.setattr(machine, "PROBE_DEADLINE_S", deadline_s)
     child(code)
     assert machine.peaks() == [
         {"threads": threads, "error": reason} for threads in sorted({1, process.available_threads()})
     ]
-    assert machine.sentinels(1) == {}
-
-
-def test_a_hanging_child_is_stopped_at_its_deadline(child, monkeypatch):
-    """The entry of the peaks says so; the sentinels are empty."""
-    monkeypatch.setattr(machine, "PROBE_DEADLINE_S", 0.1)
-    child("import time; time.sleep(600)")
-    assert {entry["error"] for entry in machine.peaks()} == {"stopped at its deadline"}
     assert machine.sentinels(1) == {}
 
 

@@ -59,9 +59,8 @@ def test_each_check_alone_rejects_a_mutant(verdict, name):
 
 def unusual_params(names=None):
     """Functions that write an unusual backend into a folder, as parameters; those that compile for each length are slow."""
-    builds = {mutant.name: mutant.build for mutant in UNUSUAL} | {
-        name: functools.partial(write, name) for name in FILES
-    }
+    builds = {variant.name: variant.build for variant in UNUSUAL}
+    builds |= {name: functools.partial(write, name) for name in FILES}
     return [
         pytest.param(build, id=name, marks=[pytest.mark.slow] if name in COMPILED else [])
         for name, build in builds.items()
@@ -82,7 +81,7 @@ def test_unusual_but_correct_backends_pass(build, tmp_path, monkeypatch):
     assert found_wrong(build(tmp_path), monkeypatch) == []
 
 
-LARGE = {each.name for each in UNUSUAL}.union(FILES) - SLOW
+LARGE = {variant.name for variant in UNUSUAL}.union(FILES) - SLOW
 
 
 @functools.cache
