@@ -131,7 +131,10 @@ def test_sizes_ascend_in_the_first_block_only():
 def test_the_sizes_after_the_first_are_shuffled():
     """In later blocks, the cells after a worker's first cell rarely ascend."""
     later = [
-        cells[1:] for seed in range(5) for block in block_plans(planned(seed=seed))[1:] for cells in block.cells.values()
+        cells[1:]
+        for seed in range(5)
+        for block in block_plans(planned(seed=seed))[1:]
+        for cells in block.cells.values()
     ]
     ascending = sum(list(cells) == sorted(cells, key=volume) for cells in later)
     assert ascending < len(later) / 10
