@@ -6,14 +6,17 @@ loss of the returned β, so the seconds per pass are T / (K + 1).
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.analysis.speed import SYNTHETIC, time_per_iteration
 from bench.records import Cell
 from bench.stats import Interval, median_interval, speedup, straight_line
 
+Array = NDArray[np.float64]
 ITEMSIZE = {"float64": 8, "float32": 4}
 HELD_OUT = 0.3  # the largest relative error of the model at a held-out size for which its prediction is used
 
@@ -63,18 +66,18 @@ class CostModel(NamedTuple):
 
 def fit_cost_model(cells: Sequence[Cell]) -> CostModel | None:
     """The cost model of cells with one backend, dtype and number of threads; None for fewer than three timed sizes."""
-    timed = [c for c in _synthetic(cells) if any(c.samples_s)]
+    timed = _timed_synthetic(cells)
     sizes = [c.n_samples * c.n_features for c in timed]
-    blocks = [row for row in zip(*map(seconds_per_pass, timed), strict=False) if all(row)]
-    if len(set(sizes)) < 3 or not blocks:
+    blocks = _complete_blocks(timed)
+    if len(set(sizes)) < 3 or not len(blocks):
         return None
-    fits = [straight_line(sizes, [seconds or 0.0 for seconds in row]) for row in blocks]
-    medians = np.median(np.array(blocks, dtype=float), axis=0).tolist()
+    overheads, values = zip(*(straight_line(sizes, seconds) for seconds in blocks.tolist()), strict=True)
+    medians = np.median(blocks, axis=0).tolist()
     held_out = {}
     for size in sorted(set(sizes)):
         a, b = straight_line(*zip(*((s, t) for s, t in zip(sizes, medians, strict=True) if s != size), strict=True))
         held_out[size] = (a + b * size) / medians[sizes.index(size)] - 1
-    return CostModel(median_interval([a for a, _ in fits]), median_interval([b for _, b in fits]), held_out)
+    return CostModel(median_interval(overheads), median_interval(values), held_out)
 
 
 class Crossover(NamedTuple):
@@ -92,53 +95,55 @@ class Crossover(NamedTuple):
 
 
 def crossovers(slower: Sequence[Cell], faster: Sequence[Cell]) -> list[Crossover]:
-    """For each d with at least two common sizes, the range of n in which `faster` is faster than `slower`."""
+    """For each d with at least two common sizes, the range of n in which `faster` is faster than `slower`.
+
+    The gain of a block at n is log(t_slower / t_faster), which is positive where `faster` is faster. Between two sizes
+    it is interpolated linearly in log n, because times that are powers of n are straight lines in a log-log plot. Each
+    block gives the log n from which on its gain is positive. The result is the median of the blocks with its
+    order-statistic interval (`stats.median_interval`).
+    """
+    slow, fast = ({(c.n_features, c.n_samples): c for c in _timed_synthetic(cells)} for cells in (slower, faster))
     results = []
-    for d in sorted({c.n_features for c in _synthetic(faster)}):
-        fast_cells = {c.n_samples: c for c in _synthetic(faster) if c.n_features == d and any(c.samples_s)}
-        slow_cells = {c.n_samples: c for c in _synthetic(slower) if c.n_features == d and any(c.samples_s)}
-        ns = sorted(fast_cells.keys() & slow_cells.keys())
+    for d, sizes in groupby(sorted(slow.keys() & fast.keys()), key=lambda size: size[0]):
+        ns = [n for _, n in sizes]
         if len(ns) > 1:
-            slow, fast = [seconds_per_pass(slow_cells[n]) for n in ns], [seconds_per_pass(fast_cells[n]) for n in ns]
-            at = _crossover(d, ns, slow, fast)
-            first = _crossover(d, ns[::-1], slow[::-1], fast[::-1])  # from the large end: up to which n it is faster
-            if at.kind == "from" and first.kind == "from":
-                at = at._replace(before=first.n)
-            elif at.kind == "nowhere" and first.kind == "from":
-                at = Crossover(d, "up to", first.n)
-            elif at.kind == "nowhere" and (back := _crossover(d, ns, fast, slow)).kind == "from":
-                at = Crossover(d, "up to", back.n)  # it is faster only in the middle
-            results.append(at)
+            log_times = np.log(_complete_blocks([slow[d, n] for n in ns] + [fast[d, n] for n in ns]))
+            results.append(_crossover(d, np.log(ns), log_times[:, : len(ns)] - log_times[:, len(ns) :]))
     return results
 
 
-def _crossover(d: int, ns: list[int], slow: list[list[float | None]], fast: list[list[float | None]]) -> Crossover:
-    """The n from which on, along `ns`, `fast` is faster. ns may ascend or descend."""
-    crossings = []
-    for slow_row, fast_row in zip(zip(*slow, strict=False), zip(*fast, strict=False), strict=False):
-        if all(slow_row) and all(fast_row):
-            crossings.append(_crossing(ns, [math.log(s / f) for s, f in zip(slow_row, fast_row, strict=True)]))
-    if not crossings:
-        return Crossover(d, "nowhere")
-    first, last = math.log(ns[0]), math.log(ns[-1])
-    at = [first if c == -math.inf else last if c == math.inf else c for c in crossings]
-    median, low, high = median_interval(at)
+def _crossover(d: int, log_ns: Array, gains: Array) -> Crossover:
+    """The range of n in which the gain is positive. log_ns: ascending. gains: (blocks, sizes)."""
+    start = _start_of_gain(log_ns, gains)
+    if start == "everywhere":
+        return Crossover(d, "everywhere")
+    end = _start_of_gain(log_ns[::-1], gains[:, ::-1])  # the same from the largest n down
+    if isinstance(start, Interval):
+        return Crossover(d, "from", start, end if isinstance(end, Interval) else None)
+    if end == "nowhere":  # no gain at the largest n, and none at the smallest: a gain in the middle ends with a loss
+        end = _start_of_gain(log_ns, -gains)
+    return Crossover(d, "up to", end) if isinstance(end, Interval) else Crossover(d, "nowhere")
+
+
+def _start_of_gain(log_ns: Array, gains: Array) -> Interval | Literal["everywhere", "nowhere"]:
+    """The n from which on the gain stays positive, in the order of log_ns. log_ns may descend."""
+    if not len(gains):
+        return "nowhere"
+    first, last = log_ns[0], log_ns[-1]
+    median, low, high = median_interval([_crossing(log_ns, block) for block in gains])
     if median in (first, last):
-        return Crossover(d, "everywhere" if median == first else "nowhere")
+        return "everywhere" if median == first else "nowhere"
     ends = (None if end is None or end in (first, last) else math.exp(end) for end in (low, high))
-    return Crossover(d, "from", Interval(math.exp(median), *ends))
+    return Interval(math.exp(median), *ends)
 
 
-def _crossing(ns: list[int], gains: list[float]) -> float:
-    """log n from which on, along ns, the gain stays positive; inf for nowhere, -inf for everywhere."""
-    if gains[-1] <= 0:
-        return math.inf
-    behind = [index for index, gain in enumerate(gains) if gain <= 0]
-    if not behind:
-        return -math.inf
-    at = behind[-1]
-    share = -gains[at] / (gains[at + 1] - gains[at])
-    return math.log(ns[at]) + share * math.log(ns[at + 1] / ns[at])
+def _crossing(log_ns: Array, gains: Array) -> float:
+    """log n from which on the gain of one block stays positive: the first for everywhere, the last for nowhere."""
+    losses = np.flatnonzero(gains <= 0)
+    if not len(losses):
+        return float(log_ns[0])
+    at = losses[-1]
+    return float(np.interp(0, gains[at : at + 2], log_ns[at : at + 2]))
 
 
 def growth(smaller: Cell, larger: Cell, factor: float) -> Interval | None:
@@ -155,5 +160,12 @@ def growth(smaller: Cell, larger: Cell, factor: float) -> Interval | None:
     return Interval(median, low, high)
 
 
-def _synthetic(cells: Sequence[Cell]) -> list[Cell]:
-    return sorted((c for c in cells if c.problem.name == SYNTHETIC), key=lambda c: (c.n_features, c.n_samples))
+def _timed_synthetic(cells: Sequence[Cell]) -> list[Cell]:
+    timed = (c for c in cells if c.problem.name == SYNTHETIC and any(c.samples_s))
+    return sorted(timed, key=lambda c: (c.n_features, c.n_samples))
+
+
+def _complete_blocks(cells: Sequence[Cell]) -> Array:
+    """Seconds per pass, (blocks, cells), of the blocks in which every cell has a time."""
+    rows = [row for row in zip(*map(seconds_per_pass, cells), strict=False) if all(row)]
+    return np.array(rows, dtype=float).reshape(len(rows), len(cells))

@@ -2,41 +2,63 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.analysis.cost_model import CostModel, bytes_per_pass, fit_cost_model, flops_per_pass, seconds_per_pass
-from bench.analysis.speed import SYNTHETIC
+from bench.analysis.speed import SYNTHETIC, is_ranked
 from bench.records import Attainment, Block, Bottleneck, Cell, Limit, ProblemRoofline
 from bench.stats import median_interval, speedup
 
 LEFT_CACHE = 0.8  # a lower share of the bandwidth at smaller sizes means a slower cache or memory
 
 
+class _Limits(NamedTuple):
+    """The limits of the machine for a pass over one problem.
+
+    bytes, flops: of the pass. block_limits_s: the shortest possible time of the pass by block, None if a block has no
+    bandwidth. leaves_cache: the bandwidth is lower than at smaller sizes.
+    """
+
+    bytes: int
+    flops: int
+    block_limits_s: list[float | None]
+    limited_by: Limit
+    leaves_cache: bool
+
+
 def rooflines(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[str, Any]) -> list[ProblemRoofline]:
     """The limits of the machine on each problem, with the attainment of each step-by-step backend.
 
-    A pass takes at least max(bytes / bandwidth, operations / peak). Each block measures the bandwidth for the bytes of
-    each problem, and the limit is paired with the cells by block. Problems without a bandwidth are left out.
+    The shortest possible time of a pass is max(bytes / bandwidth, flops / peak). Each block measures the bandwidth for
+    the bytes of each problem. Problems without a bandwidth are left out.
     Source: Williams, Waterman and Patterson, Roofline (2009), here with one ceiling per working set.
     """
-    chosen = sorted((c for c in cells if c.algorithm is None and not c.control and any(c.samples_s)), key=_group)
+    timed = [c for c in cells if is_ranked(c) and any(c.samples_s)]
     models = {
-        identity: fit_cost_model(problem_cells)
-        for identity, problem_cells in _by(chosen, lambda c: (c.backend, c.dtype, c.threads)).items()
+        key: fit_cost_model(members)
+        for key, members in _grouped(timed, lambda c: (c.backend, c.dtype, c.threads)).items()
     }
     rooflines: list[ProblemRoofline] = []
-    for (threads, dtype, n, d, name), problem_cells in _by(chosen, _group).items():
-        size = bytes_per_pass(n, d, dtype)
+    by_problem = _grouped(timed, lambda c: (c.threads, c.dtype, c.n_samples, c.n_features, c.problem.name))
+    for (threads, dtype, n, d, name), members in by_problem.items():
+        size, flops = bytes_per_pass(n, d, dtype), flops_per_pass(n, d)
         rates = {b.index: b.reads.get(str(size)) for b in blocks if b.threads == threads}
         measured = [rate for rate in rates.values() if rate]
         if not measured:
             continue
-        read, peak, work = median_interval(measured), _peak(machine, threads, dtype), flops_per_pass(n, d)
-        limits_s = [_limit_s(size, rates.get(index), work, peak) for index in range(max(rates) + 1)]
-        read_s, work_s = size / read.median / 1e9, work / peak / 1e9 if peak else 0.0
+        read, peak = median_interval(measured), _peak(machine, threads, dtype)
+        read_s, arithmetic_s = size / read.median / 1e9, flops / peak / 1e9 if peak else 0.0
         smaller = [r.read_gb_per_s for r in rooflines if (r.threads, r.dtype) == (threads, dtype) and r.bytes < size]
-        leaves_cache = bool(smaller) and read.median < LEFT_CACHE * min(smaller)
-        limited_by: Limit = "bandwidth" if read_s >= work_s else "arithmetic"
+        limits = _Limits(
+            bytes=size,
+            flops=flops,
+            block_limits_s=[
+                max(size / rate / 1e9, arithmetic_s) if (rate := rates.get(index)) else None
+                for index in range(max(rates) + 1)
+            ],
+            limited_by="bandwidth" if read_s >= arithmetic_s else "arithmetic",
+            leaves_cache=bool(smaller) and read.median < LEFT_CACHE * min(smaller),
+        )
         rooflines.append(
             ProblemRoofline(
                 threads=threads,
@@ -45,28 +67,21 @@ def rooflines(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[s
                 n_samples=n,
                 n_features=d,
                 bytes=size,
-                operations=work,
+                operations=flops,
                 read_gb_per_s=read.median,
                 read_ci_low=read.low,
                 read_ci_high=read.high,
                 peak_gflop_per_s=peak,
                 ridge=peak / read.median if peak else None,
-                limit_s=max(read_s, work_s),
-                limited_by=limited_by,
-                backends=[
-                    _attainment(c, size, work, limited_by, limits_s, models[c.backend, dtype, threads], leaves_cache)
-                    for c in problem_cells
-                ],
+                limit_s=max(read_s, arithmetic_s),
+                limited_by=limits.limited_by,
+                backends=[_attainment(c, limits, models[c.backend, dtype, threads]) for c in members],
             )
         )
     return rooflines
 
 
-def _group(cell: Cell) -> tuple[int, str, int, int, str]:
-    return cell.threads, cell.dtype, cell.n_samples, cell.n_features, cell.problem.name
-
-
-def _by(cells: Sequence[Cell], key: Callable[[Cell], Any]) -> dict[Any, list[Cell]]:
+def _grouped(cells: Sequence[Cell], key: Callable[[Cell], Any]) -> dict[Any, list[Cell]]:
     return {value: list(members) for value, members in groupby(sorted(cells, key=key), key)}
 
 
@@ -76,52 +91,55 @@ def _peak(machine: Mapping[str, Any], threads: int, dtype: str) -> float | None:
     return entries[0].get("gflop_per_s", {}).get(dtype) if entries else None
 
 
-def _limit_s(size: int, rate: float | None, work: int, peak: float | None) -> float | None:
-    return max(size / rate / 1e9, work / peak / 1e9 if peak else 0.0) if rate else None
+def _attainment(cell: Cell, limits: _Limits, model: CostModel | None) -> Attainment:
+    """How close a cell comes to the limits: the median over blocks of limit_s / pass_s, and what limits it.
 
-
-def _attainment(
-    cell: Cell,
-    size: int,
-    work: int,
-    limited_by: Limit,
-    limits_s: list[float | None],
-    model: CostModel | None,
-    leaves_cache: bool,
-) -> Attainment:
-    """The attainment of a cell. limits_s: the shortest possible time of a pass, by block."""
+    The limit and the pass are of the same block, so differences between blocks cancel out.
+    """
     passes_s = seconds_per_pass(cell)
     pass_s = median_interval([seconds for seconds in passes_s if seconds]).median
-    n_blocks = min(len(passes_s), len(limits_s))
-    share = speedup(passes_s[:n_blocks], limits_s[:n_blocks])  # how many times faster the limit is
-    limit_s = pass_s / share.median if share else None
-    n_values = cell.n_samples * cell.n_features
-    error = model.held_out.get(n_values) if model and cell.problem.name == SYNTHETIC else None
-    # A pass that is slower than predicted waits for memory if the bandwidth is lower, too. For other errors, the model
-    # does not hold at this size.
-    holds = model is not None and error is not None and (model.predicts(n_values) or (error < 0 and leaves_cache))
-    overhead_s = min(model.overhead_s.median, pass_s) if model and holds else None
-    waits_s = max(0.0, -(error or 0.0)) * pass_s if holds and leaves_cache else 0.0
+    n_blocks = min(len(passes_s), len(limits.block_limits_s))
+    share = speedup(limits.block_limits_s[:n_blocks], passes_s[:n_blocks])
+    limit_s = pass_s * share.median if share else None
+    overhead_s, waiting_s = _overhead_and_waiting(cell, pass_s, limits.leaves_cache, model)
     return Attainment(
         backend=cell.backend,
         pass_s=pass_s,
-        gb_per_s=size / pass_s / 1e9,
-        gflop_per_s=work / pass_s / 1e9,
-        share=1 / share.median if share else None,
-        share_ci_low=1 / share.high if share and share.high else None,
-        share_ci_high=1 / share.low if share and share.low else None,
+        gb_per_s=limits.bytes / pass_s / 1e9,
+        gflop_per_s=limits.flops / pass_s / 1e9,
+        share=share.median if share else None,
+        share_ci_low=share.low if share else None,
+        share_ci_high=share.high if share else None,
         overhead_s=overhead_s,
         limit_s=limit_s,
-        bottleneck=_bottleneck(limited_by, pass_s, limit_s, overhead_s, waits_s),
+        bottleneck=_bottleneck(limits.limited_by, pass_s, limit_s, overhead_s, waiting_s),
     )
 
 
-def _bottleneck(
-    limited_by: Limit, pass_s: float, limit_s: float | None, overhead_s: float | None, waits_s: float
-) -> Bottleneck | None:
-    """What takes most of the time of a pass; None if unknown.
+def _overhead_and_waiting(
+    cell: Cell, pass_s: float, leaves_cache: bool, model: CostModel | None
+) -> tuple[float | None, float]:
+    """Seconds of a pass for the overhead of the call, and for waiting for memory; (None, 0) if the model does not hold.
 
-    "arithmetic" is the remainder: the instructions of the loops, and repeated reads from a cache.
+    The model a + b n d is fitted to the other sizes. Where the bandwidth becomes lower, a pass that is slower than
+    predicted waits for memory. Other large errors mean that the model does not hold at this size.
+    """
+    size = cell.n_samples * cell.n_features
+    if model is None or cell.problem.name != SYNTHETIC or size not in model.held_out:
+        return None, 0.0
+    error = model.held_out[size]
+    waits = leaves_cache and error < 0
+    if not waits and not model.predicts(size):
+        return None, 0.0
+    return min(model.overhead_s.median, pass_s), -error * pass_s if waits else 0.0
+
+
+def _bottleneck(
+    limited_by: Limit, pass_s: float, limit_s: float | None, overhead_s: float | None, waiting_s: float
+) -> Bottleneck | None:
+    """The largest part of the time of a pass; None if unknown.
+
+    "arithmetic" is the rest: the instructions of the loops, and repeated reads from a cache.
     """
     if limit_s is None:
         return None
@@ -129,7 +147,7 @@ def _bottleneck(
         return limited_by
     if overhead_s is None:
         return None
-    read_s = max(waits_s, limit_s if limited_by == "bandwidth" else 0.0)
+    read_s = max(waiting_s, limit_s if limited_by == "bandwidth" else 0.0)
     parts: dict[Bottleneck, float] = {
         "call overhead": overhead_s,
         "bandwidth": read_s,

@@ -66,6 +66,11 @@ def group_cells(run: Run) -> list[Group]:
     return result
 
 
+def is_ranked(cell: Cell) -> bool:
+    """Whether a cell is compared with others: it is no A/A control and follows the algorithm step by step."""
+    return not cell.control and cell.algorithm is None
+
+
 def group_title(dtype: str, threads: int) -> str:
     """float64, 1 thread"""
     return f"{text.clean(dtype, 20)}, {text.number_of(threads, 'thread')}"
