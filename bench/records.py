@@ -287,11 +287,6 @@ def sentinel_seconds(blocks: list[Block], threads: int) -> dict[str, list[float]
     return seconds_of
 
 
-def worst_status(statuses: list[Status]) -> Status:
-    """The status of a cell with these statuses in its blocks."""
-    return min(statuses, key=SEVERITY.index)
-
-
 def save_run(folder: Path, run: Run) -> None:
     """Write folder/run.json. Raises ValueError for NaN or infinity, which JSON does not have."""
     save(folder / "run.json", encode(run, indent=1))

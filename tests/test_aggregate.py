@@ -95,6 +95,16 @@ def test_fewer_than_six_processes_have_no_interval():
     assert all(ratio.ci_low is None for ratio in found.speedup)
 
 
+@pytest.mark.parametrize(("bad", "shown"), [(("timeout", "failed"), "timeout"), (("skipped",), "skipped")])
+def test_the_worst_status_of_the_blocks_is_shown(bad, shown):
+    """A cell is ok only if all of its blocks are."""
+    plan = a_plan()
+    samples = samples_of(plan)
+    key = key_of(plan, "mine")
+    samples[key][1 : 1 + len(bad)] = [CellSample(cell=key, block=i, status=status) for i, status in enumerate(bad, 1)]
+    assert cell_of(run_of(plan, samples), "mine").status == shown
+
+
 def test_one_bad_block_and_the_cell_has_no_time():
     """A wrong block makes the cell wrong; it has no figure, and is no baseline for others."""
     plan = a_plan()

@@ -27,7 +27,6 @@ from bench.records import (
     UnreadableRun,
     load_run,
     save_run,
-    worst_status,
 )
 
 
@@ -273,23 +272,6 @@ def test_wrong_types_and_unknown_keys_are_refused(saved, change):
     CHANGES[change](document)
     with pytest.raises(UnreadableRun, match=r"is no valid run: .*(at `\$|field `)"):
         reread(document)
-
-
-# The status of a cell
-
-
-@pytest.mark.parametrize(
-    ("statuses", "worst"),
-    [
-        (["ok", "wrong", "crashed", "ok"], "wrong"),
-        (["ok", "timeout", "failed"], "timeout"),
-        (["skipped", "ok"], "skipped"),
-        (["ok", "ok"], "ok"),
-    ],
-)
-def test_a_cell_has_its_worst_status(statuses, worst):
-    """A cell is ok only if it is ok in every block."""
-    assert worst_status(statuses) == worst
 
 
 def test_every_status_has_a_severity():

@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from collections.abc import Iterable
 from itertools import pairwise
 from statistics import median
 
@@ -10,9 +11,10 @@ import msgspec
 from bench.analysis.cold_costs import break_even_calls
 from bench.analysis.cost_model import bytes_per_pass
 from bench.analysis.roofline import rooflines
-from bench.analysis.speed import LOOPS
+from bench.analysis.speed import LOOPS, problem_key
 from bench.plan import BASELINE, CELL_SHARE, CellPlan, Plan
 from bench.records import (
+    SEVERITY,
     Block,
     Cell,
     CellSample,
@@ -22,7 +24,6 @@ from bench.records import (
     RunManifest,
     Speedup,
     sentinel_seconds,
-    worst_status,
 )
 from bench.stats import holds_one, median_interval, outliers, speedup, spread, trend
 
@@ -39,15 +40,10 @@ def aggregate(
     plan: Plan, samples: dict[str, list[CellSample]], blocks: list[Block], start: RunManifest, interrupted: bool
 ) -> Run:
     """The record of a run. samples: by cell id, at most one per block."""
-    planned = plan.cells
-    by_id = {cell.id: cell for cell in planned}
-    times = {cell.id: _times(samples.get(cell.id, []), plan.blocks) for cell in planned}
-    cells = []
-    for cell in planned:
-        result = _cell(plan, cell, samples.get(cell.id, []), times[cell.id], start.digests, interrupted)
-        if result.median_s is not None:
-            _compare(result, cell, by_id, times, samples)
-        cells.append(result)
+    cells = [_cell(plan, cell, samples.get(cell.id, []), start.digests, interrupted) for cell in plan.cells]
+    for cell in cells:
+        if cell.median_s is not None:
+            _compare(cell, cells)
     reasons = _reasons(cells) + _drifts(blocks)
     if interrupted:
         reasons.insert(0, "interrupted: not every block was run")
@@ -67,28 +63,22 @@ def aggregate(
 
 def preliminary_cells(plan: Plan, samples: dict[str, list[CellSample]]) -> list[Cell]:
     """The cells of a run in progress, without speed-ups. A cell without a sample is "interrupted"."""
-    times = {cell.id: _times(samples.get(cell.id, []), plan.blocks) for cell in plan.cells}
-    cells = [cell for cell in plan.cells if not cell.control]
-    return [_cell(plan, cell, samples.get(cell.id, []), times[cell.id], {}, True) for cell in cells]
+    return [_cell(plan, cell, samples.get(cell.id, []), {}, True) for cell in plan.cells if not cell.control]
 
 
-def _times(samples: list[CellSample], blocks: int) -> list[float | None]:
-    """The median round of each block, or None. A cell has no time if any of its samples is not ok."""
-    if any(sample.status != "ok" for sample in samples):
-        return [None] * blocks
-    by_block = {sample.block: median(sample.rounds_s) for sample in samples if sample.rounds_s}
-    return [by_block.get(block) for block in range(blocks)]
-
-
-def _cell(
-    plan: Plan,
-    cell: CellPlan,
-    samples: list[CellSample],
-    times: list[float | None],
-    digests: dict[str, str],
-    interrupted: bool,
-) -> Cell:
+def _cell(plan: Plan, cell: CellPlan, samples: list[CellSample], digests: dict[str, str], interrupted: bool) -> Cell:
+    """The results of a cell without speed-ups."""
     case, backend = cell.case, cell.backend
+    absent = CellSample(cell=cell.id, block=0, status="interrupted", detail="the run ended before this cell")
+    worst = min(samples, key=lambda sample: SEVERITY.index(sample.status), default=absent)
+    times = _times(samples, plan.blocks)
+    status, detail = worst.status, worst.detail
+    if backend.missing is not None:
+        status, detail = "unavailable", backend.missing
+    elif cell.impossible is not None:
+        status, detail = "skipped", cell.impossible
+    elif status == "ok" and interrupted and None in times:
+        status, detail = "interrupted", f"{plan.blocks - times.count(None)} of {plan.blocks} blocks were run"
     result = Cell(
         backend=backend.name,
         algorithm=backend.algorithm,
@@ -99,37 +89,32 @@ def _cell(
         dtype=cell.dtype,
         threads=cell.threads,
         n_iter=case.max_iter,
-        rounds=plan.rounds,
-        status="ok",
-        rerun="",
+        rounds=len(worst.rounds_s) or plan.rounds,  # a slow cell has fewer
+        calls=worst.calls,
+        predicted_s=worst.predicted_s,
+        error=worst.error,
+        status=status,
+        detail=detail,
+        rerun=_rerun(plan, cell, worst.predicted_s),
     )
-    if backend.missing is not None:
-        result.status, result.detail = "unavailable", backend.missing
-    elif cell.impossible is not None:
-        result.status, result.detail = "skipped", cell.impossible
-    elif not samples:
-        result.status, result.detail = "interrupted", "the run ended before this cell"
-    else:
-        result.status = worst_status([sample.status for sample in samples])
-        decisive = next(sample for sample in samples if sample.status == result.status)
-        result.detail, result.predicted_s, result.calls = decisive.detail, decisive.predicted_s, decisive.calls
-        result.error = decisive.error
-        result.rounds = len(decisive.rounds_s) or plan.rounds  # a slow cell has fewer
-        if result.status == "ok" and interrupted and None in times:
-            result.status = "interrupted"
-            result.detail = f"{plan.blocks - times.count(None)} of {plan.blocks} blocks were run"
-    if result.status in ("ok", "interrupted"):
+    if status in ("ok", "interrupted"):
         result.samples_s = times
-        _steady(result, samples, [time for time in times if time is not None])
-    result.rerun = _rerun(plan, cell, result.predicted_s)
-    result.cold_costs = _cold_costs(samples) if result.status in ("ok", "interrupted") else ColdCosts()
+        result.cold_costs = _cold_costs(samples)
+        if measured := [time for time in times if time is not None]:
+            _add_steady_state(result, samples, measured)
     return result
 
 
-def _steady(cell: Cell, samples: list[CellSample], times: list[float]) -> None:
-    """Medians, intervals and flags of the steady state."""
-    if not times:
-        return
+def _times(samples: list[CellSample], blocks: int) -> list[float | None]:
+    """The median round of each block, or None. A cell has no time if any of its samples is not ok."""
+    if any(sample.status != "ok" for sample in samples):
+        return [None] * blocks
+    by_block = {sample.block: median(sample.rounds_s) for sample in samples if sample.rounds_s}
+    return [by_block.get(block) for block in range(blocks)]
+
+
+def _add_steady_state(cell: Cell, samples: list[CellSample], times: list[float]) -> None:
+    """Add medians, intervals and flags. samples: all of them ok. times: the medians of their rounds."""
     interval = median_interval(times)
     cell.median_s, cell.ci_low_s, cell.ci_high_s = interval
     if cell.n_iter:  # with max_iter = 0 there is no iteration
@@ -137,30 +122,34 @@ def _steady(cell: Cell, samples: list[CellSample], times: list[float]) -> None:
         if cell.algorithm is None:
             read = bytes_per_pass(cell.n_samples, cell.n_features, cell.dtype)
             cell.read_gb_per_s = read / cell.per_iteration_s / 1e9
-    good = [sample for sample in samples if sample.status == "ok"]
     # The error that is nearest to its bound, over the processes.
-    errors = [sample.error for sample in good if sample.error is not None]
+    errors = [sample.error for sample in samples if sample.error is not None]
     cell.error = max(errors, key=lambda error: error.value / error.bound if error.bound else error.value, default=None)
-    cell.peak_bytes = max((sample.peak_bytes for sample in good if sample.peak_bytes is not None), default=None)
-    ratios = [sample.cpu_over_wall for sample in good if sample.cpu_over_wall is not None]
-    cell.cpu_over_wall = median(ratios) if ratios else None
-    cell.error_curve = next((sample.error_curve for sample in good if sample.error_curve), None)
-    cell.flags = sorted({flag for sample in good for flag in sample.flags})
-    if len(times) > 1 and spread(times) >= NOISY:
-        cell.flags.append(f"noisy: {spread(times):.0%}")
+    cell.peak_bytes = max((sample.peak_bytes for sample in samples if sample.peak_bytes is not None), default=None)
+    cell.cpu_over_wall = _median(sample.cpu_over_wall for sample in samples)
+    cell.error_curve = next((sample.error_curve for sample in samples if sample.error_curve), None)
+    cell.flags = sorted({flag for sample in samples for flag in sample.flags}) + _flags(cell, samples, times)
+
+
+def _flags(cell: Cell, samples: list[CellSample], times: list[float]) -> list[str]:
+    """The flags that follow from the times of all processes."""
+    flags = []
+    if len(times) > 1 and (width := spread(times)) >= NOISY:
+        flags.append(f"noisy: {width:.0%}")
     if len(times) > 3 and (count := outliers(times)):
-        cell.flags.append(f"outliers: {count} of {len(times)}")
-    directions = [_direction(sample.rounds_s) for sample in good]
+        flags.append(f"outliers: {count} of {len(times)}")
+    directions = [_direction(sample.rounds_s) for sample in samples]
     if (alike := max(directions.count(1), directions.count(-1))) > len(directions) / 2:
-        cell.flags.append(f"no steady state: {alike} of {len(directions)} processes")
-    extra = {name: n for sample in good for name, n in sample.threads_seen.items() if n > cell.threads}
+        flags.append(f"no steady state: {alike} of {len(directions)} processes")
+    extra = {name: n for sample in samples for name, n in sample.threads_seen.items() if n > cell.threads}
     if extra:
-        cell.flags.append(f"more processors than declared: {', '.join(f'{k} {n}' for k, n in sorted(extra.items()))}")
+        flags.append(f"more processors than declared: {', '.join(f'{k} {n}' for k, n in sorted(extra.items()))}")
     if cell.cpu_over_wall is not None and cell.cpu_over_wall > MAX_CPU * cell.threads:
-        cell.flags.append(f"more processors than declared: {cell.cpu_over_wall:.2f}")
+        flags.append(f"more processors than declared: {cell.cpu_over_wall:.2f}")
     # With several threads, some may be idle in parts of a backend.
     if cell.cpu_over_wall is not None and cell.threads == 1 and cell.cpu_over_wall < MIN_CPU:
-        cell.flags.append(f"waited for its processor: {cell.cpu_over_wall:.2f}")
+        flags.append(f"waited for its processor: {cell.cpu_over_wall:.2f}")
+    return flags
 
 
 def _direction(rounds: list[float]) -> int:
@@ -175,47 +164,38 @@ def _direction(rounds: list[float]) -> int:
 
 def _cold_costs(samples: list[CellSample]) -> ColdCosts:
     """Medians over processes. Compile and first call come from the processes in which this cell was the first one."""
-
-    def middle(values: list[float | None]) -> float | None:
-        recorded = [value for value in values if value is not None]
-        return median(recorded) if recorded else None
-
     return ColdCosts(
-        import_s=middle([sample.import_s for sample in samples]),
-        prepare_s=middle([sample.prepare_s for sample in samples]),
-        compile_s=middle([sample.compile_s for sample in samples if sample.cold]),
-        first_call_s=middle([sample.first_call_s for sample in samples if sample.cold]),
+        import_s=_median(sample.import_s for sample in samples),
+        prepare_s=_median(sample.prepare_s for sample in samples),
+        compile_s=_median(sample.compile_s for sample in samples if sample.cold),
+        first_call_s=_median(sample.first_call_s for sample in samples if sample.cold),
     )
 
 
-def _compare(
-    result: Cell,
-    cell: CellPlan,
-    by_id: dict[str, CellPlan],
-    times: dict[str, list[float | None]],
-    samples: dict[str, list[CellSample]],
-) -> None:
-    """Add the speed-ups over both baselines on the same problem, paired in blocks, and the break-even point."""
+def _median(values: Iterable[float | None]) -> float | None:
+    """The median of the values that are known; None if there are none."""
+    recorded = [value for value in values if value is not None]
+    return median(recorded) if recorded else None
+
+
+def _compare(cell: Cell, cells: list[Cell]) -> None:
+    """Add the speed-ups over plain loops and the baseline, paired by block, and the break-even point."""
+    where = problem_key(cell), cell.dtype, cell.threads
+    others = {c.backend: c for c in cells if not c.control and (problem_key(c), c.dtype, c.threads) == where}
     for name in (LOOPS, BASELINE):
-        if name == cell.backend.name and not cell.control:
+        other = others.get(name)
+        if other is None or other is cell or not other.samples_s:
             continue
-        other = next(
-            (c for c in by_id.values() if c.backend.name == name and not c.control and _same_problem(c, cell)), None
-        )
-        if other is not None and (ratio := speedup(times[other.id], times[cell.id])):
-            result.speedup.append(Speedup(name, *ratio))
-            if cell.control and name == BASELINE and _control_differs(result.speedup[-1]):
-                result.flags.append(f"A/A control: {ratio.median:.3f}")
-            baseline_s = [time for time in times[other.id] if time is not None]
-            tied = holds_one(ratio.low, ratio.high)
-            if name == BASELINE and not cell.control and baseline_s and result.median_s is not None and not tied:
-                gain_s = median(baseline_s) - result.median_s
-                calls = break_even_calls(result.cold_costs, _cold_costs(samples[other.id]), gain_s)
-                result.cold_costs = msgspec.structs.replace(result.cold_costs, break_even_calls=calls)
-
-
-def _same_problem(cell: CellPlan, other: CellPlan) -> bool:
-    return (cell.case, cell.dtype, cell.threads) == (other.case, other.dtype, other.threads)
+        ratio = speedup(other.samples_s, cell.samples_s)
+        if ratio is None:
+            continue
+        cell.speedup.append(Speedup(name, *ratio))
+        if cell.control and name == BASELINE and _control_differs(cell.speedup[-1]):
+            cell.flags.append(f"A/A control: {ratio.median:.3f}")
+        if name == BASELINE and not cell.control and not holds_one(ratio.low, ratio.high):
+            assert other.median_s is not None and cell.median_s is not None  # they have a common block
+            calls = break_even_calls(cell.cold_costs, other.cold_costs, other.median_s - cell.median_s)
+            cell.cold_costs = msgspec.structs.replace(cell.cold_costs, break_even_calls=calls)
 
 
 def _reasons(cells: list[Cell]) -> list[str]:
@@ -246,13 +226,13 @@ def _drifts(blocks: list[Block]) -> list[str]:
     """The sentinels that became slower or faster during the run, as reasons why it is not stable."""
     reasons = []
     for threads in sorted({block.threads for block in blocks}):
-        for kernel, seconds in sentinel_seconds(blocks, threads).items():
+        for sentinel, seconds in sentinel_seconds(blocks, threads).items():
             change, low, high = trend(seconds) if len(seconds) > 2 else (0.0, None, None)
-            # Both conditions, because either alone gives false alarms: times of the memory kernel vary by percents.
+            # Both conditions, because either alone gives false alarms: times of the memory sentinel vary by percents.
             if abs(change) > MAX_DRIFT and low is not None and high is not None and low * high > 0:
                 slower = "slower" if change > 0 else "faster"
                 reasons.append(
-                    f"drift: from start to end the machine became {abs(change):.0%} {slower} at {kernel}"
+                    f"drift: from start to end the machine became {abs(change):.0%} {slower} at {sentinel}"
                     f" ({threads} thread(s)); run again when it is quiet"
                 )
     return reasons
@@ -272,14 +252,10 @@ def _control_differs(ratio: Speedup) -> bool:
 
 def _rerun(plan: Plan, cell: CellPlan, predicted_s: float | None) -> str:
     """The command that measures only this cell and the baseline."""
-    case = cell.case
-    words = [
-        "gdbench",
-        "run",
-        *({"quick": ["--quick"], "full": ["--full"]}.get(plan.mode, [])),
-        "-b",
-        cell.backend.argument,
-    ]
+    case, words = cell.case, ["gdbench", "run"]
+    if plan.mode != "default":
+        words.append(f"--{plan.mode}")
+    words += ["-b", cell.backend.argument]
     if case.kind == "synthetic":
         words += ["--size", f"{case.n_samples}x{case.n_features}"]
     else:
@@ -288,14 +264,6 @@ def _rerun(plan: Plan, cell: CellPlan, predicted_s: float | None) -> str:
         # A cell that was skipped as too long needs a larger budget.
         needed = math.ceil(1.5 * (predicted_s or 0.0) * plan.calls_per_cell * plan.blocks / CELL_SHARE)
         words += ["--time-budget", f"{max(needed, math.ceil(plan.budget_s))}s"]
-    words += [
-        "--dtype",
-        cell.dtype,
-        "--threads",
-        str(cell.threads),
-        "--max-iter",
-        str(case.max_iter),
-        "--seed",
-        str(plan.seed),
-    ]
+    words += ["--dtype", cell.dtype, "--threads", str(cell.threads)]
+    words += ["--max-iter", str(case.max_iter), "--seed", str(plan.seed)]
     return shlex.join(words)
