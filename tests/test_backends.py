@@ -11,8 +11,9 @@ import backends
 from backends import solve
 from backends._solve import default_learning_rate
 from bench.check import checks
+from bench.check.answer import as_arrays, judge
 from bench.check.bound import UNIT
-from bench.check.checks import CHECKS, as_arrays, judge
+from bench.check.checks import CHECKS
 from bench.data import problems
 
 CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")

@@ -11,8 +11,9 @@ import pytest
 
 from backends import load
 from bench.check import check, fixtures
+from bench.check.answer import Wrong, judge, solve_fixture
 from bench.check.bound import UNIT, gamma, reference
-from bench.check.checks import THREADED, Wrong, judge, obeys_the_symmetries, solve_fixture
+from bench.check.checks import THREADED, obeys_the_symmetries
 from bench.check.oracle import closed_form, distance, exact_iterates
 from bench.check.stopping import broken_rule, stop_window
 from bench.runtime.process import available_threads

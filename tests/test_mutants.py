@@ -11,8 +11,9 @@ from helpers.unusual import COMPILED, FILES, SLOW, UNUSUAL
 from backends import load
 from backends._solve import default_learning_rate
 from bench.check import check
+from bench.check.answer import as_arrays, judge
 from bench.check.bound import UNIT, reference
-from bench.check.checks import CHECKS, as_arrays, judge
+from bench.check.checks import CHECKS
 from bench.data import problems
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.check import fixtures
-from bench.check.checks import as_arrays, solve_fixture
+from bench.check.answer import as_arrays, solve_fixture
 from bench.check.fixtures import Fixture
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake, stop_rules
 

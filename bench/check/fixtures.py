@@ -30,6 +30,19 @@ class Fixture:
         """The arguments without the tolerance."""
         return self.X, self.y, self.beta0, self.learning_rate, self.max_iter
 
+    @property
+    def arguments(self) -> tuple[float, int, float]:
+        """The arguments of `fit` after the arrays."""
+        return self.learning_rate, self.max_iter, self.tol
+
+    @property
+    def dtype(self) -> str:
+        return str(self.X.dtype)
+
+    def copies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Copies of X, y and beta0, because a wrong backend may write to its inputs."""
+        return self.X.copy(), self.y.copy(), self.beta0.copy()
+
     def cast(self, dtype: str) -> "Fixture":
         return replace(self, X=self.X.astype(dtype), y=self.y.astype(dtype), beta0=self.beta0.astype(dtype))
 
@@ -74,7 +87,7 @@ def integers(dtype: str) -> Fixture:
 
 
 def shapes(dtype: str) -> list[Fixture]:
-    """Sizes at which blocks and tiles are not full, and a square X."""
+    """Sizes at which tiles are not full, and a square X."""
     # No larger sizes: (n, 1) - (n,) is a common mistake, and its n x n matrix must fit in memory.
     sizes = ((2000, 10), (1021, 3), (130, 33), (12, 12), (300, 150), (4099, 2))
     return [synthetic(f"{n} x {d}", n, d, 5, dtype) for n, d in sizes]

@@ -12,8 +12,9 @@ from types import ModuleType
 import msgspec
 
 from backends import BackendError, BackendUnavailable, load
+from bench.check.answer import Wrong
 from bench.check.bound import UNIT
-from bench.check.checks import CHECKS, THREADED, Measured, Wrong
+from bench.check.checks import CHECKS, THREADED, Measured
 from bench.check.diagnosis import Diagnosis, hint
 from bench.check.messages import BackendEnds, CheckEnds, CheckMessage, CheckResult, CheckStarts, HintFound
 from bench.runtime.process import Channel

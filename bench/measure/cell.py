@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
+from bench.check.answer import Wrong, as_arrays, error_context, judge
 from bench.check.bound import Reference
-from bench.check.checks import Wrong, as_arrays, error_context, judge
 from bench.measure.messages import CallMade, CellTask, Decision, WorkerMessage
 from bench.measure.stage import OTHER_RATE, PREFIXES, load_reference
 from bench.plan import rounds_of

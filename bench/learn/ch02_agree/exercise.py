@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from backends import load as load_backend
 from bench import text
+from bench.check.answer import solve_fixture
 from bench.check.bound import reference
-from bench.check.checks import solve_fixture
 from bench.check.fixtures import Fixture
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake
 from bench.learn.judge import Outcome, Verdict, load

@@ -11,8 +11,8 @@ from backends import BackendUnavailable, load
 from bench import text
 from bench.analysis.speed import CORE
 from bench.check import fixtures
+from bench.check.answer import solve_fixture
 from bench.check.bound import UNIT, reference
-from bench.check.checks import solve_fixture
 from bench.check.fixtures import Fixture
 from bench.check.mistakes import Mistake
 from bench.check.oracle import closed_form, distance, exact_iterates
