@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,33 @@ from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake, stop_rules
 SHAPES = ((16, 3), (7, 4), (25, 2), (11, 5))  # sizes (n, d) for which no two mistakes give the same results
 UPDATES = (3, 2, 1, 0)  # in this order, one result rules out most mistakes
 MATCH = {"float64": 1e-11, "float32": 1e-4}  # relative: far above the rounding of three updates, far below a mistake
-CHANGED = "{} was changed by prepare or fit: work on a copy; +=, -= and out= write in place"
+# The hints about an input that the backend writes to, by a part of the detail.
+WRITES = {
+    "read-only": "an input array is written to: work on a copy; +=, -= and out= write in place",
+    "a second call": "a second call starts from changed data: is an input written to, or state kept?",
+} | {
+    f"{name} was changed": f"{name} was changed by prepare or fit: work on a copy; +=, -= and out= write in place"
+    for name in ("X", "y", "beta")
+}
 TOLS = (0.5, 0.2, 0.1, 0.05, 0.02, 1e-2, 5e-3, 2e-3, 1e-3, 3e-4, 1e-4, 0.0)
-Answer = tuple[Fixture, NDArray[Any], NDArray[Any]]  # the fixture, beta and losses
+
+
+class Answer(NamedTuple):
+    """What the backend returned for a fixture."""
+
+    fixture: Fixture
+    beta: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+    def matches(self, mistake: Mistake, tolerance: float) -> bool:
+        """Whether a descent with this mistake returns the same beta and losses."""
+        beta, losses = mistake.result(self.fixture)
+        return _is_close(beta, self.beta, tolerance) and _is_close(losses, self.losses, tolerance)
+
+    def steps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The change of beta, and the right one."""
+        start = self.fixture.beta0
+        return self.beta - start, RIGHT.result(self.fixture)[0] - start
 
 
 def _problem(n: int, d: int) -> Fixture:
@@ -51,10 +75,8 @@ class Diagnosis:
     @cached_property
     def right(self) -> bool:
         """Whether the backend solves every small problem correctly."""
-        fits = (
-            _fits(RIGHT.result(fixture), (beta, losses), MATCH[self._dtype]) for fixture, beta, losses in self.answers
-        )
-        return len(self.answers) == len(SHAPES) * len(UPDATES) and all(fits)
+        complete = len(self.answers) == len(SHAPES) * len(UPDATES)
+        return complete and all(answer.matches(RIGHT, MATCH[self._dtype]) for answer in self.answers)
 
     @cached_property
     def iterates(self) -> str | None:
@@ -66,52 +88,52 @@ class Diagnosis:
         for n, d in SHAPES:
             for max_iter in UPDATES:
                 fixture = replace(_problem(n, d).cast(self._dtype), max_iter=max_iter)
-                inputs = {"X": fixture.X.copy(), "y": fixture.y.copy(), "beta": fixture.beta0.copy()}
-                arguments = fixture.learning_rate, fixture.max_iter, fixture.tol
+                inputs = fixture.copies()
                 try:
-                    native = self._backend.prepare(*inputs.values())
-                    beta, losses = map(np.asarray, as_arrays(self._backend, self._backend.fit(*native, *arguments)))
+                    native = self._backend.prepare(*inputs)
+                    result = as_arrays(self._backend, self._backend.fit(*native, *fixture.arguments))
+                    beta, losses = map(np.asarray, result)
                 except BaseException:  # whatever the backend raises, including SystemExit
                     continue
-                for (name, now), original in zip(inputs.items(), (fixture.X, fixture.y, fixture.beta0), strict=True):
-                    if not np.array_equal(now, original):
-                        self.write_hint = CHANGED.format(name)
+                for name, before, now in zip(("X", "y", "beta"), fixture.copies(), inputs, strict=True):
+                    if not np.array_equal(before, now):
+                        self.write_hint = WRITES[f"{name} was changed"]
                 if beta.shape == (d,) and losses.ndim == 1 and beta.dtype == losses.dtype == self._dtype:
-                    yield fixture, beta.astype(float), losses.astype(float)
+                    yield Answer(fixture, beta.astype(float), losses.astype(float))
+
+    def _attempt(self, fixture: Fixture) -> list[NDArray[np.float64]] | None:
+        """beta and losses, or None if the backend raises."""
+        try:
+            return [np.asarray(array, float) for array in solve_fixture(self._backend, fixture)]
+        except BaseException:
+            return None
 
     def is_nondeterministic(self) -> bool:
         """Whether results for a problem large enough for several threads differ by more than rounding."""
-        fixture = fixtures.shapes(self._dtype)[0]
-        try:
-            first, *others = (np.asarray(solve_fixture(self._backend, fixture)[0], float) for _ in range(5))
-        except BaseException:
-            return False
-        return not all(_is_close(first, other, MATCH[self._dtype]) for other in others)
+        results = [self._attempt(fixtures.shapes(self._dtype)[0]) for _ in range(5)]
+        betas = [result[0] for result in results if result is not None]
+        return len(betas) == 5 and not all(_is_close(betas[0], beta, MATCH[self._dtype]) for beta in betas)
 
     def stops(self) -> str | None:
         """The mistake in the stop rule, from the numbers of updates at several tolerances."""
-        updates = {}
         base = fixtures.stopping(self._dtype)[0]
-        right = RIGHT.result(base)[1]
+        right, updates = RIGHT.result(base)[1], []
         for tol in TOLS:
-            try:
-                losses = np.asarray(solve_fixture(self._backend, replace(base, tol=tol))[1], float)
-            except BaseException:
+            result = self._attempt(replace(base, tol=tol))
+            # If the losses are wrong, nothing is known about the rule.
+            if result is None or not _is_close(right[: len(result[1])], result[1], MATCH[self._dtype]):
                 return None
-            if not _is_close(right[: len(losses)], losses, MATCH[self._dtype]):  # the losses are wrong, not the rule
-                return None
-            updates[tol] = len(losses) - 1
-        rules = {hint: [rule(tol) for tol in TOLS] for hint, rule in stop_rules(base).items()}
-        return _unique([hint for hint, counts in rules.items() if counts == list(updates.values())])
+            updates.append(len(result[1]) - 1)
+        return _unique([hint for hint, rule in stop_rules(base).items() if list(map(rule, TOLS)) == updates])
 
     def diverges(self) -> str | None:
         """The mistake in the handling of losses that grow or overflow."""
         fixture = fixtures.diverging(self._dtype)[0]
         growing = replace(fixture, learning_rate=100 * fixtures.unconverged(self._dtype)[0].learning_rate, max_iter=3)
-        try:
-            slow, fast = (np.asarray(solve_fixture(self._backend, each)[1], float) for each in (growing, fixture))
-        except BaseException:
+        slow_result, fast_result = self._attempt(growing), self._attempt(fixture)
+        if slow_result is None or fast_result is None:
             return None
+        slow, fast = slow_result[1], fast_result[1]
         if len(slow) == 2 and slow[1] > slow[0]:
             return "it stops at the first loss that grows: are the bars of |J_{k-1} - J_k| missing?"
         if len(fast) == fixture.max_iter + 1:
@@ -133,18 +155,11 @@ def hint(
 
     check: the name of the check. detail, error, bound: from its result.
     """
-    if "read-only" in detail:
-        diagnosis.write_hint = "an input array is written to: work on a copy; +=, -= and out= write in place"
-        return diagnosis.write_hint
     if "shares the memory" in detail or "a buffer is reused" in detail:
         return "copy what is returned: the caller, or the next call, can change it"
-    changed = [name for name in ("X", "y", "beta") if detail.startswith(f"{name} was changed")]
-    if changed:
-        diagnosis.write_hint = CHANGED.format(changed[0])
-        return diagnosis.write_hint
-    if detail.startswith("a second call"):
-        diagnosis.write_hint = "a second call starts from changed data: is an input written to, or state kept?"
-        return diagnosis.write_hint
+    if write_hint := next((text for sign, text in WRITES.items() if sign in detail), None):
+        diagnosis.write_hint = write_hint
+        return write_hint
     state = "right at first, but after" in detail or "returned the result of an earlier one again" in detail
     if state and not diagnosis.write_hint:
         return "the result depends on an earlier call: is something kept in a global, a cache or a default argument?"
@@ -166,7 +181,7 @@ def hint(
         if detail.startswith("12 x 12"):
             return "the result is wrong only for a square X: does the code decide something by its shape?"
         return (
-            "small problems are solved correctly, this one is not: is the end of a block, or of a thread's part, lost?"
+            "small problems are solved correctly, this one is not: is the end of a tile, or of a thread's part, lost?"
         )
     return None
 
@@ -175,7 +190,7 @@ def _explain(answers: list[Answer], dtype: str) -> str | None:
     """The mistake, or the pair of one in beta and one in the losses, that reproduces every result."""
     if not answers:
         return None
-    updated = [each for each in answers if each[0].max_iter]
+    updated = [answer for answer in answers if answer.fixture.max_iter]
     if updated and _matches(updated, RIGHT, RIGHT, MATCH[dtype]):
         return "only max_iter = 0 gives a wrong result"
     for pairs in (
@@ -203,11 +218,7 @@ def _unique(hints: list[str]) -> str | None:
 
 def _matches(answers: Sequence[Answer], iterate: Mistake, loss: Mistake, tolerance: float) -> bool:
     both = replace(iterate, loss=loss.loss, losses=loss.losses)
-    return all(_fits(both.result(fixture), (beta, losses), tolerance) for fixture, beta, losses in answers)
-
-
-def _fits(expected: Any, actual: Any, tolerance: float) -> bool:
-    return all(_is_close(e, f, tolerance) for e, f in zip(expected, actual, strict=True))
+    return all(answer.matches(both, tolerance) for answer in answers)
 
 
 def _is_close(expected: Any, actual: Any, tolerance: float) -> bool:
@@ -224,10 +235,11 @@ def _looks_like_float32(answers: Sequence[Answer], dtype: str) -> str | None:
     if dtype != "float64":
         return None
     shares = []
-    for fixture, beta, _ in answers:
-        right, _ = RIGHT.result(fixture)
-        if fixture.max_iter == 1:
-            off, step = beta - right, right - fixture.beta0
+    for answer in answers:
+        if answer.fixture.max_iter == 1:
+            actual, step = answer.steps()
+            off = actual - step
+            right = step + answer.fixture.beta0
             shares.append(np.linalg.norm(off - (off @ step) / (step @ step) * step) / np.linalg.norm(right))
     if 2.0**-32 < np.max(shares, initial=0.0) < 2.0**-19:
         return (
@@ -242,31 +254,30 @@ def _explain_beta(answers: Sequence[Answer], dtype: str) -> str | None:
     fits = [
         mistake.hint
         for mistake in (RIGHT, *ITERATES)
-        if all(_is_close(mistake.result(fixture)[0], beta, MATCH[dtype]) for fixture, beta, _ in answers)
+        if all(_is_close(mistake.result(a.fixture)[0], a.beta, MATCH[dtype]) for a in answers)
     ]
     if "" in fits:
-        return "beta is right, only the losses are wrong" if any(fixture.max_iter for fixture, *_ in answers) else None
+        return "beta is right, only the losses are wrong" if any(a.fixture.max_iter for a in answers) else None
     return _unique(fits)
 
 
 def _describe_first_step(answers: Sequence[Answer], dtype: str) -> str | None:
     """What the first step shows about an unknown mistake: its length, its rate, or a component along beta."""
     ratios, rates, penalties = [], [], []
-    for fixture, beta, _ in answers:
-        if fixture.max_iter == 1:
-            step, actual = RIGHT.result(fixture)[0] - fixture.beta0, beta - fixture.beta0
+    for answer in answers:
+        if answer.fixture.max_iter == 1:
+            actual, step = answer.steps()
             ratios.append(_factor(actual, step, dtype))
-            rates.append(ratios[-1] * fixture.learning_rate)
-            penalties.append(_factor(step - actual, fixture.beta0, dtype))
+            rates.append(ratios[-1] * answer.fixture.learning_rate)
+            penalties.append(_factor(step - actual, answer.fixture.beta0, dtype))
     if len(ratios) < 2:
         return None
-    if np.abs(np.subtract(ratios, 1)).max() <= MATCH[dtype]:
+    distance = np.abs(np.subtract(ratios, 1)).max()
+    if distance <= MATCH[dtype]:
         return "the first step is right, the later ones are not: does something change from update to update?"
     if np.isfinite(penalties).all():
         return "the step has a part along beta itself: is there a penalty, or weight decay?"
-    if not np.isfinite(ratios).all():
-        return None
-    if np.abs(np.subtract(ratios, 1)).max() <= 50 * MATCH[dtype]:  # too close to 1 for a conclusion
+    if not np.isfinite(ratios).all() or distance <= 50 * MATCH[dtype]:  # too close to 1 for a conclusion
         return None
     if np.ptp(ratios) <= 10 * MATCH[dtype] * np.abs(ratios[0]):
         if abs(ratios[0]) <= MATCH[dtype]:
@@ -281,11 +292,11 @@ def _describe_first_step(answers: Sequence[Answer], dtype: str) -> str | None:
 def _describe_shapes(answers: Sequence[Answer], dtype: str) -> str | None:
     """The shapes of the correct and of the wrong results, if there are both."""
     good, bad = [], []
-    for name in dict.fromkeys(fixture.name for fixture, *_ in answers):
-        pairs = [(RIGHT.result(fixture), actual) for fixture, *actual in answers if fixture.name == name]
-        if all(_fits(*pair, MATCH[dtype]) for pair in pairs):
+    for name in dict.fromkeys(answer.fixture.name for answer in answers):
+        same_shape = [answer for answer in answers if answer.fixture.name == name]
+        if all(answer.matches(RIGHT, MATCH[dtype]) for answer in same_shape):
             good.append(name)
-        elif not all(_fits(*pair, 100 * MATCH[dtype]) for pair in pairs):
+        elif not all(answer.matches(RIGHT, 100 * MATCH[dtype]) for answer in same_shape):
             bad.append(name)
         else:  # neither clearly right nor clearly wrong
             return None
@@ -293,7 +304,7 @@ def _describe_shapes(answers: Sequence[Answer], dtype: str) -> str | None:
         return None
     words = f"right for n x d = {', '.join(good)}; wrong for {', '.join(bad)}"
     n = int(good[0].split()[0])
-    return words + ": is the end of a block left out?" if n % 8 == 0 else words
+    return words + ": is the end of a tile left out?" if n % 8 == 0 else words
 
 
 def _factor(vector: np.ndarray, of: np.ndarray, dtype: str) -> float:
