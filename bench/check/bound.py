@@ -9,7 +9,7 @@ gamma_m = m u / (1 - m u) (Higham, Accuracy and Stability of Numerical Algorithm
     B_{k+1} = rho B_k + ||t_k||_2 / (1 - u),    B_0 = 0
 
 and ||beta_computed - beta_k||_2 <= B_k holds for every order of summation, with or without fused multiply-add,
-blocking and threads. The error of the squared residual of row i is at most 2|r_i| D_i + D_i² with
+tiling and threads. The error of the squared residual of row i is at most 2|r_i| D_i + D_i² with
 D_i = gamma_{d+1}(|x_i||beta_k| + |y_i|) + ||x_i|| B_k, and their mean adds a relative error of gamma_{n+3}.
 The model ignores underflow. Where diverging iterates overflow, the bound is infinite.
 """
@@ -66,11 +66,10 @@ def reference(
     """
     X, y = np.asarray(X, np.float64), np.asarray(y, np.float64)
     n = len(X)
-    reference_bound = _Bound(X, y, learning_rate, UNIT["float64"], False)
-    # In float64, one bound holds for the reference and for the backend.
-    judged = (
-        reference_bound if dtype == "float64" and not normwise else _Bound(X, y, learning_rate, UNIT[dtype], normwise)
-    )
+    bounds = [_Bound(X, y, learning_rate, UNIT["float64"], False)]  # of the reference itself
+    if dtype != "float64" or normwise:
+        bounds.append(_Bound(X, y, learning_rate, UNIT[dtype], normwise))
+    weight = 2 / len(bounds)  # in float64, one bound holds for the reference and for the backend
     beta = beta0.astype(np.float64)
     betas, losses, beta_bound, loss_bound = [], [], [], []
     with np.errstate(over="ignore", invalid="ignore"):
@@ -78,14 +77,12 @@ def reference(
             residual = y - X @ beta
             betas.append(beta)
             losses.append(residual @ residual / n)
-            beta_bound.append(reference_bound.beta + judged.beta)
-            first = reference_bound.loss(beta, residual)
-            loss_bound.append(first + (first if judged is reference_bound else judged.loss(beta, residual)))
+            beta_bound.append(weight * sum(bound.beta for bound in bounds))
+            loss_bound.append(weight * sum(bound.loss(beta, residual) for bound in bounds))
             if k < max_iter:
                 after = beta + learning_rate * (2 / n) * (residual @ X)
-                reference_bound.step(beta, after)
-                if judged is not reference_bound:
-                    judged.step(beta, after)
+                for bound in bounds:
+                    bound.step(beta, after)
                 beta = after
     return Reference(*map(np.array, (betas, losses, beta_bound, loss_bound)))
 

@@ -20,23 +20,17 @@ def exact_iterates(
     computed once, so a step costs d² operations. The fractions grow with every step: use it for n_samples <= 64 and
     max_iter <= 50.
     """
-    rows = [[Fraction(float(x)) for x in row] for row in X]
-    targets = [Fraction(float(t)) for t in y]
-    beta = [Fraction(float(b)) for b in beta0]
-    n, features = len(rows), range(len(beta))
-    gram = [[sum((row[i] * row[j] for row in rows), Fraction(0)) for j in features] for i in features]
-    moment = [sum((row[i] * t for row, t in zip(rows, targets, strict=True)), Fraction(0)) for i in features]
-    square = sum((t * t for t in targets), Fraction(0))
-
+    rational = np.vectorize(lambda number: Fraction(float(number)), otypes=[object])
+    A, t, beta = rational(X), rational(y), rational(beta0)
+    gram, moment, square = A.T @ A, A.T @ t, t @ t
     betas, losses = [], []
     for k in range(max_iter + 1):
-        gram_beta = [sum((gram[i][j] * beta[j] for j in features), Fraction(0)) for i in features]
-        # (1/n) sum (y - X beta)^2, expanded
-        losses.append((square + sum(beta[i] * (gram_beta[i] - 2 * moment[i]) for i in features)) / n)
-        betas.append(beta)
+        gram_beta = gram @ beta
+        losses.append((square + beta @ (gram_beta - 2 * moment)) / len(t))  # (1/n) sum (y - X beta)^2, expanded
+        betas.append(beta.tolist())
         if k < max_iter:
-            gradient = [Fraction(-2, n) * (moment[i] - gram_beta[i]) for i in features]
-            beta = [beta[i] - Fraction(learning_rate) * gradient[i] for i in features]
+            gradient = Fraction(-2, len(t)) * (moment - gram_beta)
+            beta = beta - Fraction(learning_rate) * gradient
     return betas, losses
 
 

@@ -131,12 +131,10 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
 def _standardized(name: str, names: list[str], rows: list[tuple[int, list[str]]], target: str) -> Problem:
     values = []
     for line, row in rows:
-        if not any(field.lower() in MISSING for field in row):
-            values.append([_number(field, column, line) for field, column in zip(row, names, strict=True)])
-        else:  # the other fields of the row must be numbers, too
-            for field, column in zip(row, names, strict=True):
-                if field.lower() not in MISSING:
-                    _number(field, column, line)
+        fields = [(field, column) for field, column in zip(row, names, strict=True) if field.lower() not in MISSING]
+        numbers = [_number(field, column, line) for field, column in fields]
+        if len(numbers) == len(names):
+            values.append(numbers)
     notes = []
     if dropped := len(rows) - len(values):
         notes.append(f"{name}: dropped {dropped} of {len(rows)} rows with a missing value, kept {len(values)}")
@@ -154,8 +152,9 @@ def _standardized(name: str, names: list[str], rows: list[tuple[int, list[str]]]
     constant_columns = [column for column, flat in zip(columns, constant, strict=True) if flat]
     notes += [f"{name}: column {column!r} is constant and becomes a column of zeros" for column in constant_columns]
     mean, scale = np.where(constant, features[0], mean), np.where(constant, 1.0, scale)
-    if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()):
-        bad = columns[int(np.argmin(np.isfinite(mean) & np.isfinite(scale) & (scale > 0)))]
+    usable = np.isfinite(mean) & np.isfinite(scale) & (scale > 0)
+    if not usable.all():
+        bad = columns[int(np.argmin(usable))]
         raise ProblemError(f"--data: column {bad!r} holds numbers too large or too small to standardize; rescale it")
     X = np.column_stack([np.ones(len(table)), (features - mean) / scale])
     y = table[:, names.index(target)]

@@ -32,8 +32,8 @@ OVERRIDES = (
     "JAX_DEFAULT_MATMUL_PRECISION", "KMP_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES", "MALLOC_ARENA_MAX",
     "GLIBC_TUNABLES", "LD_PRELOAD", "PYTHONMALLOC", "PYTHONOPTIMIZE",
 )  # fmt: skip
-# By BLAS library: the settings that override the choice of its kernel.
-KERNEL_CHOICES = {
+# By BLAS library: the settings that override the choice of the BLAS kernel.
+BLAS_KERNEL_SETTINGS = {
     "openblas": ("OPENBLAS_CORETYPE",),
     "mkl": ("MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "MKL_CBWR"),
     "blis": ("BLIS_ARCH_TYPE",),
@@ -49,13 +49,13 @@ def describe() -> dict[str, Any]:
 
     "thread_settings" are those of the user's shell. Workers replace them, so they do not affect any time.
     """
-    cores = process.available_threads()
+    processor = _first_processor()
     return {
-        "cpu": _cpu(),
-        "memory_bytes": _memory_bytes(),
+        "cpu": _cpu(processor),
+        "memory_bytes": int(psutil.virtual_memory().total),
         "system": f"{platform.system()} {platform.release()}",
-        "virtual_machine": _virtual_machine(),
-        "threads_available": cores,
+        "virtual_machine": "hypervisor" in processor["flags"].split() if "flags" in processor else None,
+        "threads_available": process.available_threads(),
         "threads_controlled": hasattr(os, "sched_getaffinity"),
         "blas": blas(),
         "blas_forced": blas_forced(),
@@ -64,13 +64,13 @@ def describe() -> dict[str, Any]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": {name: _version(name) for name in PACKAGES},
         "gdbench": _version("gdbench"),
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "load": psutil.getloadavg()[0],
         "warnings": warnings(),
     }
 
 
 def blas() -> list[dict[str, Any]]:
-    """The BLAS libraries that NumPy loads, with the kernel in use."""
+    """The BLAS libraries that NumPy loads, with the BLAS kernel in use."""
     import numpy  # noqa: F401 - it loads the BLAS
     from threadpoolctl import threadpool_info
 
@@ -82,9 +82,9 @@ def blas() -> list[dict[str, Any]]:
 
 
 def blas_forced() -> bool | None:
-    """Whether an environment variable overrides the kernel of the BLAS; None for an unknown BLAS."""
-    choices = [KERNEL_CHOICES[entry["library"]] for entry in blas() if entry["library"] in KERNEL_CHOICES]
-    return any(name in os.environ for names in choices for name in names) if choices else None
+    """Whether an environment variable overrides the choice of the BLAS kernel; None for an unknown BLAS."""
+    settings = [BLAS_KERNEL_SETTINGS[entry["library"]] for entry in blas() if entry["library"] in BLAS_KERNEL_SETTINGS]
+    return any(name in os.environ for names in settings for name in names) if settings else None
 
 
 def peaks(threads: Collection[int] = (), quick: bool = False) -> list[dict[str, Any]]:
@@ -94,11 +94,15 @@ def peaks(threads: Collection[int] = (), quick: bool = False) -> list[dict[str, 
     bytes: the working set of all threads together. fits_in: "L1", "L2", "L3" or "memory", None if the caches are
     unknown. An entry is {"threads", "error"} if its measurement fails.
     """
-    limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
-    return [
-        _peaks_of(count, working_sets(_caches(), count, limit, quick), quick)
-        for count in sorted(set(threads or (1, process.available_threads())))
-    ]
+    entries = []
+    for count in sorted(set(threads or (1, process.available_threads()))):
+        sets = working_sets(_caches(), count, int(MEMORY_SHARE * psutil.virtual_memory().available), quick)
+        spec = {"threads": count, "working_sets": [size for size, _ in sets], "repetitions": 3 if quick else 5}
+        answer = _probe(json.dumps(spec), count)
+        if "error" not in answer:
+            answer["read"] = [e | {"fits_in": cache} for e, (_, cache) in zip(answer["read"], sets, strict=True)]
+        entries.append({"threads": count} | answer)
+    return entries
 
 
 def working_sets(
@@ -124,20 +128,12 @@ def working_sets(
     return sizes + [(size, "memory") for size in beyond if size > below]
 
 
-def _peaks_of(threads: int, sets: list[tuple[int, str | None]], quick: bool) -> dict[str, Any]:
-    spec = {"threads": threads, "working_sets": [size for size, _ in sets], "repetitions": 3 if quick else 5}
-    answer = _probe(json.dumps(spec), threads)
-    if "error" not in answer:
-        answer["read"] = [entry | {"fits_in": cache} for entry, (_, cache) in zip(answer["read"], sets, strict=True)]
-    return {"threads": threads} | answer
-
-
 def read_rates(threads: int, working_sets: list[int]) -> dict[int, float]:
     """The read bandwidth in GB/s of all threads together, by the bytes of the working set.
 
     Working sets that are too large for the free memory are left out. Empty if the measurement fails.
     """
-    limit = int(MEMORY_SHARE * psutil.virtual_memory().available)
+    limit = MEMORY_SHARE * psutil.virtual_memory().available
     sizes = [size for size in working_sets if size <= limit]
     answer = _probe(json.dumps({"threads": threads, "working_sets": sizes, "repetitions": 3, "dtypes": []}), threads)
     if "error" in answer or not sizes:
@@ -146,9 +142,9 @@ def read_rates(threads: int, working_sets: list[int]) -> dict[int, float]:
 
 
 def sentinels(threads: int) -> dict[str, float]:
-    """Seconds of two fixed kernels that use no library, {"arithmetic", "memory"}, in half a second. Empty on failure.
+    """Seconds of two fixed loops that use no library, {"arithmetic", "memory"}, in half a second. Empty on failure.
 
-    threads: the number of threads of the block; the kernels use one of its processors.
+    threads: the number of threads of the block; the loops use one of its processors.
     """
     answer = _probe("sentinels", threads)
     return {} if "error" in answer else answer
@@ -178,7 +174,7 @@ def warnings() -> list[str]:
         kernels = ", ".join(str(entry["kernel"]) for entry in blas()) or "unknown"
         messages.append(
             "OPENBLAS_CORETYPE or OPENBLAS_L2_SIZE is set and decides how NumPy multiplies"
-            f" (kernel now: {kernels}); unset both for figures of this processor"
+            f" (BLAS kernel now: {kernels}); unset both for figures of this processor"
         )
     messages += [
         f"{name} is set, which changes how NumPy or its BLAS computes"
@@ -187,19 +183,18 @@ def warnings() -> list[str]:
     ]
     if not hasattr(os, "sched_getaffinity"):
         messages.append("threads not controlled: this system has no processor affinity, which alone limits JAX")
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    load = psutil.getloadavg()[0]
     if load > 0.5 * (os.cpu_count() or 1):
         messages.append(f"the machine is busy: load {load:.1f} on {os.cpu_count()} processors")
     return messages
 
 
-def _cpu() -> dict[str, Any]:
-    info = _first_processor()
+def _cpu(processor: dict[str, str]) -> dict[str, Any]:
     return {
-        "model": info.get("model name") or platform.processor() or platform.machine(),
+        "model": processor.get("model name") or platform.processor() or platform.machine(),
         "architecture": platform.machine(),
         "logical_cores": os.cpu_count(),
-        "vector_extensions": [flag for flag in VECTOR_FLAGS if flag in info.get("flags", "").split()],
+        "vector_extensions": [flag for flag in VECTOR_FLAGS if flag in processor.get("flags", "").split()],
         "caches": _caches(),
         "governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
     }
@@ -239,15 +234,6 @@ def _bytes(size: str | None) -> int | None:
     """'32K' as 32768; None for other texts."""
     match = re.fullmatch(r"(\d+)([KMG]?)", size or "")
     return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]] if match else None
-
-
-def _memory_bytes() -> int:
-    return int(psutil.virtual_memory().total)
-
-
-def _virtual_machine() -> bool | None:
-    flags = _first_processor().get("flags")
-    return None if flags is None else "hypervisor" in flags.split()
 
 
 def _settings(names: tuple[str, ...]) -> dict[str, str]:

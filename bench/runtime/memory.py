@@ -10,7 +10,7 @@ import psutil
 BASE = 4 << 30  # bytes for an interpreter with the largest library and its compiler, and small problems
 MAX_SHARE = 0.8  # of the free memory for one child
 SCARCE = 0.05  # share of all memory; if less is free, the system is at risk
-# The limit and the usage of a container, in both versions of the kernel's interface.
+# The limit and the usage of a container, in both versions of control groups.
 CONTAINER = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
