@@ -65,15 +65,11 @@ def load(name_or_path: str | Path) -> ModuleType:
     Raises ValueError if there is no such backend, BackendUnavailable if its library is not installed, and BackendError
     if its file is broken.
     """
-    name = str(name_or_path)
-    if _is_path(name_or_path):
-        path = _existing_file(name)
-        name = path.stem  # messages get into run.json, which must not contain paths
-        module = _guarded(name, lambda: _load_file(path))
-    elif name not in names():
-        raise ValueError(_unknown(name))
-    elif name in _entry_points():
-        module = _guarded(name, _entry_points()[name].load)
+    name, source = _find(name_or_path)
+    if isinstance(source, Path):
+        module = _guarded(name, lambda: _load_file(source))
+    elif source is not None:
+        module = _guarded(name, source.load)
     else:
         module = _guarded(name, lambda: importlib.import_module(f"backends.{name}"))
     lacking = [function for function in FUNCTIONS if not callable(getattr(module, function, None))]
@@ -86,20 +82,14 @@ def load(name_or_path: str | Path) -> ModuleType:
 
 def describe(name_or_path: str | Path) -> Description:
     """Describe a backend from its source, without an import. Raises ValueError if there is no such backend."""
-    name = str(name_or_path)
-    if _is_path(name_or_path):
-        path: Path | None = _existing_file(name)
-        name = Path(name).stem
-    elif name not in names():
-        raise ValueError(_unknown(name))
-    elif name in _entry_points():
+    name, source = _find(name_or_path)
+    path: Path | None = source if isinstance(source, Path) else Path(__file__).parent / f"{name}.py"
+    if isinstance(source, importlib.metadata.EntryPoint):
         try:
-            spec = importlib.util.find_spec(_entry_points()[name].module)
+            spec = importlib.util.find_spec(source.module)
         except Exception:  # the parent package is broken; `load` reports it
             spec = None
         path = Path(spec.origin) if spec and spec.origin else None
-    else:
-        path = Path(__file__).parent / f"{name}.py"
     try:
         tree = ast.parse(path.read_bytes()) if path else ast.Module([], [])
     except (SyntaxError, ValueError, OSError):  # `load` reports a broken file
@@ -121,24 +111,26 @@ def describe(name_or_path: str | Path) -> Description:
     )
 
 
-def _is_path(name_or_path: str | Path) -> bool:
-    text = str(name_or_path)
-    return isinstance(name_or_path, Path) or text.endswith(".py") or "/" in text or "\\" in text
+def _find(name_or_path: str | Path) -> tuple[str, Path | importlib.metadata.EntryPoint | None]:
+    """The name of a backend, and its file or entry point; None for a file of this package.
+
+    Raises ValueError if there is no such backend. The name has no path, because messages with it get into run.json.
+    """
+    name = str(name_or_path)
+    if isinstance(name_or_path, Path) or name.endswith(".py") or "/" in name or "\\" in name:
+        path = Path(name).expanduser()
+        if path.suffix != ".py" or not path.is_file():
+            raise _no_backend(f"no Python file {name!r}")
+        return path.stem, path.resolve()
+    if name not in names():
+        close = difflib.get_close_matches(name, names(), 1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise _no_backend(f"{name!r}{hint}")
+    return name, _entry_points().get(name)
 
 
-def _existing_file(name: str) -> Path:
-    path = Path(name).expanduser()
-    if path.suffix != ".py" or not path.is_file():
-        raise ValueError(
-            f"backend: found no Python file {name!r}; allowed: the path of a .py file, or one of {', '.join(names())}"
-        )
-    return path.resolve()
-
-
-def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, names(), 1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
-    return f"backend: found {name!r}{hint}; allowed: the path of a .py file, or one of {', '.join(names())}"
+def _no_backend(what: str) -> ValueError:
+    return ValueError(f"backend: found {what}; allowed: the path of a .py file, or one of {', '.join(names())}")
 
 
 def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
