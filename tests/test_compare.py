@@ -334,7 +334,7 @@ def test_another_machine_or_version_is_not_comparable(path, value, told, kinds):
     found = compare(BASE, new)
     assert set(verdicts(found).values()) == {"not comparable"}
     assert found.exit_code == 6
-    assert [(str(d), d.blocks) for d in found.differences] == [(told, True)]
+    assert [(str(d), d.prevents_verdict) for d in found.differences] == [(told, True)]
     assert {(c.detail, c.ratio, c.p) for c in found.cells} == {(told, None, None)}
     assert told in found.verdict
     assert f"Difference: {told} (not comparable)" in shown(found, 300)
@@ -347,7 +347,7 @@ def test_another_machine_or_version_is_not_comparable(path, value, told, kinds):
         assert the_cell(found).verdict == "slower"
         assert {c.detail for c in found.cells} == {f"across {told}"}
         assert found.verdict.startswith(f"Slower in NEW, beyond noise, across {told}: 2 slower")
-        assert [d.blocks for d in found.differences] == [False]
+        assert [d.prevents_verdict for d in found.differences] == [False]
 
 
 def test_what_lives_identifies_nothing():
@@ -372,7 +372,7 @@ def test_what_is_only_good_to_know():
     new.plan = new.plan | {"seed": 7}
     found = compare(BASE, new)
     assert found.exit_code == 5
-    assert [(str(d), d.kind, d.blocks) for d in found.differences] == [
+    assert [(str(d), d.kind, d.prevents_verdict) for d in found.differences] == [
         ("gdbench none -> 9.9", "note", False),
         ("system Linux 6.1 -> Linux 7", "note", False),
     ]
@@ -552,7 +552,7 @@ def test_a_changed_machine_withholds_times_and_compares_speedups(kernel, factor,
         assert slower.detail == f"by its speed-up over numpy_vectorized, because the machine changed: {told}"
         assert slower.ratio == pytest.approx(1.2, rel=0.02)
         assert the_cell(found, "jax_jit", n).verdict == "unchanged"
-    assert [(m.threads, m.kernel) for m in found.machine_changed] == [(1, kernel)]
+    assert [(m.threads, m.sentinel) for m in found.machine_changed] == [(1, kernel)]
     assert found.machine_changed[0].ratio == pytest.approx(factor)
     assert found.exit_code == 5
     assert f"the machine changed: {told}" in shown(found).replace("\n", " ")
@@ -618,7 +618,7 @@ def test_without_sentinels_speedups_are_compared(missing):
     assert (the_cell(found).verdict, the_cell(found).measure) == ("slower", "speedup")
     assert "it is not known whether the machine changed: a run has no sentinels" in the_cell(found).detail
     assert the_cell(found, "numpy_vectorized").verdict == "withheld"
-    assert [(m.kernel, m.ratio) for m in found.machine_changed] == [(None, None)]
+    assert [(m.sentinel, m.ratio) for m in found.machine_changed] == [(None, None)]
     assert compare(a_run("base", memory=None), a_run()).machine_changed
 
 

@@ -28,11 +28,11 @@ JUDGED: tuple[Verdict, ...] = ("slower", "faster", "unchanged")
 FAILED = ("failed", "crashed", "timeout", "out_of_memory")
 
 
-class SentinelShift(msgspec.Struct, frozen=True):
-    """A sentinel kernel that takes `ratio` times as long in NEW. Both are None if a run has no sentinels."""
+class SentinelShift(msgspec.Struct, frozen=True, rename={"sentinel": "kernel"}):
+    """A sentinel that takes `ratio` times as long in NEW. Both are None if a run has no sentinels."""
 
     threads: int
-    kernel: str | None
+    sentinel: str | None
     ratio: float | None
 
 
@@ -105,15 +105,6 @@ class Side(NamedTuple):
     controls: dict[CellKey, Cell]
 
 
-class Evidence(NamedTuple):
-    """The statistics of a cell that is judged. limit: logarithm of the smallest ratio that counts."""
-
-    change: Change
-    shift: stats.Interval
-    p: float
-    limit: float
-
-
 def compare(
     base: Run, new: Run, across: frozenset[str] = frozenset(), names: tuple[str, str] = ("BASE", "NEW")
 ) -> Comparison:
@@ -124,8 +115,8 @@ def compare(
     """
     judge = _Judge(_side("BASE", base), _side("NEW", new), across)
     changes = [judge.change(key) for key in judge.keys]
-    p_holm = stats.holm([evidence.p for evidence in judge.evidence])
-    for (change, shift, _, limit), p in zip(judge.evidence, p_holm, strict=True):
+    p_holm = stats.holm([p for _, _, p, _ in judge.pending])
+    for (change, shift, _, limit), p in zip(judge.pending, p_holm, strict=True):
         change.p_holm, change.verdict = p, stats.change(shift, p, limit)
     counts = Counter(change.verdict for change in changes)
     comparison = Comparison(
@@ -144,15 +135,15 @@ def compare(
 
 def describe_shifts(moved: list[SentinelShift]) -> str:
     """the machine changed: memory 1.40× slower"""
-    kernels = [
-        f"{text.clean(m.kernel, 40)} {text.significant(max(m.ratio, 1 / m.ratio))}× "
+    words = [
+        f"{text.clean(m.sentinel, 40)} {text.significant(max(m.ratio, 1 / m.ratio))}× "
         + ("slower" if m.ratio > 1 else "faster")
         for m in moved
-        if m.kernel is not None and m.ratio
+        if m.sentinel is not None and m.ratio
     ]
-    if not kernels:
+    if not words:
         return "it is not known whether the machine changed: a run has no sentinels"
-    return f"the machine changed: {text.listed(kernels)}"
+    return f"the machine changed: {text.listed(words)}"
 
 
 def log_to_share(log: float) -> float:
@@ -163,7 +154,8 @@ def log_to_share(log: float) -> float:
 class _Judge:
     """The state of a comparison.
 
-    The verdicts follow after all cells have their p-values, because Holm's adjustment needs them all.
+    The verdicts follow after all cells have their p-values, because Holm's adjustment needs them all. pending: these
+    cells, each with its shift, its p-value and the logarithm of the smallest ratio that counts.
     """
 
     def __init__(self, before: Side, after: Side, across: frozenset[str]):
@@ -171,36 +163,36 @@ class _Judge:
         self.keys = sorted(before.cells.keys() | after.cells.keys(), key=_order)
         self.differences = environment_diff.machine_differences(before.run.machine, after.run.machine, across)
         self.differences += environment_diff.plan_differences(before.run, after.run)
-        self._blocking = [str(d) for d in self.differences if d.blocks and d.kind in ACROSS]
+        self._obstacles = [str(d) for d in self.differences if d.prevents_verdict and d.kind in ACROSS]
         self._across = environment_diff.across(self.differences)
         # A comparison across processors does not report that the machine changed.
-        self._other_cpu = any(d.kind == "cpu" and not d.blocks for d in self.differences)
+        self._other_cpu = any(d.kind == "cpu" and not d.prevents_verdict for d in self.differences)
         self._doubt = _doubt(before) or _doubt(after)
         self.machine_changed: list[SentinelShift] = []
-        self.evidence: list[Evidence] = []
+        self.pending: list[tuple[Change, stats.Interval, float, float]] = []
 
     def change(self, key: CellKey) -> Change:
         """The change of a cell. Its verdict is final unless it needs Holm's adjustment."""
         base, new = (side.cells.get(key) for side in self._sides)
         change = Change(**key._asdict(), base_median_s=_median(base), new_median_s=_median(new))
-        obstacle = _unmeasured(base, new) or self._not_comparable(key)
-        if obstacle:
+        if obstacle := _unmeasured(base, new):
             change.verdict, change.detail = obstacle
+        elif obstacles := self._obstacles + self._cell_differences(key):
+            change.verdict, change.detail = "not comparable", "; ".join(obstacles)
         else:
             self._weigh(change, key)
         return change
 
-    def _not_comparable(self, key: CellKey) -> tuple[Verdict, str] | None:
+    def _cell_differences(self, key: CellKey) -> list[str]:
         differences = environment_diff.cell_differences(*(side.cells[key] for side in self._sides))
         self.differences += [d for d in differences if d not in self.differences]
-        words = [*self._blocking, *map(str, differences)]
-        return ("not comparable", "; ".join(words)) if words else None
+        return list(map(str, differences))
 
     def _weigh(self, change: Change, key: CellKey) -> None:
         """Fill in the statistics of a cell that both runs measured, or why there is no verdict."""
-        limit = _limit(*self._sides, key)
+        limit, no_limit = _limit(*self._sides, key)
         moved: list[SentinelShift] = []
-        if not isinstance(limit, str):
+        if limit is not None:
             change.threshold = log_to_share(limit)
             if not self._doubt and not self._other_cpu:
                 moved = _moved(*self._sides, key.threads, limit)
@@ -208,19 +200,18 @@ class _Judge:
         if moved and key.backend == BASELINE:
             change.verdict, change.detail = "withheld", describe_shifts(moved)
             return
-        logs = [(_relative_logs if moved else _logs)(side, key) for side in self._sides]
+        logs = [_logs(side, key, BASELINE if moved else None) for side in self._sides]
         if not all(logs):
             change.detail = f"{describe_shifts(moved)}, and {BASELINE} has no time beside this one"
             return
-        shift = stats.hodges_lehmann(*logs)
-        change.measure = "speedup" if moved else "time"
+        shift, p = stats.hodges_lehmann(*logs), stats.mann_whitney(*logs)
+        change.measure, change.p = "speedup" if moved else "time", p
         change.ratio, change.ci_low, change.ci_high = map(_ratio, shift)
-        change.p = stats.mann_whitney(*logs)
-        change.detail = self._doubt or _too_few(logs) or (limit if isinstance(limit, str) else None)
-        if change.detail is None and not isinstance(limit, str):
+        change.detail = self._doubt or _too_few(logs) or no_limit
+        if change.detail is None and limit is not None:
             by_speedup = f"by its speed-up over {BASELINE}, because {describe_shifts(moved)}" if moved else ""
             change.detail = "; ".join(filter(None, [self._across, by_speedup])) or None
-            self.evidence.append(Evidence(change, shift, change.p, limit))
+            self.pending.append((change, shift, p, limit))
 
 
 def _side(name: str, run: Run) -> Side:
@@ -249,15 +240,15 @@ def _median(cell: Cell | None) -> float | None:
     return cell.median_s if cell is not None and _samples(cell) else None
 
 
-def _logs(side: Side, key: CellKey) -> list[float]:
-    return [math.log(sample) for sample in _samples(side.cells.get(key)) if sample]
+def _logs(side: Side, key: CellKey, unit: str | None) -> list[float]:
+    """Logarithms of the times, or of the times relative to those of the backend `unit` in the same block.
 
-
-def _relative_logs(side: Side, key: CellKey) -> list[float]:
-    """Logarithms of the times relative to the baseline in the same block. The state of the machine cancels out."""
-    samples, reference = _samples(side.cells[key]), _samples(side.cells.get(key._replace(backend=BASELINE)))
-    pairs = zip(samples, reference, strict=True) if len(samples) == len(reference) else ()
-    return [math.log(sample) - math.log(unit) for sample, unit in pairs if sample and unit]
+    The state of the machine cancels out of relative times.
+    """
+    samples = _samples(side.cells[key])
+    units = _samples(side.cells.get(key._replace(backend=unit))) if unit else [1.0] * len(samples)
+    pairs = zip(samples, units, strict=True) if len(samples) == len(units) else ()
+    return [math.log(sample) - math.log(one) for sample, one in pairs if sample and one]
 
 
 def _ratio(log: float | None) -> float | None:
@@ -266,8 +257,8 @@ def _ratio(log: float | None) -> float | None:
 
 
 def _too_few(logs: list[list[float]]) -> str | None:
-    counts = dict(zip(("BASE", "NEW"), map(len, logs), strict=True))
-    few = [f"{name} has {text.number_of(n, 'process')}" for name, n in counts.items() if n < MIN_PROCESSES]
+    sides = zip(("BASE", "NEW"), map(len, logs), strict=True)
+    few = [f"{name} has {text.number_of(n, 'process')}" for name, n in sides if n < MIN_PROCESSES]
     return f"use --full: {text.listed(few)}, and {MIN_PROCESSES} are needed" if few else None
 
 
@@ -297,8 +288,8 @@ def _unmeasured(base: Cell | None, new: Cell | None) -> tuple[Verdict, str | Non
     return ("missing" if len(why) == 1 else "not measured", reasons) if why else None
 
 
-def _limit(before: Side, after: Side, key: CellKey) -> float | str:
-    """The logarithm of the smallest ratio that counts for a cell, or the reason why there is none.
+def _limit(before: Side, after: Side, key: CellKey) -> tuple[float | None, str | None]:
+    """The logarithm of the smallest ratio that counts for a cell, and the reason if there is none.
 
     A run cannot detect changes smaller than half the width of the interval of its A/A control.
     """
@@ -307,21 +298,21 @@ def _limit(before: Side, after: Side, key: CellKey) -> float | str:
         control = side.controls.get(key._replace(backend=BASELINE))
         ratio = speedup(control, BASELINE) if control is not None else None
         if ratio is None or ratio.ci_low is None or ratio.ci_high is None:
-            return f"{side.name} has no A/A control with an interval at this size"
+            return None, f"{side.name} has no A/A control with an interval at this size"
         limit = max(limit, (math.log(ratio.ci_high) - math.log(ratio.ci_low)) / 2)
-    return limit
+    return limit, None
 
 
 def _moved(before: Side, after: Side, threads: int, limit: float) -> list[SentinelShift]:
-    """The sentinel kernels that differ by more than the limit. One entry without a kernel if a run has none."""
-    base_logs, new_logs = (
-        {kernel: math.log(median(seconds)) for kernel, seconds in seconds_of.items() if seconds}
-        for seconds_of in (sentinel_seconds(side.run.blocks, threads) for side in (before, after))
+    """The sentinels that differ by more than the limit. One entry without a name if a run has none."""
+    base, new = (
+        {name: median(seconds) for name, seconds in sentinel_seconds(side.run.blocks, threads).items() if seconds}
+        for side in (before, after)
     )
-    if not base_logs or base_logs.keys() != new_logs.keys():
+    if not base or base.keys() != new.keys():
         return [SentinelShift(threads, None, None)]
-    shifts = {kernel: new_logs[kernel] - base_logs[kernel] for kernel in sorted(base_logs)}
-    return [SentinelShift(threads, kernel, _ratio(shift)) for kernel, shift in shifts.items() if abs(shift) > limit]
+    shifts = {name: math.log(new[name]) - math.log(base[name]) for name in sorted(base)}
+    return [SentinelShift(threads, name, _ratio(shift)) for name, shift in shifts.items() if abs(shift) > limit]
 
 
 def _exit_code(counts: Counter[Verdict]) -> int:
@@ -376,10 +367,10 @@ def _head(comparison: Comparison) -> tuple[str, str | None]:
 
 def _obstacles(differences: list[Difference]) -> str:
     """numpy 2.4.6 -> 2.5.0 (--across versions judges all the same)"""
-    blocking = [d for d in differences if d.blocks]
-    named = text.listed([str(d) for d in blocking[:3]])
-    more = f" and {len(blocking) - 3} more" if len(blocking) > 3 else ""
-    options = [f"--across {kind}" for kind in ACROSS if any(d.kind == kind for d in blocking)]
+    obstacles = [d for d in differences if d.prevents_verdict]
+    named = text.listed([str(d) for d in obstacles[:3]])
+    more = f" and {len(obstacles) - 3} more" if len(obstacles) > 3 else ""
+    options = [f"--across {kind}" for kind in ACROSS if any(d.kind == kind for d in obstacles)]
     return f"{named}{more}" + (f" ({text.listed(options)} judges all the same)" if options else "")
 
 

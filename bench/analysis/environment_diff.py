@@ -27,18 +27,17 @@ UNTIMED = ("matplotlib", "pytest", "pytest-benchmark")  # packages that do not a
 BLAS_KERNEL = "BLAS kernel"
 
 
-class Difference(msgspec.Struct, frozen=True):
+class Difference(msgspec.Struct, frozen=True, rename={"prevents_verdict": "blocks"}):
     """A difference between two runs.
 
-    kind: "cpu" and "versions" concern every cell, "plan" the named or missing cells, "note" none. blocks: whether it
-    prevents a verdict.
+    kind: "cpu" and "versions" concern every cell, "plan" the named or missing cells, "note" none.
     """
 
     what: str
     base: str
     new: str
     kind: Kind
-    blocks: bool
+    prevents_verdict: bool
 
     def __str__(self) -> str:
         return f"{self.what} {self.base} -> {self.new}"
@@ -55,14 +54,14 @@ def machine_differences(base: dict[str, Any], new: dict[str, Any], allowed: froz
         kinds, values = _kinds(what), (base_identity.get(what), new_identity.get(what))
         if values[0] != values[1]:
             base_words, new_words = ("none" if value is None else text.words(value) for value in values)
-            blocks = kinds[0] != "note" and not allowed.intersection(kinds)
-            differences.append(Difference(text.clean(what, 60), base_words, new_words, kinds[0], blocks))
+            prevents_verdict = kinds[0] != "note" and not allowed.intersection(kinds)
+            differences.append(Difference(text.clean(what, 60), base_words, new_words, kinds[0], prevents_verdict))
     return differences
 
 
 def across(differences: list[Difference]) -> str:
     """The allowed differences: "across numpy 2.4.6 -> 2.5.0", or empty."""
-    allowed = [str(d) for d in differences if d.kind in ACROSS and not d.blocks]
+    allowed = [str(d) for d in differences if d.kind in ACROSS and not d.prevents_verdict]
     return f"across {text.listed(allowed)}" if allowed else ""
 
 

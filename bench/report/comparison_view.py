@@ -53,7 +53,10 @@ def table(cells: list[Change], title: str) -> Table:
 
 def differences(comparison: Comparison) -> Table:
     """One row per thing that the runs do not share, and what follows from it."""
-    rows = [(d.what, d.base, d.new, "not comparable" if d.blocks else _allowed(d.kind)) for d in comparison.differences]
+    rows = [
+        (d.what, d.base, d.new, "not comparable" if d.prevents_verdict else _allowed(d.kind))
+        for d in comparison.differences
+    ]
     return Table("Differences", ("what", "BASE", "NEW", "so"), rows)
 
 
@@ -144,7 +147,7 @@ def _method() -> Section:
         ),
         (
             "When the machine changed.",
-            "Each block also times two sentinel kernels that do not depend on any backend. If they differ by more"
+            "Each block also times two sentinels that do not depend on any backend. If they differ by more"
             f" than the limit, absolute times are withheld and the speed-ups over {BASELINE} in the same block are"
             " compared instead.",
         ),
