@@ -13,7 +13,15 @@ import msgspec
 from bench import stats, text
 from bench.analysis import environment_diff
 from bench.analysis.environment_diff import ACROSS, Difference
-from bench.analysis.speed import ProblemKey, group_title, problem_label, reading_order, speedup, status_text
+from bench.analysis.speed import (
+    ProblemKey,
+    dtype_order,
+    group_title,
+    problem_label,
+    reading_order,
+    speedup,
+    status_text,
+)
 from bench.plan import BASELINE
 from bench.records import Cell, Run, sentinel_seconds
 
@@ -224,10 +232,8 @@ def _side(name: str, run: Run) -> Side:
 
 def _order(key: CellKey) -> tuple[object, ...]:
     """The order of the report: float64 first, then by threads, problem and reading order."""
-    return (
-        key.dtype != "float64", key.dtype, key.threads, key.n_samples, key.n_features, key.problem,
-        reading_order(key.backend),
-    )  # fmt: skip
+    order = reading_order(key.backend)
+    return dtype_order(key.dtype), key.threads, key.n_samples, key.n_features, key.problem, order
 
 
 def _samples(cell: Cell | None) -> list[float | None]:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from bench.analysis.speed import paired_speedup, time_per_iteration
+from bench.analysis.speed import dtype_order, is_ranked, paired_speedup, problem_key, time_per_iteration
 from bench.records import Cell, Run
 from bench.stats import Interval
 
@@ -20,33 +20,28 @@ class Scaling(NamedTuple):
 def thread_scalings(run: Run) -> dict[str, Scaling]:
     """The scaling of each dtype, float64 first, without dtypes that ran with one number of threads only."""
     fewest = min((c.threads for c in run.cells), default=1)
-    dtypes = sorted({c.dtype for c in run.cells}, key=lambda dtype: (dtype != "float64", dtype))
-    return {dtype: scaling for dtype in dtypes if (scaling := _scaling(run, dtype, fewest))}
+    timed = [c for c in run.cells if is_ranked(c) and time_per_iteration(c)]
+    dtypes = sorted({c.dtype for c in timed}, key=dtype_order)
+    scalings = {dtype: _scaling([c for c in timed if c.dtype == dtype], fewest) for dtype in dtypes}
+    return {dtype: scaling for dtype, scaling in scalings.items() if scaling}
 
 
-def _scaling(run: Run, dtype: str, fewest: int) -> Scaling | None:
+def _scaling(cells: list[Cell], fewest: int) -> Scaling | None:
     """The scaling of a dtype; None unless a backend has times with different numbers of threads on one problem."""
-    cells = [
-        c for c in run.cells if c.dtype == dtype and not c.control and c.algorithm is None and time_per_iteration(c)
-    ]
-    bases = [
-        c for c in cells if c.threads == fewest and any(same_problem(o, c) for o in cells if o.threads > c.threads)
-    ]
+    bases = [c for c in cells if c.threads == fewest and any(same_problem(o, c) for o in cells if o.threads > fewest)]
     if not bases:
         return None
     problem = max(bases, key=lambda c: (c.n_samples * c.n_features, c.problem.name))
-    key = (problem.problem, problem.n_samples, problem.n_features)
-    entries = []
-    for base in (c for c in bases if (c.problem, c.n_samples, c.n_features) == key):
-        for c in sorted((c for c in cells if same_problem(c, base)), key=lambda c: c.threads):
-            ratio = paired_speedup(c, base)
-            if ratio is not None:
-                entries.append((c, Interval(1.0, None, None) if c is base else ratio))
+    entries = [
+        (c, Interval(1.0, None, None) if c is base else ratio)
+        for base in bases
+        if problem_key(base) == problem_key(problem)
+        for c in sorted((c for c in cells if same_problem(c, base)), key=lambda c: c.threads)
+        if (ratio := paired_speedup(c, base))
+    ]
     return Scaling(problem, entries)
 
 
 def same_problem(other: Cell, cell: Cell) -> bool:
-    """Whether two cells have the same backend and problem. Their dtypes and threads may differ."""
-    return (other.backend, other.problem.name, other.n_samples, other.n_features) == (
-        cell.backend, cell.problem.name, cell.n_samples, cell.n_features,
-    )  # fmt: skip
+    """Whether two cells have the same backend and problem. Their dtypes, threads and digests may differ."""
+    return (other.backend, *problem_key(other)[:3]) == (cell.backend, *problem_key(cell)[:3])

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 
 from bench import text
 from bench.analysis import cost_model
@@ -13,11 +14,11 @@ from bench.analysis.speed import (
     SYNTHETIC,
     Group,
     ProblemKey,
+    backends,
     fastest,
     largest_comparable_problem,
     problem_key,
     problem_label,
-    reading_order,
     speedup,
     time_per_iteration,
 )
@@ -107,22 +108,15 @@ def _problems(cells: Sequence[Cell]) -> list[ProblemKey]:
 
 def _by_size(first: dict[ProblemKey, list[Cell]], form: str) -> str:
     """A sentence about the first backends by problem. Neighboring problems with the same backends are joined."""
-    runs: list[tuple[tuple[str, ...], list[ProblemKey]]] = []
-    for problem, cells in first.items():
-        names = tuple(text.clean(c.backend, 40) for c in sorted(cells, key=lambda c: reading_order(c.backend)))
-        if runs and runs[-1][0] == names:
-            runs[-1][1].append(problem)
-        else:
-            runs.append((names, [problem]))
-    if not runs:
-        return ""
-    parts = []
-    for number, (names, problems) in enumerate(runs):
-        verb = "has" if len(names) == 1 else "share"
-        subject = text.listed(list(names))
-        where = _range(problems) if len(runs) > 1 else "at every size"
-        parts.append(f"{form.format(f'{subject} {verb}')} {where}" if number == 0 else f"{subject} {where}")
-    return f"{'; '.join(parts)}."
+    names_at = {problem: [text.clean(name, 40) for name in backends(cells)] for problem, cells in first.items()}
+    ranges = [(names, list(problems)) for names, problems in groupby(names_at, key=lambda problem: names_at[problem])]
+    parts: list[str] = []
+    for names, problems in ranges:
+        subject = text.listed(names)
+        if not parts:
+            subject = form.format(f"{subject} {'has' if len(names) == 1 else 'share'}")
+        parts.append(f"{subject} {_range(problems) if len(ranges) > 1 else 'at every size'}")
+    return f"{'; '.join(parts)}." if parts else ""
 
 
 def _range(problems: Sequence[ProblemKey]) -> str:

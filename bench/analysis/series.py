@@ -33,21 +33,21 @@ def explorer_series(run: Run) -> dict[str, Any]:
     for a cell without a time). low and high are None where a median has no interval.
     """
     groups = group_cells(run)
-    baselines = backends(c for group in groups for c in _synthetic(group))[:MAX_BASELINES]
-    cells = [entry for group in groups for entry in _entries(group, baselines)]
-    return {"baselines": baselines, "sets": _sets(groups), "cells": cells}
-
-
-def _sets(groups: Sequence[Group]) -> dict[str, list[str]]:
-    """All backends, the core, the tuned files and others, without empty sets; nothing where there is one set."""
     names = backends(c for group in groups for c in _synthetic(group))
+    baselines = names[:MAX_BASELINES]
+    cells = [entry for group in groups for entry in _entries(group, baselines)]
+    return {"baselines": baselines, "sets": _sets(names), "cells": cells}
+
+
+def _sets(names: Sequence[str]) -> dict[str, Sequence[str]]:
+    """All backends, the core, the tuned files and others, without empty sets; nothing where there is one set."""
     parts = {
         "Core four": [b for b in names if b in CORE],
         "Tuned": [b for b in names if b in TUNED],
         "Others": [b for b in names if b not in (*CORE, *TUNED)],
     }
-    parts = {title: members for title, members in parts.items() if members}
-    return {"All": names, **parts} if len(parts) > 1 else {}
+    nonempty = {title: members for title, members in parts.items() if members}
+    return {"All": names} | nonempty if len(nonempty) > 1 else {}
 
 
 def _synthetic(group: Group) -> list[Cell]:

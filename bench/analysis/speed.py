@@ -53,17 +53,21 @@ class ProblemKey(NamedTuple):
 
 def group_cells(run: Run) -> list[Group]:
     """The groups of a run, float64 first, then by threads. Cells are sorted by problem, then in reading order."""
-    keys = sorted({(c.dtype, c.threads) for c in run.cells}, key=lambda k: (k[0] != "float64", k))
     cells = sorted(run.cells, key=lambda c: (problem_key(c), reading_order(c.backend)))
-    result = []
-    for dtype, threads in keys:
+    groups = []
+    for dtype, threads in sorted({(c.dtype, c.threads) for c in cells}, key=lambda k: (dtype_order(k[0]), k[1])):
         members = [c for c in cells if (c.dtype, c.threads) == (dtype, threads)]
-        ranked = [c for c in members if not c.control and c.algorithm is None]
-        roofs = [roof for roof in run.roofline if (roof.dtype, roof.threads) == (dtype, threads)]
-        others = [c for c in members if not c.control and c.algorithm is not None]
+        ranked = [c for c in members if is_ranked(c)]
+        others = [c for c in members if not is_ranked(c) and not c.control]
         controls = [c for c in members if c.control]
-        result.append(Group(dtype, threads, ranked, others, controls, roofs, run.blocks))
-    return result
+        roofs = [roof for roof in run.roofline if (roof.dtype, roof.threads) == (dtype, threads)]
+        groups.append(Group(dtype, threads, ranked, others, controls, roofs, run.blocks))
+    return groups
+
+
+def dtype_order(dtype: str) -> tuple[bool, str]:
+    """A sort key: float64 first."""
+    return dtype != "float64", dtype
 
 
 def is_ranked(cell: Cell) -> bool:
@@ -106,8 +110,8 @@ def time_per_iteration(cell: Cell) -> stats.Interval | None:
 
 def predicted_time(cell: Cell) -> float | None:
     """The predicted seconds per iteration of a skipped cell, or None."""
-    is_predicted = cell.status == "skipped" and cell.predicted_s and cell.n_iter > 0
-    return cell.predicted_s / cell.n_iter if is_predicted and cell.predicted_s else None
+    skipped = cell.status == "skipped" and cell.n_iter > 0
+    return cell.predicted_s / cell.n_iter if skipped and cell.predicted_s else None
 
 
 def speedup(cell: Cell, baseline: str) -> Speedup | None:
@@ -142,10 +146,9 @@ def largest_comparable_problem(cells: list[Cell]) -> ProblemKey | None:
 
 def cold_problem(cells: list[Cell]) -> ProblemKey | None:
     """The largest problem on which the most backends have a time and a first call."""
-    timed = Counter(problem_key(cell) for cell in cells if time_per_iteration(cell))
-    cold = Counter(
-        problem_key(cell) for cell in cells if time_per_iteration(cell) and cell.cold_costs.first_call_s is not None
-    )
+    with_time = [cell for cell in cells if time_per_iteration(cell)]
+    timed = Counter(map(problem_key, with_time))
+    cold = Counter(problem_key(cell) for cell in with_time if cell.cold_costs.first_call_s is not None)
     return max(timed, key=lambda k: (cold[k], timed[k], k.n_samples * k.n_features, k), default=None)
 
 
@@ -175,7 +178,8 @@ class Fastest(NamedTuple):
 
 def fastest(cells: Sequence[Cell]) -> Fastest | None:
     """Rank step-by-step cells on one problem. None if no cell has a time."""
-    timed = sorted((cell for cell in cells if time_per_iteration(cell)), key=_median)
+    times = [(time.median, cell) for cell in cells if (time := time_per_iteration(cell))]
+    timed = [cell for _, cell in sorted(times, key=lambda pair: pair[0])]
     if not timed:
         return None
     ratios = [(cell, paired_speedup(timed[0], cell)) for cell in timed[1:]]
@@ -187,14 +191,7 @@ def paired_speedup(best: Cell, other: Cell) -> stats.Interval | None:
     """How many times faster `best` is than `other`, paired by block; None if their blocks do not match."""
     if len(best.samples_s) != len(other.samples_s):
         return None
-    return stats.speedup(_per_iteration(other), _per_iteration(best))
-
-
-def _per_iteration(cell: Cell) -> list[float | None]:
-    return [None if sample is None else sample / cell.n_iter for sample in cell.samples_s]
-
-
-def _median(cell: Cell) -> float:
-    interval = time_per_iteration(cell)
-    assert interval is not None
-    return interval.median
+    seconds, best_seconds = (
+        [None if sample is None else sample / cell.n_iter for sample in cell.samples_s] for cell in (other, best)
+    )
+    return stats.speedup(seconds, best_seconds)

@@ -61,20 +61,11 @@ def synthetic(name: str, n: int, d: int, max_iter: int, dtype: str) -> Fixture:
 
 def unconverged(dtype: str) -> list[Fixture]:
     """Problems whose exact iterates are known and far from convergence."""
+    sizes = {"short": (16, 3, 3), "tall": (48, 5, 20), "wide": (6, 9, 10), "one_row": (1, 3, 4)}
+    sizes |= {"one_column": (13, 1, 5), "odd": (37, 7, 50)}
     if dtype == "float32":  # with u = 2^-24 the bound soon exceeds a hundredth of the last step
-        return [
-            synthetic("short", 16, 3, 3, dtype),
-            synthetic("wide", 4, 6, 2, dtype),
-            synthetic("one_column", 12, 1, 1, dtype),
-        ]
-    return [
-        synthetic("short", 16, 3, 3, dtype),
-        synthetic("tall", 48, 5, 20, dtype),
-        synthetic("wide", 6, 9, 10, dtype),
-        synthetic("one_row", 1, 3, 4, dtype),
-        synthetic("one_column", 13, 1, 5, dtype),
-        synthetic("odd", 37, 7, 50, dtype),
-    ]
+        sizes = {"short": (16, 3, 3), "wide": (4, 6, 2), "one_column": (12, 1, 1)}
+    return [synthetic(name, n, d, max_iter, dtype) for name, (n, d, max_iter) in sizes.items()]
 
 
 def integers(dtype: str) -> Fixture:

@@ -210,24 +210,21 @@ def _first_processor() -> dict[str, str]:
 
 
 def _caches() -> list[dict[str, Any]]:
-    caches = []
-    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
-        kind = _text(folder / "type")
-        if kind in ("Data", "Unified"):
-            shared = len(_cpu_list(_text(folder / "shared_cpu_list") or ""))
-            caches.append(
-                {"level": int(_text(folder / "level") or 0), "size": _text(folder / "size"), "shared_by": shared}
-            )
-    return caches
+    return [
+        {
+            "level": int(_text(folder / "level") or 0),
+            "size": _text(folder / "size"),
+            "shared_by": _count(_text(folder / "shared_cpu_list") or ""),
+        }
+        for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"))
+        if _text(folder / "type") in ("Data", "Unified")
+    ]
 
 
-def _cpu_list(text: str) -> set[int]:
-    """'0-2,5' as {0, 1, 2, 5}."""
-    numbers: set[int] = set()
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        numbers.update(range(int(first), int(last or first) + 1))
-    return numbers
+def _count(processors: str) -> int:
+    """The number of processors in a list of ranges: 4 in '0-2,5'."""
+    ranges = [part.split("-") for part in processors.split(",") if part]
+    return sum(int(ends[-1]) - int(ends[0]) + 1 for ends in ranges)
 
 
 def _bytes(size: str | None) -> int | None:
