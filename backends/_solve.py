@@ -185,21 +185,18 @@ def _logged(
     log_every: int,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Run chunks of `log_every` updates with tol = 0, and apply the stop rule to the joined losses."""
-    losses = None
-    done = 0
+    losses, done = np.empty(0, beta.dtype), 0
     while True:
-        step = min(log_every, max_iter - done)
-        after, chunk = run(beta, step, 0.0)
-        joined = chunk if losses is None else np.concatenate([losses, chunk[1:]])
-        stop = first_stop(joined, tol)
-        if stop is not None and stop < len(joined) - 1:  # it stops inside the chunk: compute the beta of that k
+        after, chunk = run(beta, min(log_every, max_iter - done), 0.0)
+        losses = np.concatenate([losses, chunk[1:] if done else chunk])
+        stop = first_stop(losses, tol)
+        if stop is not None and stop < len(losses) - 1:  # it stops inside the chunk: compute the beta of that k
             after, _ = run(beta, stop - done, 0.0)
-            joined = joined[: stop + 1]
-        done = len(joined) - 1
-        print(f"iteration {done:>8}  loss {joined[-1]:.6g}")
+            losses = losses[: stop + 1]
+        beta, done = after, len(losses) - 1
+        print(f"iteration {done:>8}  loss {losses[-1]:.6g}")
         if stop is not None or done == max_iter:
-            return after, joined
-        beta, losses = after, joined
+            return beta, losses
 
 
 def _array(name: str, value: Any, ndim: int) -> np.ndarray:

@@ -167,5 +167,5 @@ def _timed_synthetic(cells: Sequence[Cell]) -> list[Cell]:
 
 def _complete_blocks(cells: Sequence[Cell]) -> Array:
     """Seconds per pass, (blocks, cells), of the blocks in which every cell has a time."""
-    rows = [row for row in zip(*map(seconds_per_pass, cells), strict=False) if all(row)]
-    return np.array(rows, dtype=float).reshape(len(rows), len(cells))
+    blocks = [block for block in zip(*map(seconds_per_pass, cells), strict=False) if all(block)]
+    return np.array(blocks, dtype=float).reshape(len(blocks), len(cells))

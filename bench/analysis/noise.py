@@ -16,4 +16,4 @@ def deviations(cell: Cell) -> list[float]:
 def sentinel_drifts(blocks: Sequence[Block], threads: int) -> dict[str, list[float]]:
     """The deviation of each sentinel from its first time, in percent and in the order of time."""
     seconds = sentinel_seconds(list(blocks), threads)
-    return {kernel: [100 * (s / times[0] - 1) for s in times] for kernel, times in seconds.items() if len(times) > 1}
+    return {name: [100 * (s / times[0] - 1) for s in times] for name, times in seconds.items() if len(times) > 1}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench.analysis.cost_model import CostModel, bytes_per_pass, fit_cost_model, flops_per_pass, seconds_per_pass
 from bench.analysis.speed import SYNTHETIC, is_ranked
@@ -10,20 +10,6 @@ from bench.records import Attainment, Block, Bottleneck, Cell, Limit, ProblemRoo
 from bench.stats import median_interval, speedup
 
 LEFT_CACHE = 0.8  # a lower share of the bandwidth at smaller sizes means a slower cache or memory
-
-
-class _Limits(NamedTuple):
-    """The limits of the machine for a pass over one problem.
-
-    bytes, flops: of the pass. block_limits_s: the shortest possible time of the pass by block, None if a block has no
-    bandwidth. leaves_cache: the bandwidth is lower than at smaller sizes.
-    """
-
-    bytes: int
-    flops: int
-    block_limits_s: list[float | None]
-    limited_by: Limit
-    leaves_cache: bool
 
 
 def rooflines(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[str, Any]) -> list[ProblemRoofline]:
@@ -35,11 +21,10 @@ def rooflines(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[s
     """
     timed = [c for c in cells if is_ranked(c) and any(c.samples_s)]
     models = {
-        key: fit_cost_model(members)
-        for key, members in _grouped(timed, lambda c: (c.backend, c.dtype, c.threads)).items()
+        key: fit_cost_model(members) for key, members in _by(timed, lambda c: (c.backend, c.dtype, c.threads)).items()
     }
     rooflines: list[ProblemRoofline] = []
-    by_problem = _grouped(timed, lambda c: (c.threads, c.dtype, c.n_samples, c.n_features, c.problem.name))
+    by_problem = _by(timed, lambda c: (c.threads, c.dtype, c.n_samples, c.n_features, c.problem.name))
     for (threads, dtype, n, d, name), members in by_problem.items():
         size, flops = bytes_per_pass(n, d, dtype), flops_per_pass(n, d)
         rates = {b.index: b.reads.get(str(size)) for b in blocks if b.threads == threads}
@@ -48,40 +33,37 @@ def rooflines(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[s
             continue
         read, peak = median_interval(measured), _peak(machine, threads, dtype)
         read_s, arithmetic_s = size / read.median / 1e9, flops / peak / 1e9 if peak else 0.0
-        smaller = [r.read_gb_per_s for r in rooflines if (r.threads, r.dtype) == (threads, dtype) and r.bytes < size]
-        limits = _Limits(
+        roof = ProblemRoofline(
+            threads=threads,
+            dtype=dtype,
+            problem=name,
+            n_samples=n,
+            n_features=d,
             bytes=size,
-            flops=flops,
-            block_limits_s=[
-                max(size / rate / 1e9, arithmetic_s) if (rate := rates.get(index)) else None
-                for index in range(max(rates) + 1)
-            ],
+            operations=flops,
+            read_gb_per_s=read.median,
+            read_ci_low=read.low,
+            read_ci_high=read.high,
+            peak_gflop_per_s=peak,
+            ridge=peak / read.median if peak else None,
+            limit_s=max(read_s, arithmetic_s),
             limited_by="bandwidth" if read_s >= arithmetic_s else "arithmetic",
-            leaves_cache=bool(smaller) and read.median < LEFT_CACHE * min(smaller),
+            backends=[],
         )
-        rooflines.append(
-            ProblemRoofline(
-                threads=threads,
-                dtype=dtype,
-                problem=name,
-                n_samples=n,
-                n_features=d,
-                bytes=size,
-                operations=flops,
-                read_gb_per_s=read.median,
-                read_ci_low=read.low,
-                read_ci_high=read.high,
-                peak_gflop_per_s=peak,
-                ridge=peak / read.median if peak else None,
-                limit_s=max(read_s, arithmetic_s),
-                limited_by=limits.limited_by,
-                backends=[_attainment(c, limits, models[c.backend, dtype, threads]) for c in members],
-            )
-        )
+        smaller = [r.read_gb_per_s for r in rooflines if (r.threads, r.dtype) == (threads, dtype) and r.bytes < size]
+        leaves_cache = bool(smaller) and read.median < LEFT_CACHE * min(smaller)
+        limits_s = [
+            max(size / rate / 1e9, arithmetic_s) if (rate := rates.get(block)) else None
+            for block in range(max(rates) + 1)
+        ]
+        roof.backends = [
+            _attainment(c, roof, limits_s, leaves_cache, models[c.backend, dtype, threads]) for c in members
+        ]
+        rooflines.append(roof)
     return rooflines
 
 
-def _grouped(cells: Sequence[Cell], key: Callable[[Cell], Any]) -> dict[Any, list[Cell]]:
+def _by(cells: Sequence[Cell], key: Callable[[Cell], Any]) -> dict[Any, list[Cell]]:
     return {value: list(members) for value, members in groupby(sorted(cells, key=key), key)}
 
 
@@ -91,28 +73,31 @@ def _peak(machine: Mapping[str, Any], threads: int, dtype: str) -> float | None:
     return entries[0].get("gflop_per_s", {}).get(dtype) if entries else None
 
 
-def _attainment(cell: Cell, limits: _Limits, model: CostModel | None) -> Attainment:
-    """How close a cell comes to the limits: the median over blocks of limit_s / pass_s, and what limits it.
+def _attainment(
+    cell: Cell, roof: ProblemRoofline, limits_s: list[float | None], leaves_cache: bool, model: CostModel | None
+) -> Attainment:
+    """How close a cell comes to the limit: the median over blocks of limits_s / seconds per pass, and its bottleneck.
 
-    The limit and the pass are of the same block, so differences between blocks cancel out.
+    limits_s: the shortest possible time of a pass in each block. Pairing by block cancels differences between blocks.
+    leaves_cache: the bandwidth is lower than at smaller sizes.
     """
     passes_s = seconds_per_pass(cell)
     pass_s = median_interval([seconds for seconds in passes_s if seconds]).median
-    n_blocks = min(len(passes_s), len(limits.block_limits_s))
-    share = speedup(limits.block_limits_s[:n_blocks], passes_s[:n_blocks])
+    n_blocks = min(len(passes_s), len(limits_s))
+    share = speedup(limits_s[:n_blocks], passes_s[:n_blocks])
     limit_s = pass_s * share.median if share else None
-    overhead_s, waiting_s = _overhead_and_waiting(cell, pass_s, limits.leaves_cache, model)
+    overhead_s, waiting_s = _overhead_and_waiting(cell, pass_s, leaves_cache, model)
     return Attainment(
         backend=cell.backend,
         pass_s=pass_s,
-        gb_per_s=limits.bytes / pass_s / 1e9,
-        gflop_per_s=limits.flops / pass_s / 1e9,
+        gb_per_s=roof.bytes / pass_s / 1e9,
+        gflop_per_s=roof.operations / pass_s / 1e9,
         share=share.median if share else None,
         share_ci_low=share.low if share else None,
         share_ci_high=share.high if share else None,
         overhead_s=overhead_s,
         limit_s=limit_s,
-        bottleneck=_bottleneck(limits.limited_by, pass_s, limit_s, overhead_s, waiting_s),
+        bottleneck=_bottleneck(roof.limited_by, pass_s, limit_s, overhead_s, waiting_s),
     )
 
 
