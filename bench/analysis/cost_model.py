@@ -120,7 +120,7 @@ def _crossover(d: int, log_ns: Array, gains: Array) -> Crossover:
     end = _start_of_gain(log_ns[::-1], gains[:, ::-1])  # the same from the largest n down
     if isinstance(start, Interval):
         return Crossover(d, "from", start, end if isinstance(end, Interval) else None)
-    if end == "nowhere":  # no gain at the largest n, and none at the smallest: a gain in the middle ends with a loss
+    if end == "nowhere":  # no gain at either end: a gain in the middle ends where `slower` becomes faster for good
         end = _start_of_gain(log_ns, -gains)
     return Crossover(d, "up to", end) if isinstance(end, Interval) else Crossover(d, "nowhere")
 
@@ -138,12 +138,15 @@ def _start_of_gain(log_ns: Array, gains: Array) -> Interval | Literal["everywher
 
 
 def _crossing(log_ns: Array, gains: Array) -> float:
-    """log n from which on the gain of one block stays positive: the first for everywhere, the last for nowhere."""
-    losses = np.flatnonzero(gains <= 0)
-    if not len(losses):
+    """log n from which on the gain of one block stays positive: the first for everywhere, the last for nowhere.
+
+    With i the last size whose gain g_i is not positive: log n_i + g_i / (g_i - g_(i+1)) (log n_(i+1) - log n_i).
+    """
+    behind = np.flatnonzero(gains <= 0)
+    if not len(behind):
         return float(log_ns[0])
-    at = losses[-1]
-    return float(np.interp(0, gains[at : at + 2], log_ns[at : at + 2]))
+    i = behind[-1]
+    return float(np.interp(0, gains[i : i + 2], log_ns[i : i + 2]))
 
 
 def growth(smaller: Cell, larger: Cell, factor: float) -> Interval | None:

@@ -52,12 +52,12 @@ def rooflines(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[s
         )
         smaller = [r.read_gb_per_s for r in rooflines if (r.threads, r.dtype) == (threads, dtype) and r.bytes < size]
         leaves_cache = bool(smaller) and read.median < LEFT_CACHE * min(smaller)
-        limits_s = [
+        block_limits_s = [
             max(size / rate / 1e9, arithmetic_s) if (rate := rates.get(block)) else None
             for block in range(max(rates) + 1)
         ]
         roof.backends = [
-            _attainment(c, roof, limits_s, leaves_cache, models[c.backend, dtype, threads]) for c in members
+            _attainment(c, roof, block_limits_s, leaves_cache, models[c.backend, dtype, threads]) for c in members
         ]
         rooflines.append(roof)
     return rooflines
@@ -74,17 +74,18 @@ def _peak(machine: Mapping[str, Any], threads: int, dtype: str) -> float | None:
 
 
 def _attainment(
-    cell: Cell, roof: ProblemRoofline, limits_s: list[float | None], leaves_cache: bool, model: CostModel | None
+    cell: Cell, roof: ProblemRoofline, block_limits_s: list[float | None], leaves_cache: bool, model: CostModel | None
 ) -> Attainment:
-    """How close a cell comes to the limit: the median over blocks of limits_s / seconds per pass, and its bottleneck.
+    """How close a cell comes to the limit, and its bottleneck.
 
-    limits_s: the shortest possible time of a pass in each block. Pairing by block cancels differences between blocks.
-    leaves_cache: the bandwidth is lower than at smaller sizes.
+    The share of the limit is the median over blocks of (shortest possible time of a pass) / (time of a pass), which
+    cancels differences between blocks. block_limits_s: these shortest times. leaves_cache: the bandwidth is lower than
+    at smaller sizes.
     """
     passes_s = seconds_per_pass(cell)
     pass_s = median_interval([seconds for seconds in passes_s if seconds]).median
-    n_blocks = min(len(passes_s), len(limits_s))
-    share = speedup(limits_s[:n_blocks], passes_s[:n_blocks])
+    n_blocks = min(len(passes_s), len(block_limits_s))
+    share = speedup(block_limits_s[:n_blocks], passes_s[:n_blocks])
     limit_s = pass_s * share.median if share else None
     overhead_s, waiting_s = _overhead_and_waiting(cell, pass_s, leaves_cache, model)
     return Attainment(
