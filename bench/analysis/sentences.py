@@ -23,7 +23,7 @@ from bench.analysis.speed import (
     time_per_iteration,
 )
 from bench.plan import BASELINE
-from bench.records import Cell, ProblemRoofline
+from bench.records import Cell
 from bench.stats import Interval
 
 
@@ -171,7 +171,7 @@ def limit(group: Group) -> str:
     what = "read bandwidth" if roof.limited_by == "bandwidth" else "arithmetic peak"
     best = f"{text.clean(first.backend, 40)} reaches {text.percent(first.share or 0)} of the {what}"
     baseline = "".join(f", {f.backend} {text.percent(f.share or 0)}" for f in others)
-    return f"At {where(roof)}, {best}{baseline}."
+    return f"At {problem_label(roof)}, {best}{baseline}."
 
 
 def crossing(at: cost_model.Crossover) -> str:
@@ -187,10 +187,6 @@ def _about(n: Interval) -> str:
     low, high = (text.MISSING if end is None else text.count(rounded(end)) for end in n[1:])
     brackets = "" if n.low is None and n.high is None else f" [{low}, {high}]"
     return f"n ≈ {text.count(rounded(n.median))}{brackets}"
-
-
-def where(roof: ProblemRoofline) -> str:
-    return problem_label(ProblemKey(roof.n_samples, roof.n_features, roof.problem, ""))
 
 
 def rounded(n: float) -> int:

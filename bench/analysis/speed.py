@@ -80,8 +80,10 @@ def group_title(dtype: str, threads: int) -> str:
     return f"{text.clean(dtype, 20)}, {text.number_of(threads, 'thread')}"
 
 
-def problem_key(cell: Cell) -> ProblemKey:
-    return ProblemKey(cell.n_samples, cell.n_features, cell.problem.name, cell.problem.digest)
+def problem_key(of: Cell | ProblemRoofline) -> ProblemKey:
+    """The problem of a cell, or of a roofline, which records no digest."""
+    name, digest = (of.problem.name, of.problem.digest) if isinstance(of, Cell) else (of.problem, "")
+    return ProblemKey(of.n_samples, of.n_features, name, digest)
 
 
 def backends(cells: Iterable[Cell]) -> list[str]:
@@ -89,9 +91,9 @@ def backends(cells: Iterable[Cell]) -> list[str]:
     return sorted({cell.backend for cell in cells}, key=reading_order)
 
 
-def problem_label(problem: ProblemKey | Cell) -> str:
+def problem_label(problem: ProblemKey | Cell | ProblemRoofline) -> str:
     """n = 1 000, d = 10; or penguins, n = 342, d = 4."""
-    problem = problem_key(problem) if isinstance(problem, Cell) else problem
+    problem = problem if isinstance(problem, ProblemKey) else problem_key(problem)
     size = f"n = {text.count(problem.n_samples)}, d = {text.count(problem.n_features)}"
     return size if problem.name == SYNTHETIC else f"{text.clean(problem.name, 24)}, {size}"
 

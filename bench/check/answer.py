@@ -67,6 +67,13 @@ def check_form(beta: NDArray[Any], losses: NDArray[Any], n_features: int, dtype:
             raise Wrong(f"{name} has dtype {array.dtype}; allowed: {dtype}, that of X")
 
 
+def check_length(losses: NDArray[Any], updates: int, note: str = "") -> None:
+    """Check that no update is missing. Raises Wrong with the note."""
+    if len(losses) != updates + 1:
+        allowed = f"allowed: {updates + 1} after {updates} updates with tol = 0"
+        raise Wrong(f"losses has {len(losses)} entries{note}; {allowed}")
+
+
 def require(error: float, bound: float, detail: str) -> tuple[float, float]:
     """Return the error and its bound. Raises Wrong unless error <= bound, so a NaN is wrong, too."""
     if not error <= bound:
@@ -81,10 +88,8 @@ def judge(beta: NDArray[Any], losses: NDArray[Any], expected: Reference, dtype: 
     """
     K = len(expected.losses) - 1
     check_form(beta, losses, expected.betas.shape[1], dtype, K)
-    if len(losses) != K + 1:
-        last = f" (the last is {losses[-1]}, where J is {expected.losses[len(losses) - 1]:.3g})"
-        why = "" if math.isfinite(losses[-1]) else last
-        raise Wrong(f"losses has {len(losses)} entries{why}; allowed: {K + 1} after {K} updates with tol = 0")
+    last = f" (the last is {losses[-1]}, where J is {expected.losses[len(losses) - 1]:.3g})"
+    check_length(losses, K, "" if math.isfinite(losses[-1]) else last)
     error, bound = float(np.linalg.norm(beta - expected.betas[-1])), float(expected.beta_bound[-1])
     require(error, bound, f"beta is off by {error:.3g} after {K} updates; correct arithmetic is within {bound:.3g}")
     off = np.abs(losses - expected.losses)

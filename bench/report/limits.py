@@ -9,20 +9,20 @@ from collections.abc import Sequence
 from bench import text
 from bench.analysis.cost_model import HELD_OUT, CostModel, crossovers, fit_cost_model, growth
 from bench.analysis.scaling import same_problem
-from bench.analysis.sentences import crossing, where
+from bench.analysis.sentences import crossing
 from bench.analysis.speed import (
     LOOPS,
     SYNTHETIC,
     Group,
-    ProblemKey,
     backends,
     paired_speedup,
+    problem_key,
     problem_label,
     time_per_iteration,
 )
 from bench.analysis.speed import group_title as title_of
 from bench.plan import BASELINE
-from bench.records import Attainment, Cell, ProblemRoofline, Run
+from bench.records import Attainment, Cell, Run
 from bench.report.tables import Table, by_width, name, short_problem, time_text
 from bench.stats import Interval
 from bench.text import MISSING
@@ -37,7 +37,7 @@ def tables(group: Group) -> list[Table]:
 
 def shares_by_size(group: Group) -> Table:
     """A row per backend and a column per problem: the share of the limit. best: the largest share of each problem."""
-    roofs = sorted(group.roofs, key=lambda roof: by_width(_problem(roof)))
+    roofs = sorted(group.roofs, key=lambda roof: by_width(problem_key(roof)))
     names = list(dict.fromkeys(a.backend for roof in roofs for a in roof.backends))
     shares = {(a.backend, column): a.share for column, roof in enumerate(roofs, 1) for a in roof.backends if a.share}
     columns = range(1, len(roofs) + 1)
@@ -47,19 +47,15 @@ def shares_by_size(group: Group) -> Table:
         for b in names
     ]
     best = {(names.index(b), c) for (b, c), share in shares.items() if share == top[c]}
-    heads = ("backend", *(short_problem(_problem(roof)) for roof in roofs))
+    heads = ("backend", *(short_problem(problem_key(roof)) for roof in roofs))
     return Table("Share of the limit by size", heads, rows if shares else [], frozenset(best))
-
-
-def _problem(roof: ProblemRoofline) -> ProblemKey:
-    return ProblemKey(roof.n_samples, roof.n_features, roof.problem, "")
 
 
 def attainments(group: Group) -> Table:
     """A row per problem and backend: the rates that it reaches, its share of the limit, and its bottleneck."""
     rows = [
         (
-            where(roof),
+            problem_label(roof),
             text.clean(attainment.backend, 40),
             f"{text.significant(attainment.gb_per_s)} GB/s",
             f"{text.significant(attainment.gflop_per_s)} Gflop/s",
@@ -78,7 +74,7 @@ def limits(group: Group) -> Table:
     """A row per problem: the bytes and flops of a pass, the rates of the machine, and the shortest possible time."""
     rows = [
         (
-            where(roof),
+            problem_label(roof),
             f"{text.memory(roof.bytes)}, {text.count(roof.operations)} flops",
             f"{text.significant(roof.read_gb_per_s)} GB/s" + text.interval(roof.read_ci_low, roof.read_ci_high),
             MISSING if roof.ridge is None else f"{text.significant(roof.ridge)} flops per byte",

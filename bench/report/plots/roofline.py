@@ -6,8 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench import text
-from bench.analysis.sentences import where
-from bench.analysis.speed import SYNTHETIC, Group
+from bench.analysis.speed import SYNTHETIC, Group, problem_label
 from bench.records import ProblemRoofline
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing, LineEndLabel, Point, SeriesStyle
@@ -26,7 +25,11 @@ def draw(group: Group) -> Drawing | None:
     if not roofs:
         return None
     rows = [
-        (where(roof), text.clean(a.backend, 40), *map(text.scientific, (a.gb_per_s, roof.read_gb_per_s, a.share)))
+        (
+            problem_label(roof),
+            text.clean(a.backend, 40),
+            *map(text.scientific, (a.gb_per_s, roof.read_gb_per_s, a.share)),
+        )
         for roof in roofs
         for a in roof.backends
     ]
@@ -45,7 +48,7 @@ def _in_words(roofs: list[ProblemRoofline]) -> str:
     if not shares:
         return ""
     share, backend = max(shares)
-    return f" At {where(roof)}, {backend} comes nearest with {text.percent(share)} of the limit."
+    return f" At {problem_label(roof)}, {backend} comes nearest with {text.percent(share)} of the limit."
 
 
 def _draw(roofs: list[ProblemRoofline], title: str) -> Figure:
