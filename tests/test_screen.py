@@ -13,7 +13,7 @@ from bench.analysis.aggregate import preliminary_cells
 from bench.measure.runner import Progress
 from bench.plan import Plan, backend_of, synthetic_cases
 from bench.records import CellSample
-from bench.report import screen, terminal
+from bench.report import matrix, screen, terminal
 
 
 def printed(table, width=80):
@@ -34,13 +34,13 @@ def cells(**times):
 
 
 def test_the_table_of_times_has_medians_and_reasons():
-    """A row is a backend, a column is a size. A cell without a time has its reason; a cell that is not yet run is empty."""
+    """A row is a backend, a column is a size. A cell without a time has its reason; a cell that is not yet run has a dash."""
     broken = [sample_run.cell("mine", 100, status="crashed"), sample_run.cell("mine", 1_000, status="interrupted")]
     timed = cells(numpy_vectorized=1e-7)
     head, numpy, mine = rows(screen.times_table([*timed, *broken], 80))
-    assert head == ["100", "1\u00a0000"]
+    assert head == ["backend", "100", "1\u00a0000"]
     assert numpy == ["numpy_vectorized", *(text.duration(c.per_iteration_s) for c in timed)]
-    assert mine == ["mine", "crashed"]
+    assert mine == ["mine", "crashed", text.MISSING]
 
 
 def test_ratios_are_marked_as_faster_slower_or_equal():
@@ -56,6 +56,24 @@ def test_ratios_are_marked_as_faster_slower_or_equal():
     assert {entry[0] for entry in ratios["python_loops"]} == {"÷"}
     assert {entry[-1] for entry in ratios["numba_jit"]} == {"×"}
     assert all(entry.startswith("~") for entry in ratios["jax_jit"])
+
+
+def test_the_fastest_is_marked_in_every_table():
+    """The tables of times and of ratios, and that of the page, mark the same backends; a tie marks all of them."""
+    timed = cells(numpy_vectorized=1e-6, numba_jit=1.0005e-6, python_loops=1e-5, jax_jit=1e-5)
+    timed[-1] = sample_run.cell("jax_jit", 1_000, 1e-8)
+    group = first_group(sample_run.run(timed))
+
+    def marked(table):
+        return {(table.rows[row][0], column) for row, column in table.best}
+
+    expected = {("numpy_vectorized", 1), ("numba_jit", 1), ("jax_jit", 2)}
+    heads = {"head": lambda problem: str(problem.n_samples)}
+    assert marked(matrix.times(group.ranked, **heads)) == marked(matrix.overview(group)) == expected
+    assert marked(matrix.ratios(group.ranked, **heads)) == expected - {("numpy_vectorized", 1)}
+    file = io.StringIO()
+    Console(file=file, width=80, force_terminal=True).print(screen.times_table(group.ranked, 80))
+    assert file.getvalue().count("\x1b[1;32m") == 3
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])

@@ -14,7 +14,7 @@ from bench.analysis.compare import (
     log_to_share,
 )
 from bench.plan import BASELINE
-from bench.report.document import HTML, TERMINAL, Block, Entries, Items, Report, Section, Text, Topic
+from bench.report.blocks import HTML, TERMINAL, Block, Entries, Items, Report, Text, Topic
 from bench.report.tables import Table, seconds_text
 from bench.stats import CHANGE_P
 from bench.text import MISSING
@@ -91,10 +91,11 @@ def report_of(comparison: Comparison) -> Report:
     """The report of a comparison."""
     shared = differences(comparison)
     blocks: list[Block] = [Text(sentence, "strong") for sentence in machines(comparison)]
-    items = [(f"{what} {base} -> {new} ({so})", "") for what, base, new, so in shared.rows]
-    blocks += [Items(items, "Difference", TERMINAL)]
-    table_ = [Topic("What the runs do not share", [Entries(shared)])] if shared.rows else []
-    sections = [Section("Runs", "runs", blocks, table_)] if shared.rows or len(blocks) > 1 else []
+    if shared.rows:
+        items = [(f"{what} {base} -> {new} ({so})", "") for what, base, new, so in shared.rows]
+        blocks.append(Items(items, "Difference", TERMINAL))
+    topics = [Topic("What the runs do not share", [Entries(shared)])] if shared.rows else []
+    chapters = [Topic("Runs", blocks, "runs", topics=topics)] if blocks else []
     for number, (title, cells) in enumerate(by_group(comparison).items(), 1):
         contents: list[Block] = [
             Text(title, "note", TERMINAL),
@@ -102,16 +103,16 @@ def report_of(comparison: Comparison) -> Report:
             Entries(_terminal_table(cells), marks=COLOURS, media=TERMINAL),
         ]
         reasons = _reasons(cells)
-        sections.append(Section(title, f"group-{number}", [*contents, *([Items(reasons, "")] if reasons else [])]))
+        chapters.append(Topic(title, [*contents, *([Items(reasons)] if reasons else [])], f"group-{number}"))
     if note := hidden(comparison):
-        sections.append(Section("Unchanged cells", "unchanged", [Text(note, "note")]))
+        chapters.append(Topic("Unchanged cells", [Text(note, "note")], "unchanged"))
     return Report(
         title="gdbench comparison",
         headline=comparison.verdict,
         facts=(),
         status=_names(comparison),
         doubtful=comparison.exit_code != 0,
-        sections=[*sections, _method()],
+        chapters=[*chapters, _method()],
     )
 
 
@@ -122,7 +123,7 @@ def html(comparison: Comparison) -> str:
     return writer.write(report_of(comparison))
 
 
-def _method() -> Section:
+def _method() -> Topic:
     tolerance, p = text.percent(log_to_share(TOLERANCE)), text.significant(CHANGE_P)
     items = (
         (
@@ -152,7 +153,7 @@ def _method() -> Section:
             " compared instead.",
         ),
     )
-    return Section("Method", "method", [Items(items, "", HTML)])
+    return Topic("Method", [Items(items, media=HTML)], "method")
 
 
 def _names(comparison: Comparison) -> str:

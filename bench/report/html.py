@@ -6,7 +6,7 @@ Figures are images with data addresses, so that their ids cannot clash.
 import base64
 from collections.abc import Mapping
 
-from bench.report.document import Block, Explorer, Figure, Report, Topic
+from bench.report.blocks import Block, Explorer, Figure, Report, Topic
 from bench.report.template import render
 
 MAX_BYTES = 1_990_000  # of a page. Figures that do not fit are named, the last kinds first

@@ -5,6 +5,7 @@ bench/analysis.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench import text
 from bench.analysis.cost_model import HELD_OUT, CostModel, crossovers, fit_cost_model, growth
@@ -23,32 +24,22 @@ from bench.analysis.speed import (
 from bench.analysis.speed import group_title as title_of
 from bench.plan import BASELINE
 from bench.records import Attainment, Cell, Run
-from bench.report.tables import Table, by_width, name, short_problem, time_text
+from bench.report.matrix import by_size
+from bench.report.tables import Table, name, time_text
 from bench.stats import Interval
 from bench.text import MISSING
 
 NOT_CLEAR = "not clear: the cost model does not reach this size"
 
 
-def tables(group: Group) -> list[Table]:
-    """The tables about the limits of a group, without empty ones."""
-    return [table for table in (attainments(group), limits(group), cost_models(group)) if table.rows]
-
-
 def shares_by_size(group: Group) -> Table:
     """A row per backend and a column per problem: the share of the limit. best: the largest share of each problem."""
-    roofs = sorted(group.roofs, key=lambda roof: by_width(problem_key(roof)))
-    names = list(dict.fromkeys(a.backend for roof in roofs for a in roof.backends))
-    shares = {(a.backend, column): a.share for column, roof in enumerate(roofs, 1) for a in roof.backends if a.share}
-    columns = range(1, len(roofs) + 1)
-    top = {c: max(share for (_, at), share in shares.items() if at == c) for c in {at for _, at in shares}}
-    rows = [
-        (text.clean(b, 40), *(text.percent(shares[b, c]) if (b, c) in shares else MISSING for c in columns))
-        for b in names
-    ]
-    best = {(names.index(b), c) for (b, c), share in shares.items() if share == top[c]}
-    heads = ("backend", *(short_problem(problem_key(roof)) for roof in roofs))
-    return Table("Share of the limit by size", heads, rows if shares else [], frozenset(best))
+    shares = {(a.backend, problem_key(roof)): a.share for roof in group.roofs for a in roof.backends}
+    words = {at: text.percent(share) if share else MISSING for at, share in shares.items()}
+    largest = {p: max((share or 0 for (_, at), share in shares.items() if at == p)) for _, p in shares}
+    best = {at for at, share in shares.items() if share and share == largest[at[1]]}
+    table = by_size("Share of the limit by size", words, best)
+    return table if best else replace(table, rows=[])
 
 
 def attainments(group: Group) -> Table:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from bench import text
-from bench.report.document import Block, Entries, Explorer, Figure, Gap, Gaps, Items, Report, Section, Text, Topic
+from bench.report.blocks import Block, Entries, Explorer, Figure, Gap, Gaps, Items, Report, Text, Topic
 from bench.report.tables import Table
 
 
@@ -12,8 +12,8 @@ def write(report: Report) -> str:
     parts = [f"# {report.title}", text.markdown(report.headline), text.markdown(report.status)]
     parts += [_bullets([("", fact) for fact in report.facts])] if report.facts else []
     parts += _written(report.overview)
-    for section in report.sections:
-        parts += _section(section)
+    for chapter in report.chapters:
+        parts += _topic(chapter, "##")
     blocks = (block.figure if isinstance(block, Explorer) else block for block in report.all_blocks)
     figures = [figure for figure in blocks if isinstance(figure, Figure)]
     parts += ["## Figures"] if figures else []
@@ -24,25 +24,18 @@ def write(report: Report) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _section(section: Section) -> list[str]:
-    """The parts of a section, none where this writer shows none of its blocks."""
-    parts = _written(section.blocks) + [part for topic in section.topics for part in _topic(topic, "###")]
-    return [f"## {text.markdown(section.title)}", *parts] if parts else []
-
-
 def _topic(topic: Topic, level: str) -> list[str]:
+    """The parts of a topic under its heading, none where this writer shows none of its blocks."""
     parts = _written(topic.blocks) + [part for smaller in topic.topics for part in _topic(smaller, f"{level}#")]
     return [f"{level} {text.markdown(topic.title)}", *parts] if parts else []
 
 
 def _written(blocks: Sequence[Block]) -> list[str]:
-    return [words for block in blocks if (words := _block(block))]
+    return [words for block in blocks if "markdown" in block.media and (words := _block(block))]
 
 
 def _block(block: Block) -> str:
     """A block as Markdown, empty where this writer leaves it out."""
-    if "markdown" not in block.media:
-        return ""
     match block:
         case Text():
             return text.markdown(block.words)
@@ -66,13 +59,8 @@ def _gap(gap: Gap) -> str:
 
 def table(data: Table) -> str:
     """A GitHub table. Its texts are escaped here."""
-    lines = [tuple(map(text.markdown, data.columns)), ("---",) * len(data.columns)]
-    escaped = [
-        tuple(_bold(text.markdown(cell), (row, column) in data.best) for column, cell in enumerate(cells))
-        for row, cells in enumerate(data.rows)
-    ]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [*lines, *escaped])
-
-
-def _bold(words: str, bold: bool) -> str:
-    return f"**{words}**" if bold else words
+    rows = [tuple(map(text.markdown, data.columns)), ("---",) * len(data.columns)]
+    for y, row in enumerate(data.rows):
+        cells = enumerate(map(text.markdown, row))
+        rows.append(tuple(f"**{words}**" if (y, x) in data.best else words for x, words in cells))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

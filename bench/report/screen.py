@@ -3,97 +3,55 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from rich import box
 from rich.table import Table
-from rich.text import Text
 
 from bench import text
-from bench.analysis.speed import (
-    SYNTHETIC,
-    Group,
-    ProblemKey,
-    backends,
-    fastest,
-    gap_kind,
-    problem_key,
-    speedup,
-    time_per_iteration,
-)
+from bench.analysis.speed import SYNTHETIC, Group, ProblemKey, gap_kind, time_per_iteration
 from bench.plan import BASELINE
 from bench.records import Cell, Run
-from bench.stats import holds_one
+from bench.report import matrix, tables
+from bench.report.terminal import rich_table
 
 MAX_BACKENDS, NAME_WIDTH, GAP = 10, 18, 2  # rows and characters of a table
-FASTEST = "bold green"
 RATIOS = f"Relative to {BASELINE} (× faster, ÷ slower, ~ no difference)"
 
 
 def times_table(cells: Sequence[Cell], width: int) -> Table:
-    """Backends by sizes: the median time per iteration, or why there is none. The fastest of a size is highlighted.
+    """Backends by sizes: the median time per iteration, or why there is none.
 
     cells: of one group. width: of the console, in characters. Sizes that do not fit are left out, the smallest first.
     """
-    return _by_size(cells, width, _time)
+    return _fitted(matrix.times(cells, _head(cells)), width)
 
 
 def ratios_table(cells: Sequence[Cell], width: int) -> Table:
     """Backends by sizes: how many times faster than the baseline (×) or slower (÷)."""
-    return _by_size([c for c in cells if c.backend != BASELINE], width, _ratio)
+    return _fitted(matrix.ratios(cells, _head(cells)), width)
 
 
-def _by_size(cells: Sequence[Cell], width: int, entry: Callable[[Cell], str]) -> Table:
-    problems = sorted({problem_key(c) for c in cells})
-    names = backends(cells)[:MAX_BACKENDS]
-    entries = {(c.backend, problem_key(c)): entry(c) for c in cells}
-    first = {problem: _fastest_backends(cells, problem) for problem in problems}
-    labels = _labels(problems)
-    widths = {p: max(len(labels[p]), *(len(entries.get((n, p), "")) for n in names)) for p in problems}
-    room = width - min(NAME_WIDTH, max(map(len, names), default=0))
-    while len(problems) > 1 and sum(widths[p] + GAP for p in problems) > room:
-        problems = problems[1:]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, GAP - 1), pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("", width=min(NAME_WIDTH, max(map(len, names), default=1)), no_wrap=True)
-    for problem in problems:
-        table.add_column(labels[problem], justify="right", no_wrap=True)
-    for name in names:
-        row = [Text(entries.get((name, p), ""), FASTEST if name in first[p] else "") for p in problems]
-        table.add_row(Text(text.clean(name, NAME_WIDTH)), *row)
-    return table
+def _fitted(table: tables.Table, width: int) -> Table:
+    """The first backends, and the last columns, as many as fit. The fastest of a size is highlighted."""
+    rows = [(text.clean(name, NAME_WIDTH), *words) for name, *words in table.rows[:MAX_BACKENDS]]
+    widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]
+    skipped = 0
+    while skipped < len(widths) - 2 and widths[0] + sum(w + GAP for w in widths[1 + skipped :]) > width:
+        skipped += 1
+    columns = (table.columns[0], *table.columns[1 + skipped :])
+    rows = [(name, *words[skipped:]) for name, *words in rows]
+    best = frozenset((row, column - skipped) for row, column in table.best if column > skipped)
+    return rich_table(tables.Table("", columns, rows, best), right=columns[1:])
 
 
-def _labels(problems: Sequence[ProblemKey]) -> dict[ProblemKey, str]:
-    """The heads of the columns: n, with d if it differs between them, or the name of a data set."""
-    same_d = len({p.n_features for p in problems if p.name == SYNTHETIC}) == 1
-    return {
-        p: text.clean(p.name, 12)
-        if p.name != SYNTHETIC
-        else text.count(p.n_samples)
-        if same_d
-        else f"{text.count(p.n_samples)}x{p.n_features}"
-        for p in problems
-    }
+def _head(cells: Sequence[Cell]) -> Callable[[ProblemKey], str]:
+    """The head of a column: n, with d if it differs between columns, or the name of a data set."""
+    same_d = len({c.n_features for c in cells if c.problem.name == SYNTHETIC}) == 1
 
+    def head(problem: ProblemKey) -> str:
+        if problem.name != SYNTHETIC:
+            return text.clean(problem.name, 12)
+        return text.count(problem.n_samples) + ("" if same_d else f"x{problem.n_features}")
 
-def _fastest_backends(cells: Sequence[Cell], problem: ProblemKey) -> set[str]:
-    """The fastest backend on a problem and those that are tied with it, without other algorithms."""
-    ranking = fastest([c for c in cells if problem_key(c) == problem and c.algorithm is None])
-    return {c.backend for c in (ranking.timed[:1] + ranking.tied)} if ranking else set()
-
-
-def _time(cell: Cell) -> str:
-    interval = time_per_iteration(cell)
-    if interval is not None:
-        return text.duration(interval.median)
-    return "" if cell.status == "interrupted" else gap_kind(cell)  # in a table of a run in progress, not yet measured
-
-
-def _ratio(cell: Cell) -> str:
-    ratio = speedup(cell, BASELINE)
-    if ratio is None:
-        return "" if time_per_iteration(cell) else gap_kind(cell)
-    if holds_one(ratio.ci_low, ratio.ci_high):
-        return f"~{text.significant(ratio.median)}×"
-    return f"{text.significant(ratio.median)}×" if ratio.median >= 1 else f"÷{text.significant(1 / ratio.median)}"
+    return head
 
 
 def title(group: Group) -> str:

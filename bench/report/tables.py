@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from bench import text
 from bench.analysis.speed import (
     LOOPS,
-    SYNTHETIC,
     Group,
     ProblemKey,
     backends,
-    fastest,
     gap_kind,
     predicted_time,
     problem_key,
@@ -21,7 +19,7 @@ from bench.analysis.speed import (
     time_per_iteration,
 )
 from bench.plan import BASELINE
-from bench.records import FLAGS, Cell, Run
+from bench.records import FLAGS, Cell, Run, Speedup
 from bench.stats import holds_one, outliers
 from bench.text import MISSING
 
@@ -29,6 +27,9 @@ NO_INTERVAL_NOTE = "A figure without brackets has no interval: too few processes
 COLD = {"import_s": "import", "prepare_s": "prepare", "compile_s": "compile", "first_call_s": "first call"}
 MAX_PLACES = 6  # flagged cells that are named; of more, their number
 STEADY = ("later call", "peak memory", "CPU / wall")
+# A ratio to the baseline that is faster, slower or tied: in words, and in symbols where a column is narrow.
+WORDS = ("{}× faster", "{}× slower", "tied")
+SYMBOLS = ("{}×", "÷{}", "~{}×")
 
 
 @dataclass(frozen=True)
@@ -89,49 +90,6 @@ def commands(cells: list[Cell], title: str) -> Table:
     )
 
 
-def overview(group: Group) -> Table:
-    """A row per backend and a column per problem: the time per iteration, and under it the ratio to the baseline.
-
-    best: the fastest backend of each problem, and those that are tied with it.
-    """
-    problems = sorted({problem_key(c) for c in group.ranked}, key=by_width)
-    names = backends(group.ranked)
-    words = {(c.backend, problem_key(c)): _time_and_ratio(c) for c in group.ranked}
-    best = set()
-    for column, problem in enumerate(problems, 1):
-        ranking = fastest([c for c in group.ranked if problem_key(c) == problem])
-        if ranking and len(ranking.timed) > 1:
-            best |= {(names.index(c.backend), column) for c in [ranking.timed[0], *ranking.tied]}
-    rows = [(text.clean(b, 40), *(words.get((b, problem), MISSING) for problem in problems)) for b in names]
-    heads = ("backend", *(short_problem(problem) for problem in problems))
-    return Table("Time per iteration by size", heads, rows, frozenset(best))
-
-
-def by_width(problem: ProblemKey) -> tuple[bool, int, ProblemKey]:
-    """A sort key: the synthetic problems first, by features and then by samples."""
-    return problem.name != SYNTHETIC, problem.n_features, problem
-
-
-def short_problem(problem: ProblemKey) -> str:
-    """1 000 and then × 10, or penguins and then 342 × 4, in two lines."""
-    n, d = text.count(problem.n_samples), text.count(problem.n_features)
-    return f"{n}\n× {d}" if problem.name == SYNTHETIC else f"{text.clean(problem.name, 24)}\n{n} × {d}"
-
-
-def _time_and_ratio(cell: Cell) -> str:
-    """731 ns, and on a second line 10.9× faster, or tied; the kind of a gap."""
-    ratio = speedup(cell, BASELINE)
-    if ratio is None:
-        return short_time(cell)
-    tied = holds_one(ratio.ci_low, ratio.ci_high)
-    return f"{short_time(cell)}\n{'tied' if tied else _ratio_word(ratio.median)}"
-
-
-def _ratio_word(ratio: float) -> str:
-    """8.14× faster, 13.6× slower"""
-    return f"{text.significant(ratio)}× faster" if ratio >= 1 else f"{text.significant(1 / ratio)}× slower"
-
-
 def name(cell: Cell) -> str:
     return text.clean(cell.backend, 40) + (" (A/A control)" if cell.control else "")
 
@@ -141,14 +99,14 @@ def time_text(cell: Cell) -> str:
     return MISSING if interval is None else text.duration_interval(*interval)
 
 
-def short_time(cell: Cell) -> str:
-    interval = time_per_iteration(cell)
-    return gap_kind(cell) if interval is None else text.duration(interval.median)
-
-
-def speedup_text(cell: Cell, baseline: str) -> str:
-    ratio = speedup(cell, baseline)
-    return MISSING if ratio is None else text.ratio_interval(ratio.median, ratio.ci_low, ratio.ci_high)
+def ratio_text(ratio: Speedup, form: tuple[str, str, str]) -> str:
+    """8.14× faster, 13.6× slower or tied in WORDS; 8.14×, ÷13.6 or ~1.01× in SYMBOLS."""
+    faster, slower, tied = form
+    if holds_one(ratio.ci_low, ratio.ci_high):
+        return tied.format(text.significant(ratio.median))
+    if ratio.median >= 1:
+        return faster.format(text.significant(ratio.median))
+    return slower.format(text.significant(1 / ratio.median))
 
 
 def relation_text(cell: Cell, baseline: str) -> str:
@@ -156,12 +114,12 @@ def relation_text(cell: Cell, baseline: str) -> str:
     ratio = speedup(cell, baseline)
     if ratio is None:
         return MISSING
-    if holds_one(ratio.ci_low, ratio.ci_high):
-        return f"tied: {text.ratio_interval(ratio.median, ratio.ci_low, ratio.ci_high)}"
     low, high = ratio.ci_low, ratio.ci_high
+    if holds_one(low, high):
+        return f"tied: {text.ratio_interval(ratio.median, low, high)}"
     if ratio.median < 1:
         low, high = (high and 1 / high, low and 1 / low)
-    return _ratio_word(ratio.median) + text.interval(low, high)
+    return ratio_text(ratio, WORDS) + text.interval(low, high)
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -208,13 +166,14 @@ def plan_line(run: Run, group: Group) -> str:
 
 
 def control_line(group: Group) -> str | None:
-    """What the A/A control found: the baseline against itself, which should be 1×."""
+    """The ratio of the A/A control to the baseline, which is the same backend: it should be 1×."""
     if not group.controls:
         return None
-    parts = [
-        f"{problem_label(c)}: {speedup_text(c, BASELINE) if time_per_iteration(c) else gap_kind(c)}"
-        for c in group.controls
-    ]
+    parts = []
+    for c in group.controls:
+        ratio = speedup(c, BASELINE)
+        words = text.ratio_interval(ratio.median, ratio.ci_low, ratio.ci_high) if ratio else MISSING
+        parts.append(f"{problem_label(c)}: {words if time_per_iteration(c) else gap_kind(c)}")
     return f"A/A control ({BASELINE} against itself, 1× if all is well): " + "; ".join(parts)
 
 
@@ -288,8 +247,8 @@ def short_times(cells: list[Cell]) -> Table:
                 if time_per_iteration(c)
                 else gap_kind(c) + (f", predicted {text.duration(seconds)}" if seconds else "")
             )
-            rows.append((f"  {text.clean(c.backend, 22)}", duration, speedup_text(c, BASELINE)))
-    return Table("", ("backend", "time per iteration", "over numpy"), rows)
+            rows.append((f"  {text.clean(c.backend, 22)}", duration, relation_text(c, BASELINE)))
+    return Table("", ("backend", "time per iteration", "against numpy"), rows)
 
 
 def short_cold_costs(group: Group, problem: ProblemKey) -> tuple[Table, Table]:

@@ -8,7 +8,7 @@ import itertools
 import os
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from bench.check.messages import BackendReport
     from bench.measure.runner import Progress as RunState
     from bench.records import Run
-    from bench.report.document import Block, Report
+    from bench.report.blocks import Block, Report
     from bench.report.tables import Table as Entry
 
-# Columns of figures, which are aligned at the right.
 ABOUT = (
     "One gradient descent for linear regression in plain Python, NumPy, Numba, JAX and your own file: gdbench measures"
     " how fast each runs on this machine, proves that all compute the same, and explains the differences."
@@ -40,6 +39,8 @@ GREETING = {
     "gdbench learn": "take the course: why vectorized code is fast",
     "gdbench --help": "all commands",
 }
+FASTEST = "bold green"
+# Columns of numbers, which are aligned at the right.
 NUMBERS = ("import", "prepare", "compile", "first call", "later call", "peak memory", "CPU / wall")
 PIPE_WIDTH, MIN_WIDTH = 100, 40  # characters of a line in a pipe, and at least
 MAX_GROUPS = 2  # further groups on the screen at the end of a run
@@ -275,14 +276,14 @@ STYLES = {"": "", "note": "dim", "strong": "yellow", "heading": ""}
 
 def write(report: "Report", out: Console) -> None:
     """Print a report. Nothing is wider than 80 columns unless the console is."""
-    from bench.report.document import Text as Paragraph
+    from bench.report.blocks import Text as Paragraph
 
     say(out, report.headline, "bold")
     for fact in report.facts:
         say(out, f"- {fact}")
     say(out, report.status, "bold yellow" if report.doubtful else "")
-    for section in report.sections:
-        if blocks := [block for block in section.all_blocks if "terminal" in block.media]:
+    for chapter in report.chapters:
+        if blocks := [block for block in chapter.all_blocks if "terminal" in block.media]:
             for number, block in enumerate(blocks):
                 if number == 0 or (isinstance(block, Paragraph) and block.style == "heading"):
                     out.print()
@@ -290,8 +291,8 @@ def write(report: "Report", out: Console) -> None:
 
 
 def _print_block(block: "Block", out: Console) -> None:
-    from bench.report.document import Entries, Gaps, Items
-    from bench.report.document import Text as Paragraph
+    from bench.report.blocks import Entries, Gaps, Items
+    from bench.report.blocks import Text as Paragraph
 
     match block:
         case Paragraph():
@@ -313,15 +314,19 @@ def say(out: Console, words: str, style: str = "") -> None:
     out.print(Text(textwrap.fill(words, out.width), style=style), soft_wrap=True)
 
 
-def rich_table(table: "Entry", marks: Mapping[str, str] | None = None) -> Table:
-    """A table for a terminal. A row with an empty rest is a heading. marks: styles of words in the last column."""
+def rich_table(table: "Entry", marks: Mapping[str, str] | None = None, right: Collection[str] = NUMBERS) -> Table:
+    """A table for a terminal, its best entries highlighted. A row with an empty rest is a heading.
+
+    marks: styles of words in the last column. right: the columns that are aligned at the right.
+    """
     result = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
     for column in table.columns:
-        result.add_column(column, justify="right" if column in NUMBERS else "left", overflow="fold")
-    for row in table.rows:
+        result.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for y, row in enumerate(table.rows):
         heading = len(row) > 1 and not any(row[1:])
-        last = Text(row[-1], style=(marks or {}).get(row[-1], ""))
-        result.add_row(*map(Text, row[:-1]), last, style="bold" if heading else "")
+        styles = [FASTEST if (y, x) in table.best else "" for x in range(len(row))]
+        styles[-1] = styles[-1] or (marks or {}).get(row[-1], "")
+        result.add_row(*map(Text, row, styles), style="bold" if heading else "")
     return result
 
 
