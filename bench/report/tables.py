@@ -20,13 +20,14 @@ from bench.analysis.speed import (
 )
 from bench.plan import BASELINE
 from bench.records import FLAGS, Cell, Run, Speedup
-from bench.stats import holds_one, outliers
+from bench.stats import Interval, holds_one, outliers
 from bench.text import MISSING
 
 NO_INTERVAL_NOTE = "A figure without brackets has no interval: too few processes (fewer than 6 define none)."
 COLD = {"import_s": "import", "prepare_s": "prepare", "compile_s": "compile", "first_call_s": "first call"}
 MAX_PLACES = 6  # flagged cells that are named; of more, their number
 STEADY = ("later call", "peak memory", "CPU / wall")
+INTERVAL_HEADS = ("seconds per iteration", "interval from", "to")
 # A ratio to the baseline that is faster, slower or tied: in words, and in symbols where a column is narrow.
 WORDS = ("{}× faster", "{}× slower", "tied")
 SYMBOLS = ("{}×", "÷{}", "~{}×")
@@ -92,6 +93,11 @@ def commands(cells: list[Cell], title: str) -> Table:
 
 def name(cell: Cell) -> str:
     return text.clean(cell.backend, 40) + (" (A/A control)" if cell.control else "")
+
+
+def data_interval(interval: Interval | None) -> list[str]:
+    """A value and its interval in the data of a figure, below INTERVAL_HEADS."""
+    return list(map(text.scientific, interval or (None, None, None)))
 
 
 def time_text(cell: Cell) -> str:

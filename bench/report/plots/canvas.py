@@ -9,7 +9,6 @@ import warnings
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -24,23 +23,39 @@ from bench import text
 from bench.analysis.speed import CORE, TUNED, reading_order
 from bench.report.tables import Table
 
+INK, FAINT, FRAME = "#222222", "#5f5f5f", "#888888"
+TICK: dict[str, Any] = {"major.size": 3, "color": FRAME, "labelcolor": INK}
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # ships with Matplotlib
     "font.size": 11.0,
+    "text.color": INK,
     "text.parse_math": False,  # a name may contain dollar signs
     "text.usetex": False,
     "svg.fonttype": "path",  # the same picture where the font is not installed
     "svg.hashsalt": "gdbench",
-    "axes.edgecolor": "#888888",
+    "axes.edgecolor": FRAME,
+    "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "errorbar.capsize": 3,
+    "grid.color": "#e3e3e3",
+    "legend.borderpad": 0.2,
+    "legend.columnspacing": 1.4,
+    "legend.frameon": False,
     "path.simplify": False,
+    **{f"{axis}tick.{name}": value for axis in "xy" for name, value in TICK.items()},
 }
-INK, FAINT = "#222222", "#5f5f5f"
 NOTE: dict[str, Any] = {"va": "center", "style": "italic", "color": FAINT}  # text in place of data
+POINT: dict[str, Any] = {"markersize": 6.5, "markeredgecolor": "white", "markeredgewidth": 0.5, "zorder": 3}
 # Okabe and Ito's colours, which colour-blind readers can tell apart; the markers work without colour. A library has one
 # hue: its tuned file is the darker one.
 CORE_LOOK = (("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"))
 TUNED_LOOK = {"numpy_tuned": ("#00395C", "P"), "numba_tuned": ("#00543C", "v"), "jax_tuned": ("#7D2F5C", "X")}
+LEADER: dict[str, Any] = {
+    "arrowstyle": "-", "linewidth": 0.8, "alpha": 0.7, "shrinkA": 2, "shrinkB": 4, "relpos": (0, 0.5),
+}  # fmt: skip
 MORE_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#8C6BB1", "#7F7F7F")
 MORE_MARKERS = ("<", "*", ">", "h", "p", "8", "d")
 MAX_LINES = 7  # of a chart
@@ -68,6 +83,9 @@ class SeriesStyle(NamedTuple):
     def ink(self) -> str:
         """The colour, dark enough for text on white."""
         return "#" + "".join(f"{int(int(self.colour[i : i + 2], 16) * 0.62):02x}" for i in (1, 3, 5))
+
+
+Styles = Mapping[str, SeriesStyle]
 
 
 class Point(NamedTuple):
@@ -122,9 +140,11 @@ def select_lines(names: Iterable[str], last: Collection[str] = ()) -> tuple[list
     return sorted(ranked[:MAX_LINES], key=reading_order), ranked[MAX_LINES:]
 
 
-def not_drawn(names: Sequence[str]) -> str:
-    """not drawn: a and b; empty for none"""
-    return f"not drawn: {text.listed([short(name) for name in names])}" if names else ""
+def name_left_out(figure: Figure, names: Sequence[str], up: float = 0.015) -> None:
+    """The backends that a chart does not show, in its corner. up: from the lower edge, as a share of the height."""
+    if names:
+        words = f"not drawn: {text.listed([short(name) for name in names])}"
+        figure.text(0.99, up, words, fontsize=10, ha="right", color=FAINT)
 
 
 def short(name: str) -> str:
@@ -140,41 +160,62 @@ def label_margin(labels: Sequence[str]) -> float:
 def add_axes(figure: Figure, left: float, top: float, right: float, height: float) -> Axes:
     """Axes with a frame on two sides. height: in inches; left, top, right: inches from the edges of the figure."""
     width, full = figure.get_size_inches()
-    axes = figure.add_axes((left / width, 1 - (top + height) / full, (width - left - right) / width, height / full))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(length=3, color="#888888", labelcolor=INK)
-    return axes
+    return figure.add_axes((left / width, 1 - (top + height) / full, (width - left - right) / width, height / full))
 
 
-def stacked_panels(headings: Sequence[str], right: float) -> tuple[Figure, list[Axes]]:
-    """A figure of panels below each other, each under its heading. right: the right margin in inches."""
+def add_lane(figure: Figure, above: Axes, rows: int, height: float) -> Axes:
+    """Shaded rows under a chart, which continue its logarithmic axis. height: of a row in inches."""
+    full = figure.get_size_inches()[1]
+    left, bottom, width, _ = above.get_position().bounds
+    lane = figure.add_axes((left, bottom - (0.08 + height * rows) / full, width, height * rows / full))
+    lane.set(xscale="log", xlim=above.get_xlim(), ylim=(rows - 0.5, -0.5), yticks=[], facecolor="#f6f6f6")
+    log_axis(lane.xaxis, *above.get_xlim(), text.tick, 6)
+    above.tick_params(axis="x", labelbottom=False, length=0)
+    return lane
+
+
+def row_text(axes: Axes, at: float, row: float, words: str, **style: Any) -> None:
+    """Text in a row of axes. at: a share of their width."""
+    axes.text(at, row, words, **{"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 10, **style})
+
+
+def line_panels(
+    headings: Sequence[str], names: Iterable[str], reference: str, draw: Callable[[Axes, int, Styles], None]
+) -> Figure:
+    """Panels of lines below each other. reference: the name of a line beside those of backends.
+
+    draw: called with the axes of each panel, its number, and the styles of the backends that have a line.
+    """
+    drawn, others = select_lines(names)
+    styles = series_styles(drawn)
+    right = label_margin([*map(short, drawn), reference])
     step = ABOVE + PANEL + BELOW
-    figure = Figure(figsize=(WIDTH, step * len(headings)))
-    axes = []
-    for index, words in enumerate(headings):
-        heading(figure, index * step + 0.12, words)
-        axes.append(add_axes(figure, LEFT, index * step + ABOVE, right, PANEL))
-    return figure, axes
+    with house_style():
+        figure = Figure(figsize=(WIDTH, step * len(headings)))
+        for index, words in enumerate(headings):
+            heading(figure, index * step + 0.12, words)
+            draw(add_axes(figure, LEFT, index * step + ABOVE, right, PANEL), index, styles)
+        name_left_out(figure, others)
+    return figure
 
 
 def heading(figure: Figure, top: float, words: str, size: float = 12.5) -> None:
     """A bold title at the left, `top` inches below the upper edge."""
     width, full = figure.get_size_inches()
-    figure.text(0.12 / width, 1 - top / full, words, fontsize=size, weight="bold", va="top", color=INK)
+    figure.text(0.12 / width, 1 - top / full, words, fontsize=size, weight="bold", va="top")
 
 
-def legend_top(styles: Mapping[str, SeriesStyle], width: float = WIDTH) -> float:
+def legend_top(styles: Styles, width: float = WIDTH) -> float:
     """The height of a heading and the legend of these backends, in inches."""
     return 0.42 + LEGEND_ROW * math.ceil(len(styles) / _legend_columns([short(b) for b in styles], width))
 
 
-def legend(figure: Figure, styles: Mapping[str, SeriesStyle], marks: Sequence[Line2D] | None = None) -> None:
+def legend(figure: Figure, styles: Styles, marks: Sequence[Line2D] | None = None) -> None:
     """The backends in rows under the heading. marks: the handle of each backend; None for its marker."""
-    if marks is None:
-        marks = [
-            Line2D([], [], linestyle="none", marker=look.marker, color=look.colour, markersize=8)
-            for look in styles.values()
-        ]
+    marks = marks or [
+        Line2D([], [], linestyle="none", marker=look.marker, color=look.colour, markersize=8)
+        for look in styles.values()
+    ]
     names = [short(backend) for backend in styles]
     width, full = figure.get_size_inches()
     figure.legend(
@@ -183,23 +224,17 @@ def legend(figure: Figure, styles: Mapping[str, SeriesStyle], marks: Sequence[Li
         loc="upper left",
         bbox_to_anchor=(0.06 / width, 1 - 0.38 / full),
         ncols=_legend_columns(names, width),
-        frameon=False,
-        borderpad=0.2,
         handlelength=1.6,
         handletextpad=0.5,
-        columnspacing=1.4,
         labelcolor=[look.ink for look in styles.values()],
     )
 
 
 def _legend_columns(names: Sequence[str], width: float) -> int:
-    """The largest number of columns in which these names fit."""
+    """The largest number of columns in which these names fit. The first columns are the longer ones."""
+    lengths = np.array([len(name) for name in names])
     for columns in range(len(names), 1, -1):
-        # Matplotlib fills the legend by columns, and the first columns are the longer ones.
-        rows, longer = divmod(len(names), columns)
-        heights = [rows + (column < longer) for column in range(columns)]
-        ends = list(accumulate(heights, initial=0))
-        widest = [max(map(len, names[first:last])) for first, last in pairwise(ends)]
+        widest = [column.max() for column in np.array_split(lengths, columns)]
         if sum(HANDLE + CHARACTER * length for length in widest) <= width - 0.3:
             return columns
     return 1
@@ -210,12 +245,19 @@ def log_axis(axis: Any, low: float, high: float, label: Callable[[float], str], 
     place_ticks(axis, log_ticks(low, high, count), label)
 
 
+def log_axes(axes: Axes, x: tuple[float, float], y: tuple[float, float], tick: Callable[[float], str]) -> None:
+    """Logarithmic axes with these limits. tick: the label of a value on the y axis."""
+    axes.set(xscale="log", yscale="log", xlim=x, ylim=y)
+    log_axis(axes.xaxis, *x, text.tick, 6)
+    log_axis(axes.yaxis, *y, tick, 9)
+
+
 def place_ticks(axis: Any, ticks: Sequence[float], label: Callable[[float], str]) -> None:
     """Exactly these ticks, each with a label and a grid line."""
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FixedFormatter([label(tick) for tick in ticks]))
     axis.set_minor_locator(NullLocator())
-    axis.grid(True, color="#e3e3e3", linewidth=0.8)
+    axis.grid(True)
 
 
 def log_ticks(low: float, high: float, count: float = 7) -> list[float]:
@@ -246,65 +288,40 @@ def draw_points(
     gaps: the n without a value, at which the line breaks.
     """
     broken = [Point(n, math.nan, None, None) for n in gaps if points[0].n < n < points[-1].n]
-    series = sorted([*points, *broken], key=lambda p: p.n)
-    ns, values = [p.n for p in series], [p.value for p in series]
-    axes.plot(
-        ns,
-        values,
-        linestyle="-" if line else "none",
-        marker=look.marker,
-        color=look.colour,
-        markersize=6.5,
-        linewidth=1.8,
-        label=name,
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-        zorder=3,
-    )
-    with_interval = [p for p in points if p.low is not None and p.high is not None]
-    if with_interval:
-        reach = [[p.value - (p.low or 0) for p in with_interval], [(p.high or 0) - p.value for p in with_interval]]
-        # Rounding may put a median outside an interval of equal samples.
-        reach = [[max(0.0, r) for r in side] for side in reach]
-        axes.errorbar(
-            [p.n for p in with_interval],
-            [p.value for p in with_interval],
-            reach,
-            fmt="none",
-            ecolor=look.ink,
-            elinewidth=1.2,
-            capsize=3,
-            zorder=4,
-            label="_interval",
-        )
+    ns, values, *_ = zip(*sorted([*points, *broken], key=lambda p: p.n), strict=True)
+    style: dict[str, Any] = {"marker": look.marker, "color": look.colour, "linestyle": "-" if line else "none", **POINT}
+    axes.plot(ns, values, linewidth=1.8, label=name, **style)
+    bars = np.array([p for p in points if p.low is not None and p.high is not None], float)
+    if bars.size:
+        at, medians, low, high = bars.T
+        reach = np.maximum(0, (medians - low, high - medians))  # rounding may put a median outside its interval
+        axes.errorbar(at, medians, reach, fmt="none", ecolor=look.ink, elinewidth=1.2, zorder=4, label="_interval")
+
+
+def draw_lines(axes: Axes, lines: Mapping[str, Sequence[Point]], styles: Styles, reference: LineEndLabel) -> None:
+    """The lines of backends in a panel, with their names at the right. reference: the name of a line drawn before."""
+    for backend, points in lines.items():
+        draw_points(axes, points, styles[backend], backend)
+    ends = [LineEndLabel(short(b), points[-1].n, points[-1].value, styles[b]) for b, points in lines.items()]
+    end_labels(axes, [reference, *ends], PANEL)
 
 
 def draw_predicted(axes: Axes, start: Sequence[Point], points: Sequence[Point], look: SeriesStyle, name: str) -> None:
     """A dashed line with hollow markers for predictions. start: the last measured point, or no point."""
-    ns, values = [p.n for p in [*start, *points]], [p.value for p in [*start, *points]]
+    ns, values, *_ = zip(*start, *points, strict=True)
     axes.plot(ns, values, "--", color=look.colour, linewidth=1.6, label=f"_to {name}", zorder=2)
-    axes.plot(
-        [p.n for p in points],
-        [p.value for p in points],
-        linestyle="none",
-        marker=look.marker,
-        markerfacecolor="white",
-        markeredgecolor=look.colour,
-        markersize=7,
-        markeredgewidth=1.5,
-        label=f"{name} (predicted)",
-        zorder=3,
-    )
+    hollow: dict[str, Any] = {
+        "markerfacecolor": "white",
+        "markeredgecolor": look.colour,
+        "markersize": 7,
+        "markeredgewidth": 1.5,
+    }
+    at = slice(len(start), None)
+    axes.plot(ns[at], values[at], look.marker, label=f"{name} (predicted)", zorder=3, **hollow)
     axes.annotate(
-        "predicted",
-        (ns[-1], values[-1]),
-        (-6, 6),
-        textcoords="offset points",
-        ha="right",
-        fontsize=10,
-        style="italic",
-        color=look.ink,
-    )
+        "predicted", (ns[-1], values[-1]), (-6, 6), textcoords="offset points", ha="right", fontsize=10,
+        style="italic", color=look.ink,
+    )  # fmt: skip
 
 
 def end_labels(axes: Axes, ends: Sequence[LineEndLabel], height: float) -> None:
@@ -321,15 +338,7 @@ def end_labels(axes: Axes, ends: Sequence[LineEndLabel], height: float) -> None:
             va="center",
             color=end.look.ink,
             annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": end.look.colour,
-                "linewidth": 0.8,
-                "alpha": 0.7,
-                "shrinkA": 2,
-                "shrinkB": 4,
-                "relpos": (0, 0.5),
-            },
+            arrowprops={"color": end.look.colour, **LEADER},
         )
 
 

@@ -5,6 +5,7 @@ of these parts has no line but the reason.
 """
 
 import math
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -41,10 +42,8 @@ def draw(group: Group) -> Drawing | None:
     marks = [(at, text.clean(c.backend, 40)) for c in cells if (at := break_even_iterations(c)) is not None]
     alt = f"{title}: lines against the iterations made, both logarithmic. "
     if marks:
-        alt += (
-            f"{min(marks)[1]} is the first to pay back its start against {BASELINE}, after {text.count(min(marks)[0])}"
-        )
-        alt += " iterations."
+        at, first = min(marks)
+        alt += f"{first} is the first to pay back its start against {BASELINE}, after {text.count(at)} iterations."
     else:
         alt += f"No slower start is paid back against {BASELINE}."
     table = Table("Time since the start", ("backend", "iterations", "seconds", "pays back after"), rows)
@@ -72,33 +71,31 @@ def _draw(title: str, cells: list[Cell], verdicts: dict[str, str]) -> Figure:
     marks = [at for c in cells if (at := break_even_iterations(c)) is not None]
     longest = float(max(steps))  # MAX_CALLS times the largest integer of a record overflows the integers of an axis
     last = min(MAX_CALLS * longest, max(AHEAD * max(marks, default=0), 1000 * longest))  # beyond every first call
+    drawn, others = canvas.select_lines(c.backend for c in cells)
+    values = [_drawn(c, n) for c in cells for n in (c.n_iter, last)]
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, TOP + PANEL + 0.08 + ROW * len(verdicts) + 0.75))
         canvas.heading(figure, 0.12, title)
         axes = canvas.add_axes(figure, canvas.LEFT, TOP, right, PANEL)
-        low, high = canvas.limits([_drawn(c, n) for c in cells for n in (c.n_iter, last)], 1.5)
-        first, end = min(steps) / 1.25, last * 1.15
-        axes.set(xscale="log", yscale="log", xlim=(first, end), ylim=(low, high))
-        canvas.log_axis(axes.yaxis, low, high, text.duration_tick, 9)
-        canvas.log_axis(axes.xaxis, first, end, text.tick, 6)
+        across = min(steps) / 1.25, last * 1.15
+        canvas.log_axes(axes, across, canvas.limits(values, 1.5), text.duration_tick)
         if marks:
             words = f"rings: from here on ahead of {BASELINE}, import and compile included"
             below = 1 - 0.38 / figure.get_size_inches()[1]
             figure.text(0.12 / canvas.WIDTH, below, words, fontsize=10, va="top", color=canvas.FAINT)
-        lines, others = canvas.select_lines(c.backend for c in cells)
-        cells = [c for c in cells if c.backend in lines]
-        for cell in cells:
-            _draw_line(axes, cell, styles[cell.backend], last)
-        ends = [LineEndLabel(canvas.short(c.backend), last, _drawn(c, last), styles[c.backend]) for c in cells]
-        if others:
-            figure.text(0.99, 0.015, canvas.not_drawn(others), fontsize=10, ha="right", color=canvas.FAINT)
+        ends = []
+        for c in cells:
+            if c.backend in drawn:
+                _draw_line(axes, c, styles[c.backend], last)
+                ends.append(LineEndLabel(canvas.short(c.backend), last, _drawn(c, last), styles[c.backend]))
+        canvas.name_left_out(figure, others)
         canvas.end_labels(axes, ends, PANEL)
         if verdicts:
-            lane = canvas.add_axes(figure, canvas.LEFT, TOP + PANEL + 0.08, right, ROW * len(verdicts))
-            _draw_verdicts(lane, axes, {c.backend: c for c in cells}, verdicts, styles, last)
-            axes.tick_params(axis="x", labelbottom=False, length=0)
-            axes = lane
-        axes.set_xlabel("iterations made", color=canvas.INK)
+            axes = canvas.add_lane(figure, axes, len(verdicts), ROW)
+            rings = {c.backend: break_even_iterations(c) for c in cells if c.backend in drawn}
+            for row, (backend, words) in enumerate(verdicts.items()):
+                _draw_verdict(axes, row, backend, words, rings.get(backend), styles[backend].ink, last)
+        axes.set_xlabel("iterations made")
     return figure
 
 
@@ -111,11 +108,8 @@ def _draw_line(axes: Axes, cell: Cell, look: SeriesStyle, last: float) -> None:
     """A line from the end of the first call with its interval, and a ring at the break-even."""
     ns = [cell.n_iter * 10 ** (step / 16) for step in range(math.ceil(16 * math.log10(last / cell.n_iter)))] + [last]
     totals = [_drawn(cell, n) for n in ns]
-    width = 3.0 if cell.backend == BASELINE else 1.8
-    axes.plot(
-        ns, totals, color=look.colour, marker=look.marker, markevery=16, markersize=6.5, linewidth=width,
-        markeredgecolor="white", markeredgewidth=0.5, label=cell.backend, zorder=3,
-    )  # fmt: skip
+    style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markevery": 16, **canvas.POINT}
+    axes.plot(ns, totals, linewidth=3.0 if cell.backend == BASELINE else 1.8, label=cell.backend, **style)
     if cell.ci_low_s is not None and cell.ci_high_s is not None and cell.median_s:
         calls = [(n - cell.n_iter) / cell.n_iter for n in ns]
         lower, upper = (
@@ -125,36 +119,24 @@ def _draw_line(axes: Axes, cell: Cell, look: SeriesStyle, last: float) -> None:
         axes.fill_between(ns, lower, upper, color=look.colour, alpha=0.18, linewidth=0, zorder=2)
     at = break_even_iterations(cell)
     if at is not None and at <= last:
-        axes.plot(
-            [at], [_drawn(cell, at)], "o", markerfacecolor="none", markeredgecolor=canvas.INK,
-            markersize=12, markeredgewidth=1.6, label=f"_pays back: {cell.backend}", zorder=5,
-        )  # fmt: skip
+        _draw_ring(axes, at, _drawn(cell, at), cell.backend, markersize=12, zorder=5)
         axes.axvline(at, color=look.colour, linewidth=1.0, linestyle=":", zorder=1, label="_break-even")
 
 
-def _draw_verdicts(
-    axes: Axes,
-    above: Axes,
-    cells: dict[str, Cell],
-    verdicts: dict[str, str],
-    styles: dict[str, SeriesStyle],
-    last: float,
-) -> None:
-    """A row for each backend under the lines: its verdict, and a ring at its break-even."""
-    first, end = above.get_xlim()
-    axes.set(xscale="log", xlim=(first, end), ylim=(len(verdicts) - 0.5, -0.5), yticks=[])
-    axes.set_facecolor("#f6f6f6")
-    canvas.log_axis(axes.xaxis, first, end, text.tick, 6)
-    for row, (backend, words) in enumerate(verdicts.items()):
-        ink = styles[backend].ink
-        at = break_even_iterations(cells[backend]) if backend in cells else None
-        share = 0.0 if at is None else math.log(at / first) / math.log(end / first)
-        if at is not None and at <= last:
-            axes.plot(
-                [at], [row], "o", markerfacecolor="none", markeredgecolor=canvas.INK, markersize=9,
-                markeredgewidth=1.6, label=f"_pays back: {backend}",
-            )  # fmt: skip
-        side = "left" if share <= 0.5 else "right"
-        where = 0.01 if at is None else min(share, 1.0) + (0.02 if side == "left" else -0.02)
-        axes.text(where, row, words, transform=axes.get_yaxis_transform(), ha=side, va="center", fontsize=10, color=ink)
-        axes.text(1.035, row, canvas.short(backend), transform=axes.get_yaxis_transform(), va="center", color=ink)
+def _draw_ring(axes: Axes, at: float, up: float, backend: str, **style: Any) -> None:
+    """The mark of a break-even."""
+    ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": canvas.INK, "markeredgewidth": 1.6, **style}
+    axes.plot([at], [up], "o", label=f"_pays back: {backend}", **ring)
+
+
+def _draw_verdict(axes: Axes, row: int, backend: str, words: str, at: float | None, ink: str, last: float) -> None:
+    """A row under the lines: the verdict on a backend, and a ring at its break-even."""
+    place = 0.01, "left"
+    if at is not None:
+        first, end = axes.get_xlim()
+        share = math.log(at / first) / math.log(end / first)
+        place = (share + 0.02, "left") if share <= 0.5 else (min(share, 1.0) - 0.02, "right")
+        if at <= last:
+            _draw_ring(axes, at, row, backend, markersize=9)
+    canvas.row_text(axes, place[0], row, words, ha=place[1], color=ink)
+    canvas.row_text(axes, 1.035, row, canvas.short(backend), color=ink, fontsize=11)

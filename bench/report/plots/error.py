@@ -17,7 +17,7 @@ from bench.analysis.error_curves import error_shares
 from bench.analysis.speed import Group, ProblemKey, backends, problem_key, problem_label, time_per_iteration
 from bench.records import Cell
 from bench.report.plots import canvas
-from bench.report.plots.canvas import Drawing, SeriesStyle
+from bench.report.plots.canvas import Drawing, Styles
 from bench.report.tables import Table
 
 MAX_PANELS = 6
@@ -105,18 +105,16 @@ def _draw(title: str, curves_of: dict[ProblemKey, list[Curve]]) -> Figure:
     top = canvas.legend_top(styles, full)
     row = ABOVE + HEIGHT + strip + BELOW
     with canvas.house_style():
-        figure = Figure(
-            figsize=(full, (0.22 if others else 0) + top + row * math.ceil(len(curves_of) / columns) + 0.15)
-        )
+        height = top + row * math.ceil(len(curves_of) / columns) + 0.15
+        figure = Figure(figsize=(full, (0.22 if others else 0) + height))
         canvas.heading(figure, 0.12, title)
-        if others:
-            figure.text(0.99, 0.012, canvas.not_drawn(others), fontsize=10, ha="right", color=canvas.FAINT)
+        canvas.name_left_out(figure, others, 0.012)
         canvas.legend(figure, styles, [_line([], [], styles, backend) for backend in styles])
         for index, (problem, panel) in enumerate(curves_of.items()):
             left, above = LEFT + index % columns * (width + BETWEEN), top + index // columns * row + ABOVE
             right = full - left - width
             axes = canvas.add_axes(figure, left, above, right, HEIGHT)
-            axes.set_title(problem_label(problem), loc="left", fontsize=10.5, color=canvas.INK, pad=4)
+            axes.set_title(problem_label(problem), fontsize=10.5, pad=4)
             _draw_shares(axes, panel, styles, low, high)
             lowest = axes
             if strip:
@@ -127,34 +125,25 @@ def _draw(title: str, curves_of: dict[ProblemKey, list[Curve]]) -> Figure:
                 _set_iterations(part, panel)
                 part.tick_params(axis="y", labelleft=index % columns == 0)
             if index + columns >= len(curves_of):
-                lowest.set_xlabel("iteration k", color=canvas.INK, labelpad=2)
+                lowest.set_xlabel("iteration k", labelpad=2)
     return figure
 
 
-def _draw_shares(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle], low: float, high: float) -> None:
+def _draw_shares(axes: Axes, curves: list[Curve], styles: Styles, low: float, high: float) -> None:
     """The shares that are not 0, and the area beyond the bound."""
     axes.set(yscale="log", ylim=(low, high))
     step = math.ceil(-math.log10(low) / 5)
     canvas.place_ticks(axes.yaxis, [10.0**-power for power in range(0, math.ceil(-math.log10(low)), step)], _tick)
     axes.axhspan(1.0, high, color=BEYOND, linewidth=0, zorder=0)
     axes.axhline(1.0, color=canvas.INK, linewidth=1.4, zorder=2, label="_bound")
-    axes.text(
-        0.98,
-        math.sqrt(high),
-        "beyond the bound",
-        transform=axes.get_yaxis_transform(),
-        ha="right",
-        va="center",
-        fontsize=9,
-        style="italic",
-        color=canvas.FAINT,
-    )
+    words = {"ha": "right", "fontsize": 9, **canvas.NOTE}
+    canvas.row_text(axes, 0.98, math.sqrt(high), "beyond the bound", **words)
     for cell, points in curves:
         ks, values = [k for k, _ in points], [_clipped(share) if share else math.nan for _, share in points]
         axes.add_line(_line(ks, values, styles, cell.backend))
 
 
-def _draw_zeros(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle]) -> None:
+def _draw_zeros(axes: Axes, curves: list[Curve], styles: Styles) -> None:
     """A row for each backend, with a mark at each iteration where its error is exactly 0."""
     axes.set(ylim=(len(styles) - 0.4, -0.8))
     axes.set_facecolor("#f1f1f1")
@@ -166,20 +155,14 @@ def _draw_zeros(axes: Axes, curves: list[Curve], styles: dict[str, SeriesStyle])
         axes.plot(ks, [row] * len(ks), look.marker, color=look.colour, markersize=3, linestyle="none", label=backend)
 
 
-def _line(ks: Iterable[int], values: Iterable[float], styles: dict[str, SeriesStyle], backend: str) -> Line2D:
+def _line(ks: Iterable[int], values: Iterable[float], styles: Styles, backend: str) -> Line2D:
     """A line that is thinner the later it is drawn: backends often have equal errors, and all lines must be visible."""
     look = styles[backend]
     order = list(styles).index(backend) / max(1, len(styles) - 1)
     return Line2D(
-        list(ks),
-        list(values),
-        color=look.colour,
-        marker=look.marker,
-        markersize=7 - 2.6 * order,
-        linewidth=2.6 - 1.5 * order,
-        label=backend,
-        zorder=3 + order,
-    )
+        list(ks), list(values), color=look.colour, marker=look.marker, markersize=7 - 2.6 * order,
+        linewidth=2.6 - 1.5 * order, label=backend, zorder=3 + order,
+    )  # fmt: skip
 
 
 def _set_iterations(axes: Axes, curves: list[Curve]) -> None:

@@ -5,6 +5,8 @@ too short.
 """
 
 import math
+from itertools import accumulate
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -87,16 +89,19 @@ def _draw(title: str, parts: list[str], cells: list[Cell], calls: int, reasons: 
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, TOP + height + 0.65))
         canvas.heading(figure, 0.12, title)
-        _draw_legend(figure, parts)
+        patches = [Patch(facecolor=colour, edgecolor="#444444", hatch=hatch) for _, colour, hatch in PARTS]
+        at = 0.06 / canvas.WIDTH, 1 - 0.38 / figure.get_size_inches()[1]
+        figure.legend(patches, parts, loc="upper left", bbox_to_anchor=at, ncols=3, handlelength=2.2, handleheight=1.1)
         axes = canvas.add_axes(figure, margin, TOP, RIGHT, height)
-        axes.set(xlim=(0, limit), ylim=(len(names) - 0.5, -0.5))
+        axes.set(xlim=(0, limit), ylim=(len(names) - 0.5, -0.5), axisbelow=True)
         canvas.place_ticks(axes.xaxis, _ticks(limit), lambda s: text.duration_tick(s) if s else "0")
         axes.grid(False, axis="y")
-        axes.set_axisbelow(True)
-        axes.set_xlabel("time since the process start", color=canvas.INK)
-        _draw_names(axes, names, reasons, margin)
+        axes.set_xlabel("time since the process start")
+        _draw_names(axes, names, margin)
         for row, cell in enumerate(cells):
             _draw_bar(axes, row, cell, calls, limit)
+        for row, words in enumerate(reasons.values(), len(cells)):
+            canvas.row_text(axes, 0.01, row, words, **canvas.NOTE)
     return figure
 
 
@@ -108,59 +113,42 @@ def _limit(totals: list[float]) -> float:
     return max(limit, 1e-150)  # a record may hold any number above 0
 
 
-def _draw_legend(figure: Figure, parts: list[str]) -> None:
-    patches = [Patch(facecolor=colour, edgecolor="#444444", hatch=hatch) for _, colour, hatch in PARTS]
-    figure.legend(
-        patches, parts, loc="upper left", bbox_to_anchor=(0.06 / canvas.WIDTH, 1 - 0.38 / figure.get_size_inches()[1]),
-        ncols=3, frameon=False, borderpad=0.2, handlelength=2.2, handleheight=1.1, columnspacing=1.4,
-        labelcolor=canvas.INK,
-    )  # fmt: skip
-
-
-def _draw_names(axes: Axes, names: list[str], reasons: dict[str, str], margin: float) -> None:
-    """A label and a marker for each backend, and the reason where it is left out."""
-    styles = canvas.series_styles(names)
+def _draw_names(axes: Axes, names: list[str], margin: float) -> None:
+    """A label and a marker for each backend."""
     axes.set_yticks(range(len(names)), [canvas.short(b) for b in names])
     axes.tick_params(axis="y", length=0, pad=20)
-    for row, (label, backend) in enumerate(zip(axes.get_yticklabels(), names, strict=True)):
-        look = styles[backend]
+    left = -0.13 / (canvas.WIDTH - margin - RIGHT)
+    for row, (label, (backend, look)) in enumerate(
+        zip(axes.get_yticklabels(), canvas.series_styles(names).items(), strict=True)
+    ):
         label.set_color(look.ink)
         axes.plot(
-            [-0.13 / (canvas.WIDTH - margin - RIGHT)], [row], look.marker, color=look.colour, markersize=8,
-            transform=axes.get_yaxis_transform(), clip_on=False, label=f"_{backend}",
+            [left], [row], look.marker, color=look.colour, markersize=8, label=f"_{backend}",
+            transform=axes.get_yaxis_transform(), clip_on=False,
         )  # fmt: skip
-        if backend in reasons:
-            axes.text(0.01, row, reasons[backend], transform=axes.get_yaxis_transform(), fontsize=10, **canvas.NOTE)
 
 
 def _draw_bar(axes: Axes, row: int, cell: Cell, calls: int, limit: float) -> None:
     """The parts stacked from 0 on, with the sum at the end, or at the edge where the bar leaves the axis."""
-    start = 0.0
-    for (part, colour, hatch), cost in zip(PARTS, _costs(cell, calls), strict=True):
-        width = min(cost, LARGEST)
-        axes.barh(
-            [row], [width], 0.62, left=start, color=colour, edgecolor="#444444", linewidth=0.7, hatch=hatch,
-            label=f"_{part}", zorder=2,
-        )  # fmt: skip
-        start += width
+    costs = _costs(cell, calls)
+    widths = [min(cost, LARGEST) for cost in costs]
+    for (part, colour, hatch), start, width in zip(PARTS, accumulate(widths, initial=0.0), widths, strict=False):
+        style: dict[str, Any] = {"color": colour, "edgecolor": "#444444", "linewidth": 0.7, "hatch": hatch}
+        axes.barh([row], [width], 0.62, left=start, label=f"_{part}", zorder=2, **style)
+    end = start = sum(widths)
     low, high = _steady(cell, calls, "low"), _steady(cell, calls, "high")
-    end = start
     if low is not None and high is not None and high < LARGEST:
-        middle, beginning = _steady(cell, calls) or 0, start - min(LARGEST, _steady(cell, calls) or 0)
-        reach = [[max(0.0, middle - low)], [max(0.0, high - middle)]]
-        axes.errorbar([start], [row], xerr=reach, fmt="none", ecolor=canvas.INK, elinewidth=1.2, capsize=3, zorder=4)
-        end = max(start, beginning + high)
-    words = text.duration(sum(_costs(cell, calls)))
+        reach = [[max(0.0, costs[-1] - low)], [max(0.0, high - costs[-1])]]
+        axes.errorbar([start], [row], xerr=reach, fmt="none", ecolor=canvas.INK, elinewidth=1.2, zorder=4)
+        end = max(start, start - widths[-1] + high)
+    words = text.duration(sum(costs))
     if start > limit:
-        axes.text(
-            0.99, row, f"{words} in all, beyond the axis →", transform=axes.get_yaxis_transform(), ha="right",
-            va="center", fontsize=10, color=canvas.INK, zorder=6,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
-        )  # fmt: skip
+        paper = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+        canvas.row_text(axes, 0.99, row, f"{words} in all, beyond the axis →", ha="right", zorder=6, bbox=paper)
     else:
         axes.annotate(
             words, (min(end, limit), row), (6, 0), textcoords="offset points", va="center", fontsize=10,
-            color=canvas.INK, annotation_clip=False,
+            annotation_clip=False,
         )  # fmt: skip
 
 

@@ -22,12 +22,8 @@ LIMIT, DRIFT = 10.0, 5.0  # percent: the deviation of a noisy cell, and of a sen
 MIN_REACH, MAX_REACH = 15.0, 25.0  # percent: the ends of the axis
 MAX_PANELS, COLUMNS = 6, 3
 BETWEEN, FLAGS, RIGHT = 0.15, 1.4, 0.05  # inches: between panels, the flags beside a panel, the right margin
-ABOVE, ROW, BELOW, SENTINELS = (
-    0.26,
-    0.18,
-    0.06,
-    0.9,
-)  # inches: above a panel, a row, below a panel; the panel of the sentinels
+ABOVE, ROW, BELOW = 0.26, 0.18, 0.06  # inches: above a panel, a row, below a panel
+SENTINELS = 0.9  # inches: the panel of the sentinels
 HEADING, TICKS, LABEL = 0.4, 0.27, 0.45  # inches: the title, the ticks of the last panels, the label of the sentinels
 NAMES, WORDS = 9.5, 9.0  # points
 CONTROL = "A/A control"
@@ -38,34 +34,32 @@ SENTINEL_LOOKS = {"arithmetic": SeriesStyle("#333333", "o"), "memory": SeriesSty
 
 def draw(group: Group) -> Drawing | None:
     """The processes of each cell around its median, in percent; None where no cell has two."""
-    cells = [c for c in group.cells if deviations(c)]
-    if not any(len(deviations(c)) > 1 for c in cells):
+    percents = {id(c): deviations(c) for c in group.cells}
+    cells = [c for c in group.cells if percents[id(c)]]
+    if not any(len(percents[id(c)]) > 1 for c in cells):
         return None
     problems = sorted({problem_key(c) for c in cells}, key=lambda k: (-_worst(k, cells), k))
     drawn = sorted(problems[:MAX_PANELS])
     drifts = sentinel_drifts(group.blocks, group.threads)
     title = f"Each process against the median of its cell ({group.title})"
-    beyond = sum(abs(d) > LIMIT for c in cells for d in deviations(c))
+    every = [d for c in cells for d in percents[id(c)]]
     alt = f"{title}: a panel for each of {text.count(len(drawn))} of {text.number_of(len(problems), 'problem')},"
-    alt += f" a row for each backend. {text.count(beyond)} of"
-    alt += f" {text.number_of(sum(len(deviations(c)) for c in cells), 'process')} lie more than {LIMIT:g} % off"
+    alt += f" a row for each backend. {text.count(sum(abs(d) > LIMIT for d in every))} of"
+    alt += f" {text.number_of(len(every), 'process')} lie more than {LIMIT:g} % off"
     ends = [f"{text.clean(kernel, 40)} changes by {_signed(points[-1])}" for kernel, points in drifts.items()]
     alt += f"; of the sentinels, {text.listed(ends)}." if ends else "."
     rows = [
         (
             problem_label(c),
             name(c),
-            "; ".join(flags(c)) if deviations(c) else f"no time: {gap_kind(c)}",
-            ", ".join(map(_signed, deviations(c))),
+            "; ".join(flags(c)) if percents[id(c)] else f"no time: {gap_kind(c)}",
+            ", ".join(map(_signed, percents[id(c)])),
         )
         for c in group.cells
     ]
-    rows += [
-        ("sentinel", text.clean(kernel, 40), "", ", ".join(map(_signed, points))) for kernel, points in drifts.items()
-    ]
+    rows += [("sentinel", text.clean(kernel, 40), "", ", ".join(map(_signed, d))) for kernel, d in drifts.items()]
     table = Table("Processes against their median", ("problem", "backend", "flags", "off the median"), rows)
-    drawn_cells = [c for c in group.cells if problem_key(c) in drawn]
-    return Drawing(_draw(title, drawn, drawn_cells, drifts), alt, table)
+    return Drawing(_draw(title, drawn, [c for c in group.cells if problem_key(c) in drawn], drifts), alt, table)
 
 
 def flags(cell: Cell) -> list[str]:
@@ -79,10 +73,8 @@ def _worst(problem: ProblemKey, cells: Sequence[Cell]) -> float:
 
 def _signed(percent: float) -> str:
     """+1.2 %"""
-    rounded = (
-        f"{percent:+.1f}" if abs(percent) < 100 else f"{percent:+.0f}" if abs(percent) < 1e4 else f"{percent:+.1e}"
-    )
-    return f"{rounded} %".replace("-", "−")
+    digits = ".1f" if abs(percent) < 100 else ".0f" if abs(percent) < 1e4 else ".1e"
+    return f"{percent:+{digits}} %".replace("-", "−")
 
 
 def _draw(title: str, problems: list[ProblemKey], cells: list[Cell], drifts: dict[str, list[float]]) -> Figure:
@@ -123,7 +115,7 @@ def _draw(title: str, problems: list[ProblemKey], cells: list[Cell], drifts: dic
 
 def _set_axes(axes: Axes, problem: ProblemKey, names: list[str], reach: float) -> None:
     """The title of a panel, its rows, and its limits."""
-    axes.set_title(problem_label(problem), loc="left", fontsize=10, color=canvas.INK, pad=3)
+    axes.set_title(problem_label(problem), fontsize=10, pad=3)
     axes.set(xlim=(-reach, reach), ylim=(len(names) - 0.5, -0.5))
     _draw_limits(axes.axvline, LIMIT)
     canvas.place_ticks(axes.xaxis, [-LIMIT, LIMIT], _tick)
@@ -135,9 +127,7 @@ def _set_axes(axes: Axes, problem: ProblemKey, names: list[str], reach: float) -
 
 def _draw_gap(axes: Axes, row: int, words: str) -> None:
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 0}
-    axes.text(
-        0.02, row, words, transform=axes.get_yaxis_transform(), bbox=paper, fontsize=WORDS, zorder=4, **canvas.NOTE
-    )
+    canvas.row_text(axes, 0.02, row, words, bbox=paper, fontsize=WORDS, zorder=4, **canvas.NOTE)
 
 
 def _draw_limits(line: Any, limit: float) -> None:
@@ -160,19 +150,11 @@ def _draw_row(axes: Axes, row: int, cell: Cell, look: SeriesStyle, reach: float)
         ends = [max(-reach, min(reach, 100 * (end / cell.median_s - 1))) for end in (cell.ci_low_s, cell.ci_high_s)]
         axes.plot(ends, [row, row], color=look.colour, alpha=0.35, linewidth=4, label="_interval", zorder=2)
     within = [d for d in percents if abs(d) <= reach]
-    face = "white" if cell.control else look.colour
     label = CONTROL if cell.control else cell.backend
     axes.plot(
-        within,
-        [row] * len(within),
-        look.marker,
-        markerfacecolor=face,
-        markeredgecolor=look.ink,
-        markeredgewidth=0.7,
-        markersize=5,
-        label=label,
-        zorder=3,
-    )
+        within, [row] * len(within), look.marker, markerfacecolor="white" if cell.control else look.colour,
+        markeredgecolor=look.ink, markeredgewidth=0.7, markersize=5, label=label, zorder=3,
+    )  # fmt: skip
     for side, marker in ((-1, "<"), (1, ">")):
         if any(d * side > reach for d in percents):
             edge = side * reach * 0.97
@@ -180,8 +162,7 @@ def _draw_row(axes: Axes, row: int, cell: Cell, look: SeriesStyle, reach: float)
     if any(not flag.startswith(MILD) for flag in flags(cell)):
         axes.axhspan(row - 0.5, row + 0.5, color="#fbe3dc", linewidth=0, zorder=0)
     if words := _doubt(cell, reach):
-        place = axes.get_yaxis_transform()
-        axes.text(1.02, row, words, transform=place, va="center", fontsize=WORDS, color=canvas.INK)
+        canvas.row_text(axes, 1.02, row, words, fontsize=WORDS)
 
 
 def _doubt(cell: Cell, reach: float) -> str:
@@ -199,31 +180,21 @@ def _draw_sentinels(axes: Axes, drifts: dict[str, list[float]]) -> None:
     """Lines against the blocks; a sentinel drifts where its line leaves the limits."""
     last = max(map(len, drifts.values()))
     reach = min(MAX_REACH, max(2 * DRIFT, *(1.15 * abs(d) for points in drifts.values() for d in points)))
-    axes.set_title("Sentinel kernels against their first time", loc="left", fontsize=10, color=canvas.INK, pad=3)
+    axes.set_title("Sentinel kernels against their first time", fontsize=10, pad=3)
     axes.set(xlim=(0.7, last + 0.3), ylim=(-reach, reach))
     canvas.place_ticks(axes.yaxis, [-DRIFT, 0.0, DRIFT], _tick)
     canvas.place_ticks(axes.xaxis, range(1, last + 1, math.ceil(last / 12)), text.tick)
     _draw_limits(axes.axhline, DRIFT)
     axes.tick_params(labelsize=NAMES, pad=2)
-    axes.set_xlabel(
-        "time of measuring: at the start of each block, and after the last", color=canvas.INK, fontsize=10, labelpad=2
-    )
-    spare = canvas.series_styles([kernel for kernel in drifts if kernel not in SENTINEL_LOOKS])
+    axes.set_xlabel("time of measuring: at the start of each block, and after the last", fontsize=10, labelpad=2)
+    looks = {**canvas.series_styles([kernel for kernel in drifts if kernel not in SENTINEL_LOOKS]), **SENTINEL_LOOKS}
     ends = sorted((max(-reach, min(reach, points[-1])), kernel) for kernel, points in drifts.items())
     placed = canvas.spread_out([(end + reach) / (2 * reach) for end, _ in ends], 0.2 / SENTINELS)
     for (_, kernel), fraction in zip(ends, placed, strict=True):
-        look, points = SENTINEL_LOOKS.get(kernel) or spare[kernel], drifts[kernel]
-        drawn = [max(-reach, min(reach, d)) for d in points]
+        look, drawn = looks[kernel], [max(-reach, min(reach, d)) for d in drifts[kernel]]
         axes.plot(
-            range(1, len(points) + 1),
-            drawn,
-            color=look.colour,
-            marker=look.marker,
-            markersize=5,
-            linewidth=1.6,
-            label=f"sentinel {kernel}",
-            zorder=3,
-        )
-        axes.text(
-            1.02, fraction, text.clean(kernel, 14), transform=axes.transAxes, va="center", fontsize=10, color=look.ink
-        )
+            range(1, len(drawn) + 1), drawn, color=look.colour, marker=look.marker, markersize=5, linewidth=1.6,
+            label=f"sentinel {kernel}", zorder=3,
+        )  # fmt: skip
+        words = text.clean(kernel, 14)
+        axes.text(1.02, fraction, words, transform=axes.transAxes, va="center", fontsize=10, color=look.ink)

@@ -23,7 +23,7 @@ from bench.analysis.speed import (
 )
 from bench.records import Cell
 from bench.report.plots import canvas
-from bench.report.plots.canvas import LineEndLabel, Point, SeriesStyle
+from bench.report.plots.canvas import LineEndLabel, Point, Styles
 
 GAP_ROW = 0.4  # inches: of a backend's row of gaps
 Value = Callable[[Cell], tuple[float, float | None, float | None] | None]
@@ -78,31 +78,26 @@ def draw(panels: Sequence[Panel], cells: list[Cell], left: float = canvas.LEFT) 
     """
     names, others = canvas.select_lines(c.backend for c in cells)
     styles = canvas.series_styles(names)
+    right = canvas.label_margin([canvas.short(b) for b in styles])
     panels = [
         panel._replace(
             cells=[c for c in panel.cells if c.backend in styles], gaps=[c for c in panel.gaps if c.backend in styles]
         )
         for panel in panels
     ]
-    right = canvas.label_margin([canvas.short(b) for b in styles])
     shapes = [_shape(panel) for panel in panels]
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, (sum(map(sum, shapes)) or 1) + (0.25 if others else 0)))
-        if others:
-            figure.text(0.99, 0.02, canvas.not_drawn(others), fontsize=10, ha="right", color=canvas.FAINT)
+        canvas.name_left_out(figure, others, 0.02)
         top = 0.0
         for panel, (above, height, below) in zip(panels, shapes, strict=True):
             canvas.heading(figure, top + 0.12, panel.title)
             axes = canvas.add_axes(figure, left, top + above, right, height)
             _draw_lines(axes, panel, styles, height)
-            rows = _gap_rows(panel)
-            if rows:
-                lane_top = top + above + height + 0.08
-                lane = canvas.add_axes(figure, left, lane_top, right, GAP_ROW * len(rows))
-                _draw_gaps(lane, rows, axes, styles)
-                axes.tick_params(axis="x", labelbottom=False, length=0)
-                axes = lane
-            axes.set_xlabel("number of samples n", color=canvas.INK)
+            if rows := _gap_rows(panel):
+                axes = canvas.add_lane(figure, axes, len(rows), GAP_ROW)
+                _draw_gaps(axes, rows, styles)
+            axes.set_xlabel("number of samples n")
             top += above + height + below
     return figure
 
@@ -119,7 +114,7 @@ def _shape(panel: Panel) -> tuple[float, float, float]:
     )
 
 
-def _draw_lines(axes: Axes, panel: Panel, styles: dict[str, SeriesStyle], height: float) -> None:
+def _draw_lines(axes: Axes, panel: Panel, styles: Styles, height: float) -> None:
     """The measured and predicted points of every backend, with its name at the end of its line."""
     lines = {b: _points(panel, b, synthetic=True) for b in styles}
     singles = {b: _points(panel, b, synthetic=False) for b in styles}
@@ -142,26 +137,17 @@ def _draw_lines(axes: Axes, panel: Panel, styles: dict[str, SeriesStyle], height
     for level, problem in enumerate(_real_problems(panel)):
         axes.axvline(problem.n_samples, color="#bbbbbb", linewidth=0.8, linestyle=":", zorder=1, label="_problem")
         axes.annotate(
-            problem_label(problem),
-            (problem.n_samples, 1),
-            (0, 5 + 16 * level),
-            va="bottom",
-            ha="center",
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            fontsize=10,
-            color=canvas.FAINT,
-        )
+            problem_label(problem), (problem.n_samples, 1), (0, 5 + 16 * level), va="bottom", ha="center",
+            xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=10, color=canvas.FAINT,
+        )  # fmt: skip
 
 
 def _set_axes(axes: Axes, panel: Panel, points: list[Point]) -> None:
     """Logarithmic axes around the points, and the reference line; a sentence where there are no points."""
     values = [v for p in points for v in (p.value, p.low, p.high) if v]
     low, high = canvas.limits(values + ([panel.level] if panel.level and values else []))
-    first, last = canvas.limits([float(c.n_samples) for c in panel.cells], 2.3)
-    axes.set(xscale="log", yscale="log", xlim=(first, last), ylim=(low, high))
-    canvas.log_axis(axes.xaxis, first, last, text.tick, 6)
-    canvas.log_axis(axes.yaxis, low, high, panel.tick, 9)
+    across = canvas.limits([float(c.n_samples) for c in panel.cells], 2.3)
+    canvas.log_axes(axes, across, (low, high), panel.tick)
     if not points:
         words = "no figures: nothing here was measured"
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", **canvas.NOTE)
@@ -200,18 +186,15 @@ def _gap_rows(panel: Panel) -> dict[str, list[Cell]]:
     return {b: [c for c in missing if c.backend == b] for b in backends(missing)}
 
 
-def _draw_gaps(axes: Axes, rows: dict[str, list[Cell]], above: Axes, styles: dict[str, SeriesStyle]) -> None:
+def _draw_gaps(axes: Axes, rows: dict[str, list[Cell]], styles: Styles) -> None:
     """A row for each backend with gaps: a cross at each n, and the kind once for each run of equal gaps."""
-    axes.set(xscale="log", xlim=above.get_xlim(), ylim=(len(rows) - 0.5, -0.5), yticks=[])
-    axes.set_facecolor("#f6f6f6")
-    canvas.log_axis(axes.xaxis, *above.get_xlim(), text.tick, 6)
-    axes.text(-0.02, 0.5, "no time", transform=axes.transAxes, ha="right", va="center", fontsize=10, color=canvas.INK)
+    axes.text(-0.02, 0.5, "no time", transform=axes.transAxes, ha="right", va="center", fontsize=10)
     for row, (backend, cells) in enumerate(rows.items()):
-        look = styles[backend]
+        ink = styles[backend].ink
         ns = [c.n_samples for c in cells]
-        axes.plot(ns, [row - 0.18] * len(ns), "x", color=look.ink, markersize=6.5, label=backend)
+        axes.plot(ns, [row - 0.18] * len(ns), "x", color=ink, markersize=6.5, label=backend)
         kinds = ["", *map(gap_kind, cells)]
-        for before, kind, cell in zip(kinds, kinds[1:], cells, strict=False):
+        for before, kind, n in zip(kinds, kinds[1:], ns, strict=False):
             if kind != before:
-                axes.text(cell.n_samples, row + 0.23, kind, ha="center", va="center", fontsize=9.5, color=look.ink)
-        axes.text(1.035, row, canvas.short(backend), transform=axes.get_yaxis_transform(), va="center", color=look.ink)
+                axes.text(n, row + 0.23, kind, ha="center", va="center", fontsize=9.5, color=ink)
+        canvas.row_text(axes, 1.035, row, canvas.short(backend), color=ink, fontsize=11)

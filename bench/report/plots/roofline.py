@@ -1,7 +1,5 @@
 """The roofline: how fast each backend reads its data, under the limit of the machine."""
 
-from collections.abc import Sequence
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -9,9 +7,10 @@ from bench import text
 from bench.analysis.speed import SYNTHETIC, Group, problem_label
 from bench.records import ProblemRoofline
 from bench.report.plots import canvas
-from bench.report.plots.canvas import Drawing, LineEndLabel, Point, SeriesStyle
+from bench.report.plots.canvas import Drawing, LineEndLabel, Point, SeriesStyle, Styles
 from bench.report.tables import Table
 
+BANDWIDTH = "read bandwidth"  # the name of its line
 BEYOND = "#f0f0f2"  # the area above the bandwidth
 
 
@@ -52,21 +51,16 @@ def _in_words(roofs: list[ProblemRoofline]) -> str:
 
 
 def _draw(roofs: list[ProblemRoofline], title: str) -> Figure:
-    names, others = _lines(roofs)
-    styles = canvas.series_styles(names)
     widths = sorted({roof.n_features for roof in roofs})
-    right = canvas.label_margin([*map(canvas.short, names), "read bandwidth"])
     headings = [f"Bytes read a second, d = {text.count(d)} ({title})" for d in widths]
-    with canvas.house_style():
-        figure, panels = canvas.stacked_panels(headings, right)
-        for d, axes in zip(widths, panels, strict=True):
-            _draw_panel(axes, [roof for roof in roofs if roof.n_features == d], styles)
-        if others:
-            figure.text(0.99, 0.015, canvas.not_drawn(others), fontsize=10, ha="right", color=canvas.FAINT)
-    return figure
+
+    def draw_panel(axes: Axes, number: int, styles: Styles) -> None:
+        _draw_panel(axes, [roof for roof in roofs if roof.n_features == widths[number]], styles)
+
+    return canvas.line_panels(headings, [a.backend for roof in roofs for a in roof.backends], BANDWIDTH, draw_panel)
 
 
-def _draw_panel(axes: Axes, roofs: list[ProblemRoofline], styles: dict[str, SeriesStyle]) -> None:
+def _draw_panel(axes: Axes, roofs: list[ProblemRoofline], styles: Styles) -> None:
     """The bandwidth, the arithmetic peak, and a line for each backend, at one d."""
     reads = [Point(r.n_samples, r.read_gb_per_s, r.read_ci_low, r.read_ci_high) for r in roofs]
     peaks = [(r.n_samples, r.peak_gflop_per_s * r.bytes / r.operations) for r in roofs if r.peak_gflop_per_s]
@@ -77,23 +71,13 @@ def _draw_panel(axes: Axes, roofs: list[ProblemRoofline], styles: dict[str, Seri
     values = [p.value for points in (reads, *lines.values()) for p in points] + [y for _, y in peaks]
     low, high = canvas.limits(values)
     first, last = canvas.limits([float(r.n_samples) for r in roofs], 2.3)
-    axes.set(xscale="log", yscale="log", xlim=(first, last), ylim=(low, high))
-    canvas.log_axis(axes.xaxis, first, last, text.tick, 6)
-    canvas.log_axis(axes.yaxis, low, high, lambda value: f"{text.tick(value)} GB/s", 9)
-    axes.set_xlabel("number of samples n", color=canvas.INK)
+    canvas.log_axes(axes, (first, last), (low, high), lambda value: f"{text.tick(value)} GB/s")
+    axes.set_xlabel("number of samples n")
     roof = [p.n for p in reads], [p.value for p in reads]
     axes.fill_between(*roof, high, color=BEYOND, linewidth=0, zorder=0)
-    axes.plot(*roof, color=canvas.INK, linewidth=1.4, linestyle="--", label="read bandwidth", zorder=2)
+    axes.plot(*roof, color=canvas.INK, linewidth=1.4, linestyle="--", label=BANDWIDTH, zorder=2)
     if peaks:
         axes.plot(*zip(*peaks, strict=True), ":", color=canvas.FAINT, linewidth=1.6, label="_arithmetic")
         axes.annotate("arithmetic peak", peaks[-1], (0, 5), textcoords="offset points", ha="right", color=canvas.FAINT)
-    ends = [LineEndLabel("read bandwidth", reads[-1].n, reads[-1].value, SeriesStyle(canvas.INK, ""))]
-    for b, points in lines.items():
-        if points:
-            canvas.draw_points(axes, points, styles[b], b)
-            ends.append(LineEndLabel(canvas.short(b), points[-1].n, points[-1].value, styles[b]))
-    canvas.end_labels(axes, ends, canvas.PANEL)
-
-
-def _lines(roofs: Sequence[ProblemRoofline]) -> tuple[list[str], list[str]]:
-    return canvas.select_lines(dict.fromkeys(attainment.backend for roof in roofs for attainment in roof.backends))
+    end = LineEndLabel(BANDWIDTH, reads[-1].n, reads[-1].value, SeriesStyle(canvas.INK, ""))
+    canvas.draw_lines(axes, {b: points for b, points in lines.items() if points}, styles, end)

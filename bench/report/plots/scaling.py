@@ -8,8 +8,10 @@ from bench.analysis.scaling import Scaling, thread_scalings
 from bench.analysis.speed import problem_label
 from bench.records import Run
 from bench.report.plots import canvas
-from bench.report.plots.canvas import Drawing, LineEndLabel, Point, SeriesStyle
+from bench.report.plots.canvas import Drawing, LineEndLabel, Point, SeriesStyle, Styles
 from bench.report.tables import Table, name
+
+IDEAL = "as many as threads"  # the name of the line of perfect scaling
 
 
 def draw(run: Run) -> Drawing | None:
@@ -39,23 +41,21 @@ def _lines(scaling: Scaling) -> dict[str, list[Point]]:
 
 
 def _draw(panels: dict[str, Scaling], counts: list[int]) -> Figure:
-    names, others = canvas.select_lines(c.backend for scaling in panels.values() for c, _ in scaling.entries)
-    styles = canvas.series_styles(names)
-    right = canvas.label_margin([*map(canvas.short, names), "as many as threads"])
+    scalings = list(panels.values())
+    names = [c.backend for scaling in scalings for c, _ in scaling.entries]
     headings = [
         f"Times as fast with more threads, {problem_label(scaling.problem)} ({text.clean(dtype, 20)})"
         for dtype, scaling in panels.items()
     ]
-    with canvas.house_style():
-        figure, all_axes = canvas.stacked_panels(headings, right)
-        for scaling, axes in zip(panels.values(), all_axes, strict=True):
-            _draw_panel(axes, {b: p for b, p in _lines(scaling).items() if b in styles}, counts, styles)
-        if others:
-            figure.text(0.99, 0.015, canvas.not_drawn(others), fontsize=10, ha="right", color=canvas.FAINT)
-    return figure
+
+    def draw_panel(axes: Axes, number: int, styles: Styles) -> None:
+        lines = {b: points for b, points in _lines(scalings[number]).items() if b in styles}
+        _draw_panel(axes, lines, counts, styles)
+
+    return canvas.line_panels(headings, names, IDEAL, draw_panel)
 
 
-def _draw_panel(axes: Axes, lines: dict[str, list[Point]], counts: list[int], styles: dict[str, SeriesStyle]) -> None:
+def _draw_panel(axes: Axes, lines: dict[str, list[Point]], counts: list[int], styles: Styles) -> None:
     """The line of each backend beside that of perfect scaling."""
     ideal = [(n, n / counts[0]) for n in counts]
     values = [v for points in lines.values() for p in points for v in (p.value, p.low, p.high) if v]
@@ -63,10 +63,6 @@ def _draw_panel(axes: Axes, lines: dict[str, list[Point]], counts: list[int], st
     axes.set(xlim=(counts[0] - 0.15, counts[-1] + 0.15), yscale="log", ylim=(low, high))
     canvas.place_ticks(axes.xaxis, counts, text.tick)
     canvas.place_ticks(axes.yaxis, canvas.log_ticks(low, high), lambda v: f"{text.tick(v)}×")
-    axes.set_xlabel("threads", color=canvas.INK)
+    axes.set_xlabel("threads")
     axes.plot(*zip(*ideal, strict=True), ":", color=canvas.FAINT, linewidth=1.6, label="_ideal")
-    ends = [LineEndLabel("as many as threads", *ideal[-1], SeriesStyle(canvas.FAINT, "_"))]
-    for b, points in lines.items():
-        canvas.draw_points(axes, points, styles[b], b)
-        ends.append(LineEndLabel(canvas.short(b), points[-1].n, points[-1].value, styles[b]))
-    canvas.end_labels(axes, ends, canvas.PANEL)
+    canvas.draw_lines(axes, lines, styles, LineEndLabel(IDEAL, *ideal[-1], SeriesStyle(canvas.FAINT, "_")))

@@ -5,7 +5,7 @@ from bench.analysis.speed import Group, gap_kind, predicted_time, problem_label,
 from bench.report.plots import panels
 from bench.report.plots.canvas import Drawing
 from bench.report.plots.panels import Panel
-from bench.report.tables import Table, name
+from bench.report.tables import INTERVAL_HEADS, Table, data_interval, name
 
 
 def draw(group: Group) -> Drawing:
@@ -21,11 +21,11 @@ def draw(group: Group) -> Drawing:
         (
             problem_label(c),
             name(c),
-            *map(text.scientific, time_per_iteration(c) or (None, None, None)),
+            *data_interval(time_per_iteration(c)),
             text.scientific(predicted_time(c)),
             "" if time_per_iteration(c) else gap_kind(c),
         )
         for c in cells
     ]
-    heads = ("problem", "backend", "seconds per iteration", "interval from", "to", "predicted", "gap")
+    heads = ("problem", "backend", *INTERVAL_HEADS, "predicted", "gap")
     return Drawing(panels.draw(of_width, cells), alt, Table("Time per iteration", heads, rows))

@@ -5,6 +5,7 @@ a lowest median.
 """
 
 from collections import Counter
+from itertools import product
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -27,16 +28,12 @@ from bench.analysis.speed import (
 )
 from bench.records import Cell
 from bench.report.plots import canvas
-from bench.report.plots.canvas import Drawing, SeriesStyle
-from bench.report.tables import Table
+from bench.report.plots.canvas import Drawing, Styles
+from bench.report.tables import INTERVAL_HEADS, Table, data_interval
 
 MAX_COLUMNS, MAX_ROWS, MAX_REAL, MAX_NAMES = 8, 6, 4, 3
 LEFT, RIGHT, REAL = 1.0, 0.15, 1.6  # inches: the margins; the minimum width of the square of a real problem
-MARKS, LINE, LETTER = (
-    0.42,
-    0.18,
-    0.078,
-)  # inches: the height of the markers of a square and of a line of text; the width of a letter
+MARKS, LINE, LETTER = 0.42, 0.18, 0.078  # inches: heights of the markers and of a line of text; width of a letter
 SIZE = 9.5  # points: the text in a square
 
 
@@ -109,16 +106,7 @@ def _drawing(group: Group, squares: list[Square], which: str) -> Drawing | None:
     alt = f"{title}: a square for each problem, the number of samples across and of features upwards. Alone or tied,"
     alt += f" of {text.number_of(len(squares), 'problem')}: {named or 'none has a time'}"
     alt += f"; {text.number_of(left_out, 'other problem')} not drawn." if left_out else "."
-    heads = (
-        "problem",
-        "verdict",
-        "backend",
-        "seconds per iteration",
-        "interval from",
-        "to",
-        "next",
-        "its time over this",
-    )
+    heads = ("problem", "verdict", "backend", *INTERVAL_HEADS, "next", "its time over this")
     table = Table("The fastest, by size", heads, [row for square in squares for row in _rows(square)])
     return Drawing(_draw(title, ns, ds, drawn, real[:MAX_REAL]), alt, table)
 
@@ -153,7 +141,7 @@ def _rows(square: Square) -> list[tuple[str, ...]]:
             where,
             square.verdict,
             text.clean(c.backend, 40),
-            *map(text.scientific, time_per_iteration(c) or (None, None, None)),
+            *data_interval(time_per_iteration(c)),
             *(behind if c is square.best[0] else ("", "")),
         )
         for c in square.best
@@ -175,31 +163,31 @@ def _draw(title: str, ns: list[int], ds: list[int], grid: dict[tuple[int, int], 
         figure = Figure(figsize=(canvas.WIDTH, below + (tall + 0.62 if real else 0) + 0.05))
         canvas.heading(figure, 0.12, title)
         if grid:
-            axes = canvas.add_axes(figure, LEFT, top, canvas.WIDTH - LEFT - width * len(ns), tall * len(ds))
-            _frame(axes, len(ns), len(ds))
-            axes.set_xticks(range(len(ns)), [_number(n) for n in ns])
-            axes.set_yticks(range(len(ds)), [f"d = {_number(d)}" for d in ds])
+            axes = _grid(figure, top, (width, tall), [_number(n) for n in ns], [f"d = {_number(d)}" for d in ds])
             axes.tick_params(axis="x", labelsize=11 if width > 1 else SIZE)
-            axes.set_xlabel("number of samples n", color=canvas.INK)
-            for row, d in enumerate(ds):
-                for column, n in enumerate(ns):
-                    square = grid.get((n, d))
-                    _fill(axes, (column, row), square, lines[id(square)] if square else ["not run"], styles)
+            axes.set_xlabel("number of samples n")
+            for (row, d), (column, n) in product(enumerate(ds), enumerate(ns)):
+                square = grid.get((n, d))
+                words = lines[id(square)] if square else ["not run"]
+                _fill(axes, (column, row), (width, tall), square, words, styles)
         if real:
-            axes = canvas.add_axes(figure, LEFT, below, canvas.WIDTH - LEFT - real_width * len(real), tall)
-            _frame(axes, len(real), 1)
-            axes.set_yticks([0], ["real data"])
-            labels = (problem_label(s.problem).replace(", n =", "\nn =") for s in real)
-            axes.set_xticks(range(len(real)), list(labels))
+            names = [problem_label(s.problem).replace(", n =", "\nn =") for s in real]
+            axes = _grid(figure, below, (real_width, tall), names, ["real data"])
             for column, square in enumerate(real):
-                _fill(axes, (column, 0), square, lines[id(square)], styles)
+                _fill(axes, (column, 0), (real_width, tall), square, lines[id(square)], styles)
     return figure
 
 
-def _frame(axes: Axes, columns: int, rows: int) -> None:
-    axes.set(xlim=(-0.5, columns - 0.5), ylim=(-0.5, rows - 0.5))
+def _grid(figure: Figure, top: float, size: tuple[float, float], columns: list[str], rows: list[str]) -> Axes:
+    """Axes for squares, with the labels of their columns and rows. size: of a square; top, size: in inches."""
+    width, tall = size
+    axes = canvas.add_axes(figure, LEFT, top, canvas.WIDTH - LEFT - width * len(columns), tall * len(rows))
+    axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-0.5, len(rows) - 0.5))
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows)
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(length=0)
+    return axes
 
 
 def _number(value: int) -> str:
@@ -237,19 +225,15 @@ def _broken(words: str, letters: int) -> list[str]:
 
 
 def _fill(
-    axes: Axes, at: tuple[int, int], square: Square | None, lines: list[str], styles: dict[str, SeriesStyle]
+    axes: Axes, at: tuple[int, int], size: tuple[float, float], square: Square | None, lines: list[str], styles: Styles
 ) -> None:
     """A square with a marker for each winner and its text under them, tinted where a single backend has won."""
-    column, row = at
+    (column, row), (width, tall) = at, size
     best = square.best if square else []
     won = square is not None and square.verdict == "fastest"
     face = styles[best[0].backend].colour + "26" if won else "#ffffff" if best else "#f1f1f1"
-    axes.add_patch(
-        Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="#888888", linewidth=0.8, clip_on=False)
-    )
-    box = axes.get_window_extent()
-    width = box.width / axes.figure.dpi / (axes.get_xlim()[1] + 0.5)  # inches
-    tall = box.height / axes.figure.dpi / (axes.get_ylim()[1] + 0.5)
+    place = (column - 0.5, row - 0.5)
+    axes.add_patch(Rectangle(place, 1, 1, facecolor=face, edgecolor=canvas.FRAME, linewidth=0.8, clip_on=False))
     apart = min(0.26 / width, 0.9 / max(1, len(best)))
     points = min(11, 0.8 * 72 * apart * width)
     for index, cell in enumerate(best):
