@@ -161,3 +161,9 @@ class Report:
     def all_blocks(self) -> list[Block]:
         """Every block, in order."""
         return [*self.overview, *(block for chapter in self.chapters for block in chapter.all_blocks)]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Every figure, in order."""
+        blocks = (block.figure if isinstance(block, Explorer) else block for block in self.all_blocks)
+        return [block for block in blocks if isinstance(block, Figure)]

@@ -3,19 +3,10 @@
 import math
 
 from bench import text
-from bench.analysis.compare import (
-    JUDGED,
-    MIN_PROCESSES,
-    TOLERANCE,
-    Change,
-    Comparison,
-    SentinelShift,
-    describe_shifts,
-    log_to_share,
-)
+from bench.analysis.compare import JUDGED, MIN_PROCESSES, TOLERANCE, Change, Comparison, describe_shifts, log_to_share
 from bench.plan import BASELINE
 from bench.report.blocks import HTML, TERMINAL, Block, Entries, Items, Report, Text, Topic
-from bench.report.tables import Table, seconds_text
+from bench.report.tables import Table, grouped, headed, places, seconds_text
 from bench.stats import CHANGE_P
 from bench.text import MISSING
 
@@ -24,14 +15,6 @@ COLOURS = {
     "slower": "bold red", "wrong": "bold red", "failed": "red", "missing": "red", "not comparable": "red",
     "faster": "green", "undecided": "yellow", "withheld": "yellow",
 }  # fmt: skip
-
-
-def by_group(comparison: Comparison) -> dict[str, list[Change]]:
-    """The cells by dtype and number of threads, in the order of the report."""
-    parts: dict[str, list[Change]] = {}
-    for cell in comparison.cells:
-        parts.setdefault(cell.group, []).append(cell)
-    return parts
 
 
 def table(cells: list[Change], title: str) -> Table:
@@ -62,13 +45,10 @@ def differences(comparison: Comparison) -> Table:
 
 def machines(comparison: Comparison) -> list[str]:
     """What the sentinels say of the machine, a sentence per number of threads; none where it did not change."""
-    by_threads: dict[int, list[SentinelShift]] = {}
-    for moved in comparison.machine_changed:
-        by_threads.setdefault(moved.threads, []).append(moved)
     return [
         f"{text.number_of(threads, 'thread')}: {describe_shifts(moved)}. So speed-ups over {BASELINE} were compared"
         f" instead of times; were {BASELINE} itself to change, all others would seem to."
-        for threads, moved in by_threads.items()
+        for threads, moved in grouped(comparison.machine_changed, lambda moved: moved.threads).items()
     ]
 
 
@@ -96,7 +76,7 @@ def report_of(comparison: Comparison) -> Report:
         blocks.append(Items(items, "Difference", TERMINAL))
     topics = [Topic("What the runs do not share", [Entries(shared)])] if shared.rows else []
     chapters = [Topic("Runs", blocks, "runs", topics=topics)] if blocks else []
-    for number, (title, cells) in enumerate(by_group(comparison).items(), 1):
+    for number, (title, cells) in enumerate(grouped(comparison.cells, lambda cell: cell.group).items(), 1):
         contents: list[Block] = [
             Text(title, "note", TERMINAL),
             Entries(table(cells, title), marks={word: COLOURS[word] for word in LOUD}),
@@ -177,36 +157,25 @@ def _terminal_table(cells: list[Change]) -> Table:
     A problem without any ratio has one row.
     """
     rows: list[tuple[str, ...]] = []
-    for where, problem_cells in _by_problem(cells).items():
-        verdicts = {cell.verdict for cell in problem_cells}
-        if len(verdicts) == 1 and all(cell.ratio is None for cell in problem_cells):
+    for where, own in grouped(cells, lambda cell: cell.where).items():
+        verdicts = {cell.verdict for cell in own}
+        if len(verdicts) == 1 and all(cell.ratio is None for cell in own):
             rows.append((where, MISSING, MISSING, MISSING, *verdicts))
-            continue
-        rows.append((where, "", "", "", ""))
-        rows += [(f"  {text.clean(cell.backend, 22)}", *_figures(cell), cell.verdict) for cell in problem_cells]
+        else:
+            rows += headed((where, cell.backend, *_figures(cell), cell.verdict) for cell in own)
     return Table("", ("backend", "NEW / BASE", "p", "limit", "verdict"), rows)
-
-
-def _by_problem(cells: list[Change]) -> dict[str, list[Change]]:
-    by_problem: dict[str, list[Change]] = {}
-    for cell in cells:
-        by_problem.setdefault(cell.where, []).append(cell)
-    return by_problem
 
 
 def _reasons(cells: list[Change]) -> list[tuple[str, str]]:
     """(verdict with its reason, where), each reason once: "every backend at n = 100, d = 10; n = 1 000, d = 10"."""
-    places_of: dict[str, dict[str, list[str]]] = {}
-    for problem, problem_cells in _by_problem(cells).items():
-        by_reason: dict[str, list[str]] = {}
-        for cell in problem_cells:
-            if cell.detail:
-                kind = "judged" if cell.verdict in JUDGED else cell.verdict
-                by_reason.setdefault(f"{kind}: {cell.detail}", []).append(text.clean(cell.backend, 40))
-        for words, names in by_reason.items():
-            who = "every backend" if len(names) == len(problem_cells) else text.listed(names)
-            places_of.setdefault(words, {}).setdefault(who, []).append(problem)
-    return [
-        (words, ". ".join(f"{who} at {'; '.join(where)}" for who, where in places.items()))
-        for words, places in places_of.items()
-    ]
+    pairs_of: dict[str, list[tuple[str, str]]] = {}
+    for problem, own in grouped(cells, lambda cell: cell.where).items():
+        reasons = grouped((cell for cell in own if cell.detail), _reason)
+        for words, same in reasons.items():
+            names = text.listed([text.clean(cell.backend, 40) for cell in same])
+            pairs_of.setdefault(words, []).append(("every backend" if len(same) == len(own) else names, problem))
+    return [(words, places(pairs)) for words, pairs in pairs_of.items()]
+
+
+def _reason(cell: Change) -> str:
+    return f"{'judged' if cell.verdict in JUDGED else cell.verdict}: {cell.detail}"

@@ -1,7 +1,7 @@
-"""The four core files side by side: their text with the steps of the formula marked, their length beside their time.
+"""The four core files side by side: their text with the steps of the formula marked, and their length and time.
 
-A step is marked where the file itself names it: a comment line of its own that begins with "# predict:", say. The
-text is that of the files beside this package, whatever version of them the run has timed.
+A comment line of its own that begins with "# predict:", for example, names a step. The text is that of the files
+beside this package, whatever version of them the run has timed.
 """
 
 import io
@@ -33,7 +33,7 @@ FIRST_ROW = 2  # of the grid; the name stands above it
 
 
 class Chunk(NamedTuple):
-    """Lines of a file. steps: those that they make, none for what lies between; row, span: in the grid, 0 for none."""
+    """Lines of a file. steps: those that they make, none between steps; row, span: in the grid, row 0 for none."""
 
     steps: tuple[str, ...]
     code: str
@@ -42,7 +42,7 @@ class Chunk(NamedTuple):
 
 
 class Dialect(NamedTuple):
-    """problem: what could not be found, in a sentence. lines: of code; step_lines: those of them in steps."""
+    """A core file. problem: what is missing, in a sentence. lines: of code; step_lines: those of them in steps."""
 
     name: str
     chunks: list[Chunk]
@@ -52,7 +52,7 @@ class Dialect(NamedTuple):
 
 
 class _Statement(NamedTuple):
-    """first, last: lines from 1 on; rows: those of its lines that are code, none in a docstring."""
+    """A statement without the block below it. rows: those of its lines that are code, none in a docstring."""
 
     first: int
     last: int
@@ -60,9 +60,28 @@ class _Statement(NamedTuple):
     rows: set[int]
 
 
+class _Step(NamedTuple):
+    """Lines that make one or more steps. first: the comment that names them; column: of that comment."""
+
+    names: tuple[str, ...]
+    first: int
+    last: int
+    column: int
+
+
 def read(folder: Path = FOLDER) -> list[Dialect]:
-    """The core files of a folder in reading order; one that is missing or broken is a Dialect that says so."""
+    """The core files of a folder in reading order. A Dialect says what is wrong with a missing or broken file."""
     return [_read(name, folder / f"{name}.py") for name in CORE]
+
+
+def _read(name: str, path: Path) -> Dialect:
+    try:
+        with tokenize.open(path) as file:
+            return dialect_of(name, file.read())
+    except FileNotFoundError:
+        return Dialect(name, [], f"{name}.py: not found beside this package")
+    except (OSError, SyntaxError, ValueError, tokenize.TokenError) as error:
+        return Dialect(name, [], f"{name}.py: not readable as Python ({type(error).__name__})")
 
 
 def effort(run: Run, files: list[Dialect]) -> Table:
@@ -83,72 +102,68 @@ def effort(run: Run, files: list[Dialect]) -> Table:
 
 
 def dialect_of(name: str, source: str) -> Dialect:
-    """The dialect that a file's text is. Raises SyntaxError or tokenize.TokenError where that is no Python."""
+    """The dialect of a text. Raises SyntaxError or tokenize.TokenError where that is no Python."""
     lines = source.split("\n")
-    statements, marks = _parsed(source)
-    stops = {row for row, line in enumerate(lines, 1) if not line.strip()} | {row for row, _, _ in marks}
-    pieces = []
-    for row, column, steps in marks:
-        last = _last(row, column, statements, stops)
-        if last > row:
-            pieces.append((row, last, steps))
-    named = [step for _, _, steps in pieces for step in steps]
+    statements, comments = _parsed(source)
+    stops = {row for row, line in enumerate(lines, 1) if not line.strip()} | {comment.first for comment in comments}
+    steps = [comment._replace(last=_last(comment, statements, stops)) for comment in comments]
+    steps = [step for step in steps if step.last > step.first]
+    named = [word for step in steps for word in step.names]
     code = {row for statement in statements for row in statement.rows}
-    inside = {row for first, last, _ in pieces for row in range(first, last + 1)}
-    missing = [step for step in STEPS if step not in named]
+    inside = {row for step in steps for row in range(step.first, step.last + 1)}
+    missing = [word for word in STEPS if word not in named]
     problem = f"{name}.py: no lines found for {text.listed(missing)}" if missing else None
-    chunks = _chunks(lines, pieces, aligned=named == list(STEPS))
+    chunks = _chunks(lines, steps, aligned=named == list(STEPS))
     return Dialect(name, chunks, problem, len(code), len(code & inside))
 
 
-def _read(name: str, path: Path) -> Dialect:
-    try:
-        with tokenize.open(path) as file:
-            return dialect_of(name, file.read())
-    except FileNotFoundError:
-        return Dialect(name, [], f"{name}.py: not found beside this package")
-    except (OSError, SyntaxError, ValueError, tokenize.TokenError) as error:
-        return Dialect(name, [], f"{name}.py: not readable as Python ({type(error).__name__})")
-
-
-def _parsed(source: str) -> tuple[list[_Statement], list[tuple[int, int, tuple[str, ...]]]]:
-    """The statements, and the comment lines that name steps: (line, column, steps)."""
-    statements, marks = [], []
+def _parsed(source: str) -> tuple[list[_Statement], list[_Step]]:
+    """The statements, and the comment lines that name steps."""
+    statements, comments = [], []
     current: list[tokenize.TokenInfo] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        (row, column), words = token.start, token.string
+        row, column = token.start
         if token.type == tokenize.NEWLINE and current:
             docstring = all(part.type == tokenize.STRING for part in current)
             rows = {r for part in current for r in range(part.start[0], part.end[0] + 1)}
-            first, last = current[0], current[-1]
-            statements.append(_Statement(first.start[0], last.end[0], first.start[1], set() if docstring else rows))
+            (first, left), (last, _) = current[0].start, current[-1].end
+            statements.append(_Statement(first, last, left, set() if docstring else rows))
             current = []
-        elif token.type == tokenize.COMMENT and MARK.match(words) and not current:
-            marks.append((row, column, tuple(NAMED.findall(words))))
+        elif token.type == tokenize.COMMENT and MARK.match(token.string) and not current:
+            comments.append(_Step(tuple(NAMED.findall(token.string)), row, row, column))
         elif token.type not in (*NO_CODE, tokenize.NEWLINE):
             current.append(token)
-    return statements, marks
+    return statements, comments
 
 
-def _last(row: int, column: int, statements: list[_Statement], stops: set[int]) -> int:
-    """Where a step ends that is named at (row, column): before a blank line, the next name, or a line further left."""
-    last = row
+def _last(comment: _Step, statements: list[_Statement], stops: set[int]) -> int:
+    """The last line of a step: it ends before a blank line, the next comment of a step, or a line further left."""
+    last = comment.first
     for statement in statements:
-        if statement.first > row:
-            if statement.column < column or stops.intersection(range(last + 1, statement.first)):
+        if statement.first > comment.first:
+            if statement.column < comment.column or stops.intersection(range(last + 1, statement.first)):
                 break
             last = statement.last
     return last
 
 
-def _chunks(lines: list[str], pieces: list[tuple[int, int, tuple[str, ...]]], aligned: bool) -> list[Chunk]:
-    """The whole text in order. aligned: with rows, in which a step of one file stands beside that of another."""
-    chunks, position, row = [], 1, FIRST_ROW
-    for first, last, steps in [*pieces, (len(lines) + 1, len(lines), ())]:
-        chunks.append(Chunk((), "\n".join(lines[position - 1 : first - 1]).strip("\n"), row, 1))
-        chunks.append(Chunk(steps, "\n".join(lines[first - 1 : last]), row + 1, 2 * len(steps) - 1))
-        position, row = last + 1, row + 2 * len(steps)
+def _chunks(lines: list[str], steps: list[_Step], aligned: bool) -> list[Chunk]:
+    """The text in order: the lines before each step, the step, and at the end the lines after the last step.
+
+    aligned: with rows of the grid, so that the steps of all files are side by side. Each step has a row, and the lines
+    before it have the row above. Lines that make two steps span the rows of both and the row between these.
+    """
+    chunks, done, row = [], 0, FIRST_ROW
+    for step in steps:
+        chunks.append(Chunk((), _text(lines[done : step.first - 1]), row, 1))
+        chunks.append(Chunk(step.names, _text(lines[step.first - 1 : step.last]), row + 1, 2 * len(step.names) - 1))
+        done, row = step.last, row + 2 * len(step.names)
+    chunks.append(Chunk((), _text(lines[done:]), row, 1))
     return [chunk if aligned else chunk._replace(row=0) for chunk in chunks if chunk.code.strip()]
+
+
+def _text(lines: list[str]) -> str:
+    return "\n".join(lines).strip("\n")
 
 
 def _count(lines: int | None) -> str:

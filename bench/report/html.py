@@ -4,9 +4,11 @@ Figures are images with data addresses, so that their ids cannot clash.
 """
 
 import base64
+import itertools
 from collections.abc import Mapping
 
-from bench.report.blocks import Block, Explorer, Figure, Report, Topic
+from bench.report.blocks import Block, Report, Topic
+from bench.report.tables import grouped
 from bench.report.template import render
 
 MAX_BYTES = 1_990_000  # of a page. Figures that do not fit are named, the last kinds first
@@ -36,14 +38,9 @@ def has_html(topic: Topic) -> bool:
 
 
 def _sources(report: Report, room: int) -> dict[str, str]:
-    """Data addresses of the figures that fit, kind by kind, those of all sections in turn."""
-    by_title: dict[str, list[Figure]] = {}
-    for block in report.all_blocks:
-        figure = block.figure if isinstance(block, Explorer) else block
-        if isinstance(figure, Figure):
-            by_title.setdefault(figure.title, []).append(figure)
+    """Data addresses of the figures that fit, kind by kind, those of all chapters in turn."""
     sources = {}
-    for figure in (figure for figures in by_title.values() for figure in figures):
+    for figure in itertools.chain(*grouped(report.figures, lambda figure: figure.title).values()):
         source = "data:image/svg+xml;base64," + base64.b64encode(figure.svg).decode()
         if len(source) <= room:
             room -= len(source)

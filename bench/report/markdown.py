@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from bench import text
-from bench.report.blocks import Block, Entries, Explorer, Figure, Gap, Gaps, Items, Report, Text, Topic
+from bench.report.blocks import Block, Entries, Gap, Gaps, Items, Report, Text, Topic
 from bench.report.tables import Table
 
 
@@ -14,10 +14,8 @@ def write(report: Report) -> str:
     parts += _written(report.overview)
     for chapter in report.chapters:
         parts += _topic(chapter, "##")
-    blocks = (block.figure if isinstance(block, Explorer) else block for block in report.all_blocks)
-    figures = [figure for figure in blocks if isinstance(figure, Figure)]
-    parts += ["## Figures"] if figures else []
-    parts += [f"![{text.markdown(figure.drawing.alt)}](figures/{figure.stem}.svg)" for figure in figures]
+    parts += ["## Figures"] if report.figures else []
+    parts += [f"![{text.markdown(figure.drawing.alt)}](figures/{figure.stem}.svg)" for figure in report.figures]
     if report.origin is not None:
         command, created = report.origin
         parts.append(f"Made by {text.markdown_code(command)} on {text.markdown(created)}.")

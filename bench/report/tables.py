@@ -1,8 +1,10 @@
 """The tables of a run: rows of plain text, for every writer."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import TypeVar
 
 from bench import text
 from bench.analysis.speed import (
@@ -23,6 +25,8 @@ from bench.records import FLAGS, Cell, Run, Speedup
 from bench.stats import Interval, holds_one, outliers
 from bench.text import MISSING
 
+T = TypeVar("T")
+K = TypeVar("K")
 NO_INTERVAL_NOTE = "A figure without brackets has no interval: too few processes (fewer than 6 define none)."
 COLD = {"import_s": "import", "prepare_s": "prepare", "compile_s": "compile", "first_call_s": "first call"}
 MAX_PLACES = 6  # flagged cells that are named; of more, their number
@@ -44,6 +48,20 @@ class Table:
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     best: frozenset[tuple[int, int]] = frozenset()
+
+
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """The items by their key, in the order in which the keys occur."""
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def places(pairs: Iterable[tuple[str, str]]) -> str:
+    """(who, where) as words: numba_jit at n = 100, d = 10; n = 1 000, d = 10. jax_jit at n = 100, d = 10."""
+    by_name = grouped(pairs, itemgetter(0))
+    return ". ".join(f"{who} at {'; '.join(where for _, where in own)}" for who, own in by_name.items())
 
 
 def times(cells: list[Cell], title: str) -> Table:
@@ -204,57 +222,51 @@ def flags(group: Group) -> list[tuple[str, str]]:
     for c in group.cells:
         for flag in c.flags:
             kind, _, figure = text.clean(flag, 400).partition(": ")
-            by_kind.setdefault(kind, []).append((c, figure))
-    return [
-        (kind, _places(group, flagged) + (f" ({FLAGS[kind]})" if kind in FLAGS else ""))
-        for kind, flagged in by_kind.items()
-    ]
+            by_kind.setdefault(kind, []).append((c, f" ({figure})" if figure else ""))
+    advice = {kind: f" ({words})" for kind, words in FLAGS.items()}
+    return [(kind, _flagged_places(group, own) + advice.get(kind, "")) for kind, own in by_kind.items()]
 
 
-def _places(group: Group, flagged: list[tuple[Cell, str]]) -> str:
+def _flagged_places(group: Group, flagged: list[tuple[Cell, str]]) -> str:
     """The flagged cells: "every backend at …" where that is so, each with its figure where they are few."""
-    by_problem: dict[ProblemKey, list[tuple[Cell, str]]] = {}
-    for c, figure in flagged:
-        by_problem.setdefault(problem_key(c), []).append((c, figure))
+    by_problem = grouped(flagged, lambda item: problem_key(item[0]))
     timed = Counter(problem_key(c) for c in group.cells if time_per_iteration(c))
-    everywhere = {p for p, cells in by_problem.items() if len(cells) >= max(2, timed[p])}
-    parts = [f"every backend at {'; '.join(map(problem_label, everywhere))}"] if everywhere else []
-    rest = [(c, figure) for p, cells in by_problem.items() if p not in everywhere for c, figure in cells]
+    everywhere = [p for p, own in by_problem.items() if len(own) >= max(2, timed[p])]
+    rest = [item for p, own in by_problem.items() if p not in everywhere for item in own]
+    pairs = [("every backend", problem_label(p)) for p in everywhere]
     if len(rest) > MAX_PLACES:
         counted = f"{text.count(len(rest))} of {text.count(len(group.cells))} cells"
-        return ". ".join([*parts, f"{counted}, see the data of the noise picture"])
-    places: dict[str, list[str]] = {}
-    for c, figure in rest:
-        places.setdefault(name(c), []).append(problem_label(c) + (f" ({figure})" if figure else ""))
-    return ". ".join([*parts, *(f"{backend} at {'; '.join(where)}" for backend, where in places.items())])
+        return ". ".join(filter(None, (places(pairs), f"{counted}, see the data of the noise picture")))
+    return places([*pairs, *((name(c), problem_label(c) + figure) for c, figure in rest)])
 
 
 def gaps(group: Group) -> list[tuple[str, str, list[Cell]]]:
-    """(where, the kind of gap, its cells); cells of one backend with one and the same reason are told once."""
-    cells_of: dict[tuple[str, bool, str, str | None], list[Cell]] = {}
-    for c in group.cells:
-        if time_per_iteration(c) is None:
-            cells_of.setdefault((c.backend, c.control, gap_kind(c), c.detail), []).append(c)
+    """(where, the kind of gap, its cells). Cells of one backend with the same reason are one gap."""
+    missing = [c for c in group.cells if time_per_iteration(c) is None]
+    by_reason = grouped(missing, lambda c: (name(c), gap_kind(c), c.detail))
     return [
-        (f"{name(cells[0])} at {'; '.join(problem_label(c) for c in cells)}", kind, cells)
-        for (_, _, kind, _), cells in cells_of.items()
+        (places((who, problem_label(c)) for c in cells), kind, cells) for (who, kind, _), cells in by_reason.items()
     ]
 
 
+def headed(rows: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Rows of a problem, a backend and more, for a narrow output: each problem is a row above its backends."""
+    result: list[tuple[str, ...]] = []
+    for problem, own in grouped(rows, itemgetter(0)).items():
+        result.append((problem, *[""] * (len(own[0]) - 2)))
+        result += [(f"  {text.clean(backend, 22)}", *rest) for _, backend, *rest in own]
+    return result
+
+
 def short_times(cells: list[Cell]) -> Table:
-    """The times for a narrow output: a row per problem, then its backends. A gap takes the place of a time."""
-    rows: list[tuple[str, ...]] = []
-    for problem in sorted({problem_key(c) for c in cells}):
-        rows.append((problem_label(problem), "", ""))
-        for c in (c for c in cells if problem_key(c) == problem):
-            seconds = predicted_time(c)
-            duration = (
-                time_text(c)
-                if time_per_iteration(c)
-                else gap_kind(c) + (f", predicted {text.duration(seconds)}" if seconds else "")
-            )
-            rows.append((f"  {text.clean(c.backend, 22)}", duration, relation_text(c, BASELINE)))
-    return Table("", ("backend", "time per iteration", "against numpy"), rows)
+    """The times for a narrow output. A gap takes the place of a time."""
+    rows = []
+    for c in sorted(cells, key=problem_key):
+        seconds = predicted_time(c)
+        gap = gap_kind(c) + (f", predicted {text.duration(seconds)}" if seconds else "")
+        duration = time_text(c) if time_per_iteration(c) else gap
+        rows.append((problem_label(c), c.backend, duration, relation_text(c, BASELINE)))
+    return Table("", ("backend", "time per iteration", "against numpy"), headed(rows))
 
 
 def short_cold_costs(group: Group, problem: ProblemKey) -> tuple[Table, Table]:
