@@ -20,10 +20,14 @@ HALF_PAGE = 9.0  # inches: a wider figure fills the width of a page
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph. style: "note" is secondary, "strong" a warning, "heading" the title of a table in a terminal."""
+    """A paragraph.
+
+    style: "note" is secondary, "strong" a warning, "heading" the title of a table in a terminal, "command" a command
+    to copy.
+    """
 
     words: str
-    style: Literal["", "note", "strong", "heading"] = ""
+    style: Literal["", "note", "strong", "heading", "command"] = ""
     media: frozenset[Medium] = ALL
 
 
@@ -64,14 +68,6 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Explorer:
-    """The interactive chart of a page. figure: its replacement where no script runs."""
-
-    figure: Figure | None
-    media: frozenset[Medium] = FILES
-
-
-@dataclass(frozen=True)
 class Gap:
     """Cells of one backend without a time, for one reason. commands: to run each cell again."""
 
@@ -98,14 +94,6 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Command:
-    """A command to copy."""
-
-    words: str
-    media: frozenset[Medium] = HTML
-
-
-@dataclass(frozen=True)
 class Dialects:
     """Source files side by side."""
 
@@ -113,7 +101,7 @@ class Dialects:
     media: frozenset[Medium] = HTML
 
 
-Block = Text | Items | Entries | Figure | Explorer | Gaps | Pairs | Command | Dialects
+Block = Text | Items | Entries | Figure | Gaps | Pairs | Dialects
 
 
 @dataclass(frozen=True)
@@ -139,10 +127,11 @@ class Topic:
 
 @dataclass(frozen=True)
 class Report:
-    """status: one sentence about trust; doubtful: whether it is a warning. overview: beside the answer, the chart last.
+    """status: one sentence about trust; doubtful: whether it is a warning. overview: blocks beside the answer.
 
-    place: the machine and the day. data: the run as JSON, for a page; series: the values of its chart, with the colour
-    and marker of each backend. origin: the command of the run, and when the run began.
+    place: the machine and the day. data: the run as JSON, for a page; series: the values of the interactive chart, with
+    the colour and marker of each backend; chart: its replacement where no script runs. origin: the command of the run,
+    and when the run began.
     """
 
     title: str
@@ -155,15 +144,11 @@ class Report:
     place: str = ""
     data: str | None = None
     series: Mapping[str, Any] = field(default_factory=dict)
+    chart: Figure | None = None
     origin: tuple[str, str] | None = None
-
-    @property
-    def all_blocks(self) -> list[Block]:
-        """Every block, in order."""
-        return [*self.overview, *(block for chapter in self.chapters for block in chapter.all_blocks)]
 
     @property
     def figures(self) -> list[Figure]:
         """Every figure, in order."""
-        blocks = (block.figure if isinstance(block, Explorer) else block for block in self.all_blocks)
-        return [block for block in blocks if isinstance(block, Figure)]
+        figures = (block for chapter in self.chapters for block in chapter.all_blocks if isinstance(block, Figure))
+        return [*filter(None, [self.chart]), *figures]

@@ -20,10 +20,8 @@ from bench.report.blocks import (
     HTML,
     TERMINAL,
     Block,
-    Command,
     Dialects,
     Entries,
-    Explorer,
     Figure,
     Gap,
     Gaps,
@@ -39,11 +37,13 @@ from bench.report.tables import Table
 if TYPE_CHECKING:
     from bench.report.plots.canvas import Drawing
 
+Figures = Mapping[tuple[str, str], Figure]  # by name and title of the group
+
 
 def report_of(run: Run, drawings: Mapping[str, tuple["Drawing", bytes]] | None = None) -> Report:
     """The report of a run. drawings: stem of a figure -> the drawing and its SVG; without it there are no figures."""
     groups = group_cells(run)
-    figures = _Figures(drawings or {})
+    figures = _figures(groups, drawings or {})
     chapters = [
         _speed(run, groups, figures),
         _first_answer(groups, figures),
@@ -58,10 +58,11 @@ def report_of(run: Run, drawings: Mapping[str, tuple["Drawing", bytes]] | None =
         status=tables.trust(run),
         doubtful=not run.stable,
         chapters=[chapter for chapter in chapters if chapter.topics],
-        overview=_overview(groups[0], figures) if groups else (),
+        overview=_overview(groups[0]) if groups else (),
         place=_place(run),
         data=run_for_page(run),
         series={} if drawings is None else _series(run),
+        chart=figures.get(("time_per_iteration", groups[0].title)) if groups else None,
         origin=(run.command, run.created),
     )
 
@@ -80,29 +81,24 @@ def _place(run: Run) -> str:
     return f"{processor}, {text.clean(run.created[:10])}"
 
 
-class _Figures:
-    """The figures of a run that were drawn."""
+def _figures(groups: Sequence[Group], drawings: Mapping[str, tuple["Drawing", bytes]]) -> Figures:
+    """The figures that were drawn."""
+    if not drawings:
+        return {}
+    from bench.report.plots.figures import SCALING, TITLES, stem
 
-    def __init__(self, drawings: Mapping[str, tuple["Drawing", bytes]]):
-        self._drawings = drawings
+    places = {stem(name, group): (name, group.title) for group in groups for name in TITLES} | {SCALING: (SCALING, "")}
+    return {
+        (name, context): Figure(file, TITLES[name], context, *drawings[file])
+        for file, (name, context) in places.items()
+        if file in drawings
+    }
 
-    def of(self, name: str, group: Group | None = None) -> Figure | None:
-        """A figure of a group, or one of the whole run; None where it has nothing to show."""
-        if not self._drawings:
-            return None
-        from bench.report.plots.figures import TITLES, stem
 
-        file = stem(name, group) if group else name
-        if file not in self._drawings:
-            return None
-        return Figure(file, TITLES[name], group.title if group else "", *self._drawings[file])
-
-    def topic(self, name: str, group: Group | None = None) -> list[Topic]:
-        """A figure under its title with its note; nothing where it was not drawn."""
-        figure = self.of(name, group)
-        if figure is None:
-            return []
-        return [Topic(figure.title, [*_note(name), figure], figure.stem, half=not figure.wide)]
+def _drawn(figures: Figures, names: Sequence[str], group: Group | None = None) -> list[Topic]:
+    """Each of these figures under its title with its note, without those that have nothing to show."""
+    drawn = [(name, figures.get((name, group.title if group else ""))) for name in names]
+    return [Topic(f.title, [*_note(name), f], f.stem, half=not f.wide) for name, f in drawn if f is not None]
 
 
 def _note(key: str) -> list[Text]:
@@ -143,42 +139,41 @@ def _chapter(title: str, groups: Sequence[Group], contents: Callable[[Group], li
     return Topic(title, [Text(CHAPTERS[title], media=HTML)], _anchor(title), topics=[*topics, *more])
 
 
-def _overview(group: Group, figures: _Figures) -> list[Block]:
-    """The times of all backends at all sizes, and the interactive chart."""
+def _overview(group: Group) -> list[Block]:
+    """The times of all backends at all sizes."""
     table = matrix.overview(group)
     words = f"{group.title}. Small: against {BASELINE}. Bold: the fastest, or tied with it."
-    blocks: list[Block] = [Text(words, "note", FILES), Entries(table, group.title)] if table.rows else []
-    return [*blocks, Explorer(figures.of("time_per_iteration", group))]
+    return [Text(words, "note", FILES), Entries(table, group.title)] if table.rows else []
 
 
 # ------------------------------------------------------------------------------------------------------ chapters
 
 
-def _speed(run: Run, groups: Sequence[Group], figures: _Figures) -> Topic:
+def _speed(run: Run, groups: Sequence[Group], figures: Figures) -> Topic:
     def contents(group: Group) -> list[Topic]:
         first = group is groups[0]  # its answer and its chart of times are on the first screen
         return [
-            *([] if first else [_in_short(group), *figures.topic("time_per_iteration", group)]),
-            *(topic for name in ("winners", "winners_all", "speedup") for topic in figures.topic(name, group)),
+            *([] if first else [_in_short(group), *_drawn(figures, ["time_per_iteration"], group)]),
+            *_drawn(figures, ["winners", "winners_all", "speedup"], group),
             _times(run, group),
             *_other_algorithms(group),
             *_folded(limits.crossover_points(group), group),
         ]
 
     table = limits.threads_and_dtypes(run)
-    return _chapter("Speed", groups, contents, *figures.topic("scaling"), *_folded(table, None))
+    return _chapter("Speed", groups, contents, *_drawn(figures, ["scaling"]), *_folded(table, None))
 
 
-def _first_answer(groups: Sequence[Group], figures: _Figures) -> Topic:
+def _first_answer(groups: Sequence[Group], figures: Figures) -> Topic:
     def contents(group: Group) -> list[Topic]:
-        return [*figures.topic("ledger", group), *figures.topic("cumulative", group), *_cold_costs(group)]
+        return [*_drawn(figures, ["ledger", "cumulative"], group), *_cold_costs(group)]
 
     return _chapter("First answer", groups, contents)
 
 
-def _limits(groups: Sequence[Group], figures: _Figures) -> Topic:
+def _limits(groups: Sequence[Group], figures: Figures) -> Topic:
     def contents(group: Group) -> list[Topic]:
-        topics = figures.topic("roofline", group)
+        topics = _drawn(figures, ["roofline"], group)
         shares = limits.shares_by_size(group)
         if shares.rows:
             blocks: list[Block] = [*_note(shares.title), Entries(shares, group.title)]
@@ -190,16 +185,16 @@ def _limits(groups: Sequence[Group], figures: _Figures) -> Topic:
     return _chapter("Limits", groups, contents)
 
 
-def _correctness(groups: Sequence[Group], figures: _Figures) -> Topic:
+def _correctness(groups: Sequence[Group], figures: Figures) -> Topic:
     def contents(group: Group) -> list[Topic]:
-        return [*figures.topic("error", group), _gaps(group), _errors(group)]
+        return [*_drawn(figures, ["error"], group), _gaps(group), _errors(group)]
 
     return _chapter("Correctness", groups, contents)
 
 
-def _method_and_data(run: Run, groups: Sequence[Group], figures: _Figures) -> Topic:
+def _method_and_data(run: Run, groups: Sequence[Group], figures: Figures) -> Topic:
     def contents(group: Group) -> list[Topic]:
-        return [*figures.topic("noise", group), *_flags(group)]
+        return [*_drawn(figures, ["noise"], group), *_flags(group)]
 
     method = Topic("How it was measured", [Items(METHOD, media=HTML)], "method", folded=True)
     about = [_repeat(run, groups), method, _backends(run), _dialects(run), *_machine(run)]
@@ -310,7 +305,7 @@ def _repeat(run: Run, groups: Sequence[Group]) -> Topic:
     where = Text(saved if run_for_page(run) is not None else beside, "note", HTML)
     return Topic(
         "Repeat it",
-        [Text(words, media=HTML), Command(text.clean(run.command)), where],
+        [Text(words, media=HTML), Text(text.clean(run.command), "command", HTML), where],
         "repeat",
         half=True,
         topics=[_commands(group) for group in groups if group.ranked or group.others],

@@ -25,7 +25,7 @@ from bench.analysis.speed import group_title as title_of
 from bench.plan import BASELINE
 from bench.records import Attainment, Cell, Run
 from bench.report.matrix import by_size
-from bench.report.tables import Table, name, time_text
+from bench.report.tables import Table, grouped, name, time_text
 from bench.stats import Interval
 from bench.text import MISSING
 
@@ -47,18 +47,17 @@ def attainments(group: Group) -> Table:
     rows = [
         (
             problem_label(roof),
-            text.clean(attainment.backend, 40),
-            f"{text.significant(attainment.gb_per_s)} GB/s",
-            f"{text.significant(attainment.gflop_per_s)} Gflop/s",
-            _share(attainment),
-            _bottleneck_text(attainment),
+            text.clean(a.backend, 40),
+            f"{text.significant(a.gb_per_s)} GB/s",
+            f"{text.significant(a.gflop_per_s)} Gflop/s",
+            _share(a),
+            _bottleneck_text(a),
         )
         for roof in group.roofs
-        for attainment in roof.backends
+        for a in roof.backends
     ]
-    return Table(
-        "Share of the limit", ("problem", "backend", "reads", "computes", "share of the limit", "bottleneck"), rows
-    )
+    heads = ("problem", "backend", "reads", "computes", "share of the limit", "bottleneck")
+    return Table("Share of the limit", heads, rows)
 
 
 def limits(group: Group) -> Table:
@@ -93,45 +92,33 @@ def cost_models(group: Group) -> Table:
     for backend in backends(group.ranked):
         timed = [c for c in group.ranked if c.backend == backend and time_per_iteration(c)]
         fit = fit_cost_model(timed)
-        if fit is None:
-            continue
-        worst = max(fit.held_out, key=lambda size: abs(fit.held_out[size]))
-        rows.append(
-            (
-                text.clean(backend, 40),
-                text.duration_interval(*fit.overhead_s) if fit.overhead_s.median else "0 s (none found)",
-                text.duration_interval(*fit.value_s),
-                f"{text.significant(100 * abs(fit.held_out[worst]))} % too "
-                f"{'much' if fit.held_out[worst] > 0 else 'little'} at n·d = {text.count(worst)}",
-                _growth_text(timed) or MISSING,
-                _weak_points(timed, fit),
-            )
-        )
-    heads = (
-        "backend",
-        "overhead a",
-        "b, per value of X",
-        "worst prediction of a left-out size",
-        "growth",
-        "weak points",
-    )
+        if fit is not None:
+            overhead = text.duration_interval(*fit.overhead_s) if fit.overhead_s.median else "0 s (none found)"
+            figures = overhead, text.duration_interval(*fit.value_s), _worst(fit), _growth_text(timed) or MISSING
+            rows.append((text.clean(backend, 40), *figures, _weak_points(timed, fit)))
+    worst = "worst prediction of a left-out size"
+    heads = ("backend", "overhead a", "b, per value of X", worst, "growth", "weak points")
     return Table("Cost model t = a + b·n·d of a pass", heads, rows)
+
+
+def _worst(fit: CostModel) -> str:
+    """The worst prediction of a size that was left out."""
+    worst = max(fit.held_out, key=lambda size: abs(fit.held_out[size]))
+    error = fit.held_out[worst]
+    percent = text.significant(100 * abs(error))
+    return f"{percent} % too {'much' if error > 0 else 'little'} at n·d = {text.count(worst)}"
 
 
 def _growth_text(cells: Sequence[Cell]) -> str:
     """The growth t ~ nᵖ between the largest two sizes, and the growth with d if one n has several."""
-    parts = []
     line = sorted((c for c in cells if c.problem.name == SYNTHETIC), key=lambda c: (c.n_features, c.n_samples))
-    for d in sorted({c.n_features for c in line}):
-        same = [c for c in line if c.n_features == d]
-        if len(same) > 1:
-            power = growth(same[-2], same[-1], same[-1].n_samples / same[-2].n_samples)
-            parts += [f"n^{_power(power)} up to n = {text.count(same[-1].n_samples)} (d = {d})"] if power else []
-    for n in sorted({c.n_samples for c in line}):
-        same = [c for c in line if c.n_samples == n]
-        if len(same) > 1:
-            power = growth(same[0], same[-1], same[-1].n_features / same[0].n_features)
-            parts += [f"d^{_power(power)} up to d = {same[-1].n_features} (n = {text.count(n)})"] if power else []
+    parts = []
+    for d, same in grouped(line, lambda c: c.n_features).items():
+        if len(same) > 1 and (power := growth(same[-2], same[-1], same[-1].n_samples / same[-2].n_samples)):
+            parts.append(f"n^{_power(power)} up to n = {text.count(same[-1].n_samples)} (d = {d})")
+    for n, same in sorted(grouped(line, lambda c: c.n_samples).items()):
+        if len(same) > 1 and (power := growth(same[0], same[-1], same[-1].n_features / same[0].n_features)):
+            parts.append(f"d^{_power(power)} up to d = {same[-1].n_features} (n = {text.count(n)})")
     return "; ".join(parts)
 
 
@@ -154,16 +141,14 @@ def _weak_points(cells: Sequence[Cell], fit: CostModel) -> str:
 
 def crossover_points(group: Group) -> Table:
     """A row per backend and baseline: the range of n in which the backend is faster."""
-    rows = []
-    for baseline in (LOOPS, BASELINE):
-        baseline_cells = [c for c in group.ranked if c.backend == baseline and time_per_iteration(c)]
-        for backend in backends(group.ranked):
-            backend_cells = [c for c in group.ranked if c.backend == backend and time_per_iteration(c)]
-            if backend != baseline and (baseline, backend) != (BASELINE, LOOPS):
-                rows += [
-                    (text.clean(backend, 40), baseline, f"d = {text.count(at.n_features)}", crossing(at))
-                    for at in crossovers(baseline_cells, backend_cells)
-                ]
+    cells_of = grouped((c for c in group.ranked if time_per_iteration(c)), lambda c: c.backend)
+    rows = [
+        (text.clean(backend, 40), baseline, f"d = {text.count(at.n_features)}", crossing(at))
+        for baseline in (LOOPS, BASELINE)
+        for backend in backends(group.ranked)
+        if backend != baseline and (baseline, backend) != (BASELINE, LOOPS)
+        for at in crossovers(cells_of.get(baseline, []), cells_of.get(backend, []))
+    ]
     return Table("Where is it faster?", ("backend", "faster than", "features", "where"), rows)
 
 
@@ -171,32 +156,29 @@ def threads_and_dtypes(run: Run) -> Table:
     """A row per problem and backend: the time in the first group, and the speed-ups of the other groups over it."""
     ways = sorted({(c.dtype != "float64", c.dtype, c.threads) for c in run.cells})
     cells = [c for c in run.cells if not c.control and time_per_iteration(c)]
+    order = backends(cells)
     rows = []
-    for c in sorted(cells, key=lambda c: (c.problem.name, c.n_samples, c.n_features, backends(cells).index(c.backend))):
-        if (c.dtype != "float64", c.dtype, c.threads) != ways[0]:
-            continue
-        others = [
-            next((o for o in cells if same_problem(o, c) and (o.dtype, o.threads) == way[1:]), None) for way in ways[1:]
-        ]
-        gains = (MISSING if o is None else _gain(c, o) for o in others)
-        if any(others):
-            rows.append((problem_label(c), name(c), time_text(c), *gains))
+    for c in sorted(cells, key=lambda c: (c.problem.name, c.n_samples, c.n_features, order.index(c.backend))):
+        if (c.dtype, c.threads) == ways[0][1:]:
+            others = {(o.dtype, o.threads): o for o in reversed(cells) if same_problem(o, c)}
+            gains = [_gain(c, others.get((dtype, threads))) for _, dtype, threads in ways[1:]]
+            if len(others) > 1:
+                rows.append((problem_label(c), name(c), time_text(c), *gains))
     heads = [title_of(dtype, threads) for _, dtype, threads in ways]
     faster = (f"{head}: times as fast" for head in heads[1:])
     return Table("Threads and dtypes", ("problem", "backend", *heads[:1], *faster), rows)
 
 
-def _gain(cell: Cell, other: Cell) -> str:
+def _gain(cell: Cell, other: Cell | None) -> str:
     """The paired speed-up over the first cell."""
-    ratio = paired_speedup(other, cell)
-    return MISSING if ratio is None else text.ratio_interval(*ratio)
+    ratio = other and paired_speedup(other, cell)
+    return text.ratio_interval(*ratio) if ratio else MISSING
 
 
 def _share(attainment: Attainment) -> str:
     if attainment.share is None:
         return MISSING
-    low, high = (None if end is None else 100 * end for end in (attainment.share_ci_low, attainment.share_ci_high))
-    return f"{text.percent(attainment.share)}{text.interval(low, high)}"
+    return text.percent(attainment.share) + text.interval(attainment.share_ci_low, attainment.share_ci_high, 0.01)
 
 
 def _power(power: Interval) -> str:

@@ -39,7 +39,7 @@ NOTES = {
         "The lowest line is the best choice for that many iterations. Where it crosses the baseline, compiling is paid"
         " back."
     ),
-    "noise": ("Each dot is one process. Beside them, two fixed kernels show whether the machine itself changed."),
+    "noise": "Each dot is one process. Beside them, two fixed kernels show whether the machine itself changed.",
     "error": "Each error of the loss beside its own bound. Everything below the line is correct.",
     "Error against its bound": "The table judges the last β.",
     "The limit": (

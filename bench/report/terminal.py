@@ -271,7 +271,7 @@ def _print_page(page: Path, out: Console) -> None:
         out.print(Text(f"report: {text.clean(str(page))}"))
 
 
-STYLES = {"": "", "note": "dim", "strong": "yellow", "heading": ""}
+STYLES = {"note": "dim", "strong": "yellow"}
 
 
 def write(report: "Report", out: Console) -> None:
@@ -296,7 +296,7 @@ def _print_block(block: "Block", out: Console) -> None:
 
     match block:
         case Paragraph():
-            say(out, block.words, STYLES[block.style])
+            say(out, block.words, STYLES.get(block.style, ""))
         case Entries():
             out.print(rich_table(block.table, block.marks))
         case Items():

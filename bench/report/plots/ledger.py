@@ -117,10 +117,9 @@ def _draw_names(axes: Axes, names: list[str], margin: float) -> None:
     """A label and a marker for each backend."""
     axes.set_yticks(range(len(names)), [canvas.short(b) for b in names])
     axes.tick_params(axis="y", length=0, pad=20)
-    left = -0.13 / (canvas.WIDTH - margin - RIGHT)
-    for row, (label, (backend, look)) in enumerate(
-        zip(axes.get_yticklabels(), canvas.series_styles(names).items(), strict=True)
-    ):
+    left, styles = -0.13 / (canvas.WIDTH - margin - RIGHT), canvas.series_styles(names)
+    for row, (label, backend) in enumerate(zip(axes.get_yticklabels(), names, strict=True)):
+        look = styles[backend]
         label.set_color(look.ink)
         axes.plot(
             [left], [row], look.marker, color=look.colour, markersize=8, label=f"_{backend}",
