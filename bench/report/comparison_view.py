@@ -1,4 +1,4 @@
-"""How a comparison is shown: in a terminal, and as one offline HTML page."""
+"""The report of a comparison, for a terminal and as one offline HTML page."""
 
 import math
 
@@ -18,7 +18,7 @@ COLOURS = {
 
 
 def table(cells: list[Change], title: str) -> Table:
-    """One row per cell: its verdict, and everything that this rests on."""
+    """One row per cell: its verdict, and the numbers that decide it."""
     rows = [
         (
             cell.where,
@@ -35,7 +35,7 @@ def table(cells: list[Change], title: str) -> Table:
 
 
 def differences(comparison: Comparison) -> Table:
-    """One row per thing that the runs do not share, and what follows from it."""
+    """One row per difference between the runs, and whether they are comparable."""
     rows = [
         (d.what, d.base, d.new, "not comparable" if d.prevents_verdict else _allowed(d.kind))
         for d in comparison.differences
@@ -44,7 +44,7 @@ def differences(comparison: Comparison) -> Table:
 
 
 def machines(comparison: Comparison) -> list[str]:
-    """What the sentinels say of the machine, a sentence per number of threads; none where it did not change."""
+    """A sentence per number of threads for which the sentinels differ between the runs."""
     return [
         f"{text.number_of(threads, 'thread')}: {describe_shifts(moved)}. So speed-ups over {BASELINE} were compared"
         f" instead of times; were {BASELINE} itself to change, all others would seem to."
@@ -53,7 +53,7 @@ def machines(comparison: Comparison) -> list[str]:
 
 
 def hidden(comparison: Comparison) -> str | None:
-    """How large a change the unchanged cells could hide, because no change shown is not the same as none."""
+    """The largest change that the intervals of unchanged cells do not exclude, in a sentence."""
     ends = [
         abs(math.log(end))
         for cell in comparison.cells
@@ -145,17 +145,14 @@ def _allowed(kind: str) -> str:
 
 
 def _figures(cell: Change) -> tuple[str, str, str]:
-    """Ratio with its interval, p after Holm, and the limit, which is the threshold in few letters."""
+    """The ratio with its interval, p after Holm, and the limit."""
     ratio = MISSING if cell.ratio is None else text.ratio_interval(cell.ratio, cell.ci_low, cell.ci_high)
     p = MISSING if cell.p_holm is None else text.significant(cell.p_holm)
     return ratio, p, MISSING if cell.threshold is None else text.percent(cell.threshold)
 
 
 def _terminal_table(cells: list[Change]) -> Table:
-    """The problem heads its backends instead of taking a column, and the reasons stand below.
-
-    A problem without any ratio has one row.
-    """
+    """The table for a narrow output, without the reasons. A problem without any ratio has one row."""
     rows: list[tuple[str, ...]] = []
     for where, own in grouped(cells, lambda cell: cell.where).items():
         verdicts = {cell.verdict for cell in own}

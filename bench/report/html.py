@@ -15,7 +15,7 @@ MAX_BYTES = 1_990_000  # of a page. Figures that do not fit are named, the last 
 
 
 def write(report: Report) -> str:
-    """The page. A second and a third rendering find out how many figures fit, where not all of them do."""
+    """The page. If not all figures fit, it is rendered again without figures, and then with as many as fit."""
     page = _page(report, _sources(report, MAX_BYTES))
     if len(page.encode()) <= MAX_BYTES:
         return page

@@ -202,12 +202,12 @@ def control_line(group: Group) -> str | None:
 
 
 def lacks_intervals(cells: list[Cell]) -> bool:
-    """Whether a time is shown without its interval, which a note then has to explain."""
+    """Whether a cell has a time without an interval."""
     return any(interval.low is None for interval in map(time_per_iteration, cells) if interval)
 
 
 def trust(run: Run) -> str:
-    """Whether the run's own doubts leave its figures usable."""
+    """Whether the run is stable, and why not."""
     if run.stable and lacks_intervals(run.cells):
         return "Nothing was found against these figures, but the run has too few processes to judge its stability."
     if run.stable:

@@ -1,4 +1,4 @@
-"""A page from its template: one offline HTML file, in which whatever a run holds is text."""
+"""A page from its template: one offline HTML file, in which all values of a run are text."""
 
 import base64
 import hashlib
@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-OWN = re.compile("<(style|script)>(.*?)</\\1>", re.DOTALL)  # of our own templates, in which nothing of a run stands
-PLACE = "<policy>"  # where the policy goes: no value can look like this, since all are escaped, and it is the first
+OWN = re.compile("<(style|script)>(.*?)</\\1>", re.DOTALL)  # the elements of our templates; they hold no value of a run
+PLACE = "<policy>"  # the place of the policy. All values are escaped, so the first occurrence is that of the template.
 
 
 def render(name: str, more: Path | None = None, **values: Any) -> str:
     """The template `name` of this folder, or of `more`, with these values, each escaped; a missing one is an error.
 
-    The page says for itself, as a content security policy, that it loads and sends nothing.
+    The content security policy of the page allows no request.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup, escape
@@ -30,7 +30,7 @@ def render(name: str, more: Path | None = None, **values: Any) -> str:
 
 
 def policy(page: str) -> str:
-    """Nothing but the pictures inside the page, and the styles and scripts that are ours, each by its digest."""
+    """A policy that allows the pictures inside the page, and our styles and scripts by their digests."""
     rules = ["default-src 'none'", "img-src data:", "base-uri 'none'", "form-action 'none'"]
     for kind, text in OWN.findall(page):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

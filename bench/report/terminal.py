@@ -53,7 +53,7 @@ def discard(stream: IO[str]) -> None:
 
 
 class Output(Console):
-    """A console for a pipe that may be closed: `gdbench check | head` keeps its exit code."""
+    """A console that ignores a closed pipe, so that `gdbench check | head` keeps its exit code."""
 
     def on_broken_pipe(self) -> None:
         discard(self.file)

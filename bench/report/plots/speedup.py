@@ -7,7 +7,7 @@ from bench.plan import BASELINE
 from bench.records import Cell
 from bench.report.plots import panels
 from bench.report.plots.canvas import Drawing
-from bench.report.plots.panels import Panel, Value
+from bench.report.plots.panels import Panel
 from bench.report.tables import Table, name
 
 LEFT = 1.25  # inches: the left margin
@@ -17,7 +17,11 @@ def draw(group: Group) -> Drawing:
     """Speed-up against n on logarithmic axes, over plain loops where the baseline has no time."""
     cells = group.ranked
     baseline = next((b for b in (BASELINE, LOOPS) if any(speed.speedup(c, b) for c in cells)), BASELINE)
-    value = _speedup_over(baseline)
+
+    def value(cell: Cell) -> tuple[float, float | None, float | None] | None:
+        ratio = speed.speedup(cell, baseline)
+        return None if ratio is None else (ratio.median, ratio.ci_low, ratio.ci_high)
+
     of_width = [
         Panel(f"Compared with {baseline}{suffix} ({group.title})", part, value, _tick, 1.0, [])
         for suffix, part in panels.by_features(cells)
@@ -34,11 +38,3 @@ def _tick(ratio: float) -> str:
     if ratio == 1:
         return "equal"
     return f"{text.tick(ratio)}× faster" if ratio > 1 else f"{text.tick(float(f'{1 / ratio:.6g}'))}× slower"
-
-
-def _speedup_over(baseline: str) -> Value:
-    def value(cell: Cell) -> tuple[float, float | None, float | None] | None:
-        ratio = speed.speedup(cell, baseline)
-        return None if ratio is None else (ratio.median, ratio.ci_low, ratio.ci_high)
-
-    return value
