@@ -97,8 +97,9 @@ def _figures(groups: Sequence[Group], drawings: Mapping[str, tuple["Drawing", by
 
 def _drawn(figures: Figures, names: Sequence[str], group: Group | None = None) -> list[Topic]:
     """Each of these figures under its title with its note, without those that have nothing to show."""
-    drawn = [(name, figures.get((name, group.title if group else ""))) for name in names]
-    return [Topic(f.title, [*_note(name), f], f.stem, half=not f.wide) for name, f in drawn if f is not None]
+    context = group.title if group else ""
+    drawn = [(name, figures[name, context]) for name in names if (name, context) in figures]
+    return [Topic(figure.title, [*_note(name), figure], figure.stem, half=not figure.wide) for name, figure in drawn]
 
 
 def _note(key: str) -> list[Text]:
@@ -187,7 +188,7 @@ def _limits(groups: Sequence[Group], figures: Figures) -> Topic:
 
 def _correctness(groups: Sequence[Group], figures: Figures) -> Topic:
     def contents(group: Group) -> list[Topic]:
-        return [*_drawn(figures, ["error"], group), _gaps(group), _errors(group)]
+        return [*_drawn(figures, ["error"], group), _gaps(group), *_errors(group)]
 
     return _chapter("Correctness", groups, contents)
 
@@ -243,12 +244,12 @@ def _cold_costs(group: Group) -> list[Topic]:
     return _folded(tables.cold_costs(cells, "Cold cost and memory at every size"), group, *narrow)
 
 
-def _errors(group: Group) -> Topic:
+def _errors(group: Group) -> list[Topic]:
     title = "Error against its bound"
     table = tables.errors(group.cells, title)
-    narrow = _narrow(f"{title}, the worst of each backend", tables.worst_errors(group)) if table.rows else []
-    missing = Topic(title, [Text("No answer was judged.", media=HTML)], _anchor(title, group))
-    return next(iter(_folded(table, group, *narrow)), missing)
+    if not table.rows:
+        return [Topic(title, [Text("No answer was judged.", media=HTML)], _anchor(title, group))]
+    return _folded(table, group, *_narrow(f"{title}, the worst of each backend", tables.worst_errors(group)))
 
 
 def _gaps(group: Group) -> Topic:

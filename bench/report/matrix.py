@@ -20,6 +20,7 @@ from bench.report.tables import SYMBOLS, WORDS, Table, ratio_text
 from bench.text import MISSING
 
 Place = tuple[str, ProblemKey]  # a backend and a problem
+Head = Callable[[ProblemKey], str]  # the head of the column of a problem
 
 
 def two_line_head(problem: ProblemKey) -> str:
@@ -28,11 +29,8 @@ def two_line_head(problem: ProblemKey) -> str:
     return f"{n}\n× {d}" if problem.name == SYNTHETIC else f"{text.clean(problem.name, 24)}\n{n} × {d}"
 
 
-Head = Callable[[ProblemKey], str]
-
-
 def by_size(title: str, words: Mapping[Place, str], best: Collection[Place], head: Head = two_line_head) -> Table:
-    """A table of words. The synthetic problems are first, by features and then by samples. head: of a column."""
+    """A table of words. The synthetic problems are first, by features and then by samples. best: the marked places."""
     problems = sorted({p for _, p in words}, key=lambda p: (p.name != SYNTHETIC, p.n_features, p))
     names = sorted({b for b, _ in words}, key=reading_order)
     rows = [(text.clean(b, 40), *(words.get((b, p), MISSING) for p in problems)) for b in names]

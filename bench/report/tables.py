@@ -32,7 +32,7 @@ COLD = {"import_s": "import", "prepare_s": "prepare", "compile_s": "compile", "f
 MAX_PLACES = 6  # flagged cells that are named; of more, their number
 STEADY = ("later call", "peak memory", "CPU / wall")
 INTERVAL_HEADS = ("seconds per iteration", "interval from", "to")
-# A ratio to the baseline that is faster, slower or tied: in words, and in symbols where a column is narrow.
+# A ratio to the baseline, faster, slower or tied: in words, and in symbols for narrow columns.
 WORDS = ("{}× faster", "{}× slower", "tied")
 SYMBOLS = ("{}×", "÷{}", "~{}×")
 
