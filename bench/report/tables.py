@@ -22,7 +22,7 @@ from bench.analysis.speed import (
 )
 from bench.plan import BASELINE
 from bench.records import FLAGS, Cell, Run, Speedup
-from bench.stats import Interval, holds_one, outliers
+from bench.stats import holds_one, outliers
 from bench.text import MISSING
 
 T = TypeVar("T")
@@ -64,57 +64,55 @@ def places(pairs: Iterable[tuple[str, str]]) -> str:
     return ". ".join(f"{who} at {'; '.join(where for _, where in own)}" for who, own in by_name.items())
 
 
+def per_cell(title: str, heads: Iterable[str], cells: Iterable[Cell], row: Callable[[Cell], Iterable[str]]) -> Table:
+    """A row per cell: its problem, its backend, and more. heads: of the columns after these two."""
+    return Table(title, ("problem", "backend", *heads), [(problem_label(c), name(c), *row(c)) for c in cells])
+
+
 def times(cells: list[Cell], title: str) -> Table:
-    """One row per problem and backend: its time, its speed-ups, and its status with the reason."""
-    rows = [
-        (problem_label(c), name(c), time_text(c), relation_text(c, BASELINE), relation_text(c, LOOPS), status_text(c))
-        for c in cells
-    ]
-    heads = ("problem", "backend", "time per iteration", f"against {BASELINE}", f"against {LOOPS}", "status")
-    return Table(title, heads, rows)
+    """The time of each cell, its ratios to both baselines, and its status with the reason."""
+
+    def row(c: Cell) -> tuple[str, ...]:
+        return time_text(c), relation_text(c, BASELINE), relation_text(c, LOOPS), status_text(c)
+
+    return per_cell(title, ("time per iteration", f"against {BASELINE}", f"against {LOOPS}", "status"), cells, row)
 
 
 def cold_costs(cells: list[Cell], title: str) -> Table:
-    """One row per problem and backend with a time: what it costs besides its iterations, and when that pays."""
-    rows = [
-        (
-            problem_label(c),
-            name(c),
-            *(seconds_text(getattr(c.cold_costs, part)) for part in COLD),
-            seconds_text(c.median_s),
-            MISSING if c.peak_bytes is None else text.memory(c.peak_bytes),
-            MISSING if c.cpu_over_wall is None else text.significant(c.cpu_over_wall),
-            pays_back(c),
-        )
-        for c in cells
-        if time_per_iteration(c)
-    ]
-    return Table(title, ("problem", "backend", *COLD.values(), *STEADY, "pays back after"), rows)
+    """The costs of each cell with a time besides its iterations, and when they are repaid."""
+
+    def row(c: Cell) -> tuple[str, ...]:
+        memory = MISSING if c.peak_bytes is None else text.memory(c.peak_bytes)
+        load = MISSING if c.cpu_over_wall is None else text.significant(c.cpu_over_wall)
+        once = (seconds_text(getattr(c.cold_costs, part)) for part in COLD)
+        return *once, seconds_text(c.median_s), memory, load, pays_back(c)
+
+    heads = (*COLD.values(), *STEADY, "pays back after")
+    return per_cell(title, heads, [c for c in cells if time_per_iteration(c)], row)
 
 
 def errors(cells: list[Cell], title: str) -> Table:
-    """One row per judged cell, wrong ones too: its distance from the reference as a share of the bound."""
-    rows = [
-        (problem_label(c), name(c), text.significant(c.error.value), text.significant(c.error.bound), share_of_bound(c))
-        for c in cells
-        if c.error is not None
-    ]
-    return Table(title, ("problem", "backend", "error ‖β − β_ref‖", "bound", "error / bound"), rows)
+    """The distance of each judged cell, wrong ones too, from the reference as a share of the bound."""
+
+    def row(c: Cell) -> tuple[str, ...]:
+        assert c.error is not None
+        return text.significant(c.error.value), text.significant(c.error.bound), share_of_bound(c)
+
+    judged = [c for c in cells if c.error is not None]
+    return per_cell(title, ("error ‖β − β_ref‖", "bound", "error / bound"), judged, row)
 
 
 def commands(cells: list[Cell], title: str) -> Table:
-    """One row per cell: the command that runs it alone."""
-    return Table(
-        title, ("problem", "backend", "command"), [(problem_label(c), name(c), text.clean(c.rerun)) for c in cells]
-    )
+    """The command that runs each cell alone."""
+    return per_cell(title, ("command",), cells, lambda c: [text.clean(c.rerun)])
 
 
 def name(cell: Cell) -> str:
     return text.clean(cell.backend, 40) + (" (A/A control)" if cell.control else "")
 
 
-def data_interval(interval: Interval | None) -> list[str]:
-    """A value and its interval in the data of a figure, below INTERVAL_HEADS."""
+def data_interval(interval: Sequence[float | None] | None) -> list[str]:
+    """A value and its interval in the data of a figure."""
     return list(map(text.scientific, interval or (None, None, None)))
 
 

@@ -2,13 +2,13 @@
 
 from bench import text
 from bench.analysis import speed
-from bench.analysis.speed import LOOPS, Group, problem_label
+from bench.analysis.speed import LOOPS, Group
 from bench.plan import BASELINE
 from bench.records import Cell
 from bench.report.plots import panels
 from bench.report.plots.canvas import Drawing
 from bench.report.plots.panels import Panel
-from bench.report.tables import Table, name
+from bench.report.tables import data_interval, per_cell
 
 LEFT = 1.25  # inches: the left margin
 
@@ -28,9 +28,9 @@ def draw(group: Group) -> Drawing:
     ]
     alt = f"Lines of the speed-up over {baseline} against the number of samples, both logarithmic ({group.title}). It"
     alt += f" runs {panels.range_in_words(cells, value, lambda r: f'{text.significant(r)}×')}."
-    rows = [(problem_label(c), name(c), *map(text.scientific, ratio)) for c in cells if (ratio := value(c))]
-    heads = ("problem", "backend", f"speed-up over {baseline}", "interval from", "to")
-    return Drawing(panels.draw(of_width, cells, LEFT), alt, Table("Speed-up", heads, rows))
+    heads = (f"speed-up over {baseline}", "interval from", "to")
+    table = per_cell("Speed-up", heads, [c for c in cells if value(c)], lambda c: data_interval(value(c)))
+    return Drawing(panels.draw(of_width, cells, LEFT), alt, table)
 
 
 def _tick(ratio: float) -> str:
