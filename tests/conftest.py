@@ -1,4 +1,4 @@
-"""What all tests share: the backends by name, and what a missing library means."""
+"""Options and fixtures of all tests."""
 
 import importlib
 import io
@@ -16,20 +16,20 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--require-all", action="store_true", help="a backend whose library is missing fails instead of being skipped"
+        "--require-all", action="store_true", help="a missing library or browser is a failure instead of a skip"
     )
-    parser.addoption("--update-golden", action="store_true", help="write the golden files of the reports anew")
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files of the reports")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
-    """With pytest-xdist, keep the tests of a file in one process: they share what is costly to make."""
+    """With pytest-xdist, run the tests of a file in one process, because they share expensive fixtures."""
     if getattr(config.option, "dist", None) == "load":
         config.option.dist = "loadfile"
 
 
 def pytest_collection_modifyitems(items):
-    """Mark as slow: backends that compile for seconds, jax_jit in float32, and plain loops on larger data."""
+    """Mark as slow: the tuned backends, jax_jit in float32, and python_loops on the larger data sets."""
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         backend, dtype = parameters.get("backend", parameters.get("name")), parameters.get("dtype")
@@ -42,18 +42,18 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(params=names())
 def backend(request):
-    """Each backend in the registry; there is no second list to keep."""
+    """Each backend in the registry. Skip the test if its library is missing."""
     try:
         return load(request.param)
     except BackendUnavailable as error:
         if request.config.getoption("--require-all"):
             raise
-        pytest.skip(str(error))  # its library is an optional one, and not here
+        pytest.skip(str(error))
 
 
 @pytest.fixture
-def fresh(tmp_path):
-    """Write a backend file; the text stands for what differs from numpy_vectorized."""
+def backend_file(tmp_path):
+    """Write a backend file: numpy_vectorized with `old` replaced by `new`, or `text`. Return its path."""
 
     def write(name, old="", new="", text=None):
         source = importlib.resources.files("backends").joinpath("numpy_vectorized.py").read_text()
@@ -69,52 +69,52 @@ def fresh(tmp_path):
 
 @pytest.fixture
 def main(tmp_path, monkeypatch, capsys):
-    """main("run", ...): the command line in this process, in an empty folder or in `cwd`.
+    """Run the command line in this process, in an empty folder or in `cwd`: main("run", ...).
 
-    Returns (exit code, output, errors).
+    Return (exit code, standard output, standard error).
     """
-    monkeypatch.setattr("signal.signal", lambda *_: None)  # the handlers of this process stay
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # keep the signal handlers of this process
 
     def main(*arguments, cwd=tmp_path):
         monkeypatch.chdir(cwd)
         monkeypatch.setattr(sys, "argv", ["gdbench", *map(str, arguments)])
         monkeypatch.setattr(sys, "stdin", io.StringIO())
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exit_info:
             cli.main()
-        return ended.value.code, *capsys.readouterr()
+        return exit_info.value.code, *capsys.readouterr()
 
     return main
 
 
 @pytest.fixture(scope="session")
 def browser(request):
-    """Chromium, launched once."""
+    """Chromium, started once for all tests."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         if request.config.getoption("--require-all"):
             pytest.fail("no Chromium; install it: apt-get install chromium")
-        pytest.skip("needs Chromium")
+        pytest.skip("Chromium is not installed")
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        yield launched
-        launched.close()
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture
-def a_disk(tmp_path):
-    """Mounts a file system of a size, such as "1m", of its own; the test is skipped where this user may not."""
+def mount_disk(tmp_path):
+    """Mount a file system of a size such as "1m". Skip the test if the user may not mount one."""
     mounted = []
 
-    def a_disk(size):
+    def mount_disk(size):
         folder = tmp_path / f"disk-{size}"
         folder.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
         if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
-            pytest.skip("this user may not mount a file system")
+            pytest.skip("the user may not mount a file system")
         mounted.append(folder)
         return folder
 
-    yield a_disk
+    yield mount_disk
     for folder in mounted:
         subprocess.run(["umount", str(folder)], check=True)

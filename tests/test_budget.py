@@ -1,4 +1,4 @@
-"""The budget: predictions from what was measured, a first guess before that, and what is left out of a run."""
+"""The time budget: predictions from measurements, guesses before them, and the cells that a run leaves out."""
 
 import pytest
 from test_plan import ABSENT, LOOPS, MINE, NUMPY, planned
@@ -15,38 +15,38 @@ def cell_of(n, max_iter=100):
     return CellPlan(MINE, False, case, "float64", 1)
 
 
-def test_predict_from_two_points():
-    """Two sizes give seconds = (a + b n d) times the iterations, whatever their iterations were."""
+def test_prediction_from_two_sizes():
+    """Two sizes determine a and b in seconds = (a + b n d) × iterations, for any number of iterations."""
 
     def seconds(cell):
         return (2e-6 + 3e-9 * cell.case.n_samples * 10) * cell.case.max_iter
 
-    small, large, unknown = cell_of(1_000, 200), cell_of(10_000, 50), cell_of(1_000_000, 10)
-    known = [(small.case, seconds(small)), (large.case, seconds(large))]
-    assert predict(unknown, known) == pytest.approx(seconds(unknown))
-    assert predict(unknown, known[::-1]) == pytest.approx(seconds(unknown))
+    small, large, target = cell_of(1_000, 200), cell_of(10_000, 50), cell_of(1_000_000, 10)
+    times = [(small.case, seconds(small)), (large.case, seconds(large))]
+    assert predict(target, times) == pytest.approx(seconds(target))
+    assert predict(target, times[::-1]) == pytest.approx(seconds(target))
 
 
-def test_predict_from_none_and_one():
-    """Without a point there is no prediction; from one, the time grows in proportion to the size."""
+def test_prediction_from_no_size_and_from_one():
+    """Without a measured size there is no prediction. From one size, the time is in proportion to n d."""
     assert predict(cell_of(1_000), []) is None
     assert predict(cell_of(10_000), [(cell_of(100).case, 0.5)]) == pytest.approx(50)
 
 
-def test_predict_uses_the_nearest_two():
-    """A far smaller size, whose time is all overhead, does not lower what the two largest say."""
-    known = [(cell_of(10).case, 1.0), (cell_of(1_000).case, 1.0), (cell_of(10_000).case, 10.0)]
-    assert predict(cell_of(100_000), known) == pytest.approx(100, rel=0.01)
+def test_prediction_uses_the_two_nearest_sizes():
+    """A much smaller size does not change a prediction from the two largest."""
+    times = [(cell_of(10).case, 1.0), (cell_of(1_000).case, 1.0), (cell_of(10_000).case, 10.0)]
+    assert predict(cell_of(100_000), times) == pytest.approx(100, rel=0.01)
 
 
-def test_predict_from_times_that_fall():
-    """Noise that makes a larger size faster does not predict a negative or a shrinking time."""
-    known = [(cell_of(100).case, 2e-5), (cell_of(1_000).case, 1e-5)]
-    assert predict(cell_of(1_000_000), known) >= 1e-5
+def test_prediction_from_falling_times():
+    """If a larger size was faster, the prediction is not below the larger size's time."""
+    times = [(cell_of(100).case, 2e-5), (cell_of(1_000).case, 1e-5)]
+    assert predict(cell_of(1_000_000), times) >= 1e-5
 
 
-def test_too_long():
-    """A cell may take a quarter of the budget over all blocks; the sentence holds the prediction and the share."""
+def test_cell_over_its_share_of_the_budget_is_too_long():
+    """A cell may take a quarter of the budget over all blocks. The message has the prediction and the share."""
     plan = planned(time_budget="100s")
     assert CELL_SHARE == 0.25
     limit = 25 / (plan.calls_per_cell * plan.blocks)
@@ -59,65 +59,66 @@ def test_too_long():
 # The whole run
 
 
-def kept(plan, gone):
-    return {(cell.label, cell.case.n_samples) for cell in plan.cells if cell.id not in gone}
+def kept(plan, omitted):
+    """(label, n) of each cell of the plan that is not omitted."""
+    return {(cell.label, cell.case.n_samples) for cell in plan.cells if cell.id not in omitted}
 
 
-def test_a_first_guess_knows_loops_from_arrays():
-    """A million rows are hopeless for loops and nothing for arrays, before anything was measured."""
+def test_guess_separates_loops_from_arrays():
+    """Without any measurement, 100 000 rows are too long for python_loops only."""
     plan = planned()
     costs = guessed_costs(plan)
     for cell in plan.cells:
-        hopeless = cell.backend is LOOPS and cell.case.n_samples >= 100_000
-        assert (cell.id not in costs) is hopeless, cell.id
-        assert (too_long(plan, guess(cell)) is not None) is hopeless
+        expected = cell.backend is LOOPS and cell.case.n_samples >= 100_000
+        assert (cell.id not in costs) is expected, cell.id
+        assert (too_long(plan, guess(cell)) is not None) is expected
 
 
 @pytest.mark.parametrize(("mode", "least", "most"), [("quick", 15, 60), ("default", 60, 200), ("full", 100, 300)])
-def test_every_mode_is_predicted(mode, least, most):
-    """The prediction stands in the plan, and is told before the run starts; without a budget nothing is left out."""
+def test_prediction_of_each_mode(mode, least, most):
+    """The plan contains the prediction and the announcement prints it. Without a budget no cell is left out."""
     plan = planned(mode=mode)
-    seconds, gone = foresee(plan)
+    seconds, omitted = foresee(plan)
     assert least < seconds < most
-    assert not gone
+    assert not omitted
     assert plan.predicted_s == plan.describe()["predicted_s"] == pytest.approx(seconds, abs=0.1)
     assert (
         announce(plan) == f"predicted: about {int(float(f'{seconds:.2g}'))} s for {plan.blocks} blocks, report included"
     )
 
 
-def test_more_blocks_threads_and_backends_cost_more():
-    """The prediction grows with everything that is done."""
+def test_more_blocks_dtypes_and_backends_cost_more():
+    """The prediction grows with the work. An unavailable backend costs nothing."""
     small = foresee(planned(sizes=["100x10"], backends=[NUMPY]))[0]
     assert foresee(planned(sizes=["100x10"]))[0] > small
     assert foresee(planned(sizes=["100x10"], backends=[NUMPY], mode="full"))[0] > small
     assert foresee(planned(sizes=["100x10"], backends=[NUMPY], dtypes=["float64", "float32"]))[0] > small
-    assert foresee(planned(sizes=["100x10"], backends=[NUMPY, ABSENT]))[0] == small  # what cannot run costs nothing
+    assert foresee(planned(sizes=["100x10"], backends=[NUMPY, ABSENT]))[0] == small  # unavailable
 
 
-def test_a_budget_leaves_out_what_does_not_fit():
-    """The costliest cells go, the smallest problem stays for all, and the sentence says how many are gone."""
+def test_budget_leaves_out_the_costliest_cells():
+    """All backends keep the smallest problem. The announcement has the number of omitted cells. A larger budget keeps more."""
     plan = planned(time_budget="50s")
-    seconds, gone = foresee(plan)
+    seconds, omitted = foresee(plan)
     assert seconds <= 50
-    assert gone
-    assert {(worker, 100) for worker in ("python_loops", BASELINE, CONTROL, "mine")} <= kept(plan, gone)
-    assert f"{len(gone)} of {len(plan.cells)} cells are left out" in announce(plan)
-    roomier = planned(time_budget="75s")
-    assert len(guessed_costs(roomier)) - len(foresee(roomier)[1]) > len(guessed_costs(plan)) - len(gone)
+    assert omitted
+    assert {(worker, 100) for worker in ("python_loops", BASELINE, CONTROL, "mine")} <= kept(plan, omitted)
+    assert f"{len(omitted)} of {len(plan.cells)} cells are left out" in announce(plan)
+    larger = planned(time_budget="75s")
+    assert len(guessed_costs(larger)) - len(foresee(larger)[1]) > len(guessed_costs(plan)) - len(omitted)
 
 
-def test_a_budget_that_holds_nothing_is_told():
-    """Not even the smallest problem fits: it is measured all the same, and the user knows."""
+def test_too_small_budget_is_announced():
+    """If not even the smallest problem fits, it is measured all the same and the announcement says so."""
     plan = planned(time_budget="5s", sizes=["100x10", "1000x10"], backends=[NUMPY, MINE])
-    seconds, gone = foresee(plan)
+    seconds, omitted = foresee(plan)
     assert seconds > 5
-    assert {n for _, n in kept(plan, gone)} == {100}
+    assert {n for _, n in kept(plan, omitted)} == {100}
     assert "not even the smallest problem fits" in announce(plan)
 
 
-def test_the_baseline_stays_where_another_is():
-    """NumPy and its control are the costliest here, and yet a cell without a baseline would say little."""
+def test_baseline_stays_with_any_other_backend():
+    """NumPy and its control are the costliest cells here, but a problem is never measured without its baseline."""
     plan = planned(sizes=["10x2", "20x2"], backends=[NUMPY, MINE])
     costs = {cell.id: 5.0 if cell.backend is NUMPY else 1.0 for cell in plan.cells}
     assert kept(plan, cut(plan, costs, 0.0, 1, 100.0)) == kept(plan, set())
@@ -125,8 +126,8 @@ def test_the_baseline_stays_where_another_is():
     assert {n for _, n in kept(plan, cut(plan, costs, 0.0, 1, 20.0))} == {10}
 
 
-def test_a_cut_counts_blocks_and_overhead():
-    """Each block costs its cells and what lies beside them."""
+def test_cut_counts_blocks_and_overhead():
+    """Each block costs the sum of its cells and its overhead."""
     plan = planned(sizes=["10x2", "20x2"], backends=[NUMPY, MINE])
     costs = {cell.id: 1.0 for cell in plan.cells}
     whole = len(plan.cells)
@@ -135,24 +136,22 @@ def test_a_cut_counts_blocks_and_overhead():
     assert not cut(plan, {}, 2.0, 3, 0.0)
 
 
-def test_the_first_blocks_correct_the_guess(tmp_path):
-    """Costs that turn out higher leave out more, with the time that was measured; without a budget they do not."""
-    for given in ("60s", None):
-        plan = planned(sizes=["100x10", "1000x10"], backends=[NUMPY, MINE], time_budget=given)
-        directory = RunDirectory.begin(tmp_path / str(given), plan, "gdbench run")
-        running = RunInProgress(directory, tmp_path, lambda progress: None)
-        assert not running.left_out
-        for cell in plan.cells:
-            cost_s = 20.0 if (cell.backend, cell.case.n_samples) == (MINE, 1000) else 1.0
-            sample = CellSample(cell=cell.id, block=0, status="ok", rounds_s=[0.25, 0.5, 0.75], cost_s=cost_s)
-            running.samples[cell.id] = [sample]
-        running.replan(1, 10.0)
-        directory.close()
-        gone = {cell.id: cell for cell in plan.cells if cell.id in running.left_out}
-        if given is None:
-            assert not gone
-            continue
-        assert [(cell.label, cell.case.n_samples) for cell in gone.values()] == [("mine", 1000)]
-        orders = running.decide(*gone.values())
-        assert (orders.run, orders.seconds) == (False, 0.5)
-        assert orders.detail == "left out, so that the whole run fits its time budget of 60 s"
+@pytest.mark.parametrize("budget", ["60s", None])
+def test_measured_costs_replace_the_guess(tmp_path, budget):
+    """Higher measured costs leave out more cells, with the measured time in the decision. Without a budget they do not."""
+    plan = planned(sizes=["100x10", "1000x10"], backends=[NUMPY, MINE], time_budget=budget)
+    directory = RunDirectory.begin(tmp_path / "run", plan, "gdbench run")
+    run = RunInProgress(directory, tmp_path, lambda progress: None)
+    assert not run.left_out
+    for cell in plan.cells:
+        cost_s = 20.0 if (cell.backend, cell.case.n_samples) == (MINE, 1000) else 1.0
+        sample = CellSample(cell=cell.id, block=0, status="ok", rounds_s=[0.25, 0.5, 0.75], cost_s=cost_s)
+        run.samples[cell.id] = [sample]
+    run.replan(1, 10.0)
+    directory.close()
+    assert kept(plan, run.left_out) == kept(plan, set()) - ({("mine", 1000)} if budget else set())
+    if budget:
+        (cell,) = (cell for cell in plan.cells if cell.id in run.left_out)
+        decision = run.decide(cell)
+        assert (decision.run, decision.seconds) == (False, 0.5)
+        assert decision.detail == "left out, so that the whole run fits its time budget of 60 s"

@@ -1,4 +1,4 @@
-"""One cell in a worker, under a clock that the test turns: exact rounds, exact figures, exact words."""
+"""One cell in a worker, under a fake clock: exact rounds, exact values, exact output."""
 
 import io
 from types import SimpleNamespace
@@ -33,7 +33,7 @@ def staged(tmp_path_factory):
 
 
 class Clock:
-    """Stands until it is turned. broken: what it shows instead of the time."""
+    """A clock that advances only if a test sets `now`. broken: a function that returns other times."""
 
     def __init__(self):
         self.now, self.broken = 1000.0, None
@@ -44,18 +44,18 @@ class Clock:
 
 @pytest.fixture
 def clock(benchmark, monkeypatch, request):
-    """The clock of the cell and of pytest-benchmark both, and no line in that one's table of this session."""
-    fake = Clock()
-    monkeypatch.setattr(measuring, "time", SimpleNamespace(perf_counter=fake, process_time=fake))
-    monkeypatch.setattr(benchmark, "_timer", fake)
-    monkeypatch.setattr(benchmark, "disabled", False)  # pytest-xdist disables it
-    yield fake
+    """The clock of the cell and of pytest-benchmark. The table of pytest-benchmark stays empty."""
+    clock = Clock()
+    monkeypatch.setattr(measuring, "time", SimpleNamespace(perf_counter=clock, process_time=clock))
+    monkeypatch.setattr(benchmark, "_timer", clock)
+    monkeypatch.setattr(benchmark, "disabled", False)  # pytest-xdist sets it to True
+    yield clock
     request.config._benchmarksession.benchmarks.clear()
-    benchmark._mode = "used"  # a clock that broke early kept it from being used, of which it would warn
+    benchmark._mode = "used"  # an unused benchmark fixture is a warning
 
 
-class Script:
-    """NumPy's backend whose calls of fit take the seconds that `costs` yields; after `stops` calls the clock breaks."""
+class TimedBackend:
+    """numpy_vectorized with calls of fit that take the seconds of `costs`. After `stops` calls the clock breaks."""
 
     def __init__(self, clock, costs, prepare_s=0.25, stops=None, broken=None):
         self.clock, self.costs, self.prepare_s, self.stops, self.broken = clock, iter(costs), prepare_s, stops, broken
@@ -68,7 +68,7 @@ class Script:
     def fit(self, *arguments):
         self.clock.now += next(self.costs)
         self.calls += 1
-        assert self.calls < 200, "the calls do not end"
+        assert self.calls < 200, "too many calls"
         if self.calls == self.stops:
             self.clock.broken = self.broken
         return numpy_vectorized.fit(*arguments)
@@ -77,100 +77,105 @@ class Script:
 
 
 def costs(first, *later):
-    """The first call, then `later` again and again."""
+    """The first call takes `first`, the later calls take `later` in turn."""
     yield first
     while True:
         yield from later
 
 
-def measure(script, staged, benchmark, decision=FIRST):
-    """The sample of one cell, and the messages to the driver."""
-    messages = []
+@pytest.fixture
+def measure(staged, benchmark):
+    """Measure one cell. Return its sample and the messages to the driver."""
 
-    def ask(message):
-        messages.append(message)
-        return Decision(True)
+    def measure(backend, decision=FIRST):
+        messages = []
 
-    return measuring.measure(script, "numpy", 0, TASK, decision, staged, benchmark, ask), messages
+        def ask(message):
+            messages.append(message)
+            return Decision(True)
 
+        return measuring.measure(backend, "numpy", 0, TASK, decision, staged, benchmark, ask), messages
 
-def test_exact_rounds(clock, staged, benchmark):
-    """A call of 1/256 s: 3 warm-up calls fill 10 ms, 3 calls fill a round of 10 ms, and every figure is exact."""
-    script = Script(clock, costs(3.0, 1 / 256))
-    found, asked = measure(script, staged, benchmark)
-    assert found.status == "ok", found.detail
-    assert found.rounds_s == [1 / 256] * 5
-    assert (found.calls, found.warmup_calls) == (3, 4)  # the first call counts, and lies before the 10 ms
-    assert (found.prepare_s, found.first_call_s, found.compile_s) == (0.25, 3.0, 0.0)
-    assert found.cpu_over_wall == 1.0
-    # pytest-benchmark makes one more call where a round has several, and the gate one with another learning rate.
-    assert script.calls == 4 + 5 * 3 + 1 + 1
-    assert [message.seconds for message in asked] == pytest.approx([3.0])
+    return measure
 
 
-def test_a_slow_first_call_does_not_decide_the_counts(clock, staged, benchmark):
-    """A compile of 3 s in the first call leaves the counts as they are without it; a slow call makes one a round."""
-    slow, _ = measure(Script(clock, costs(3.0, 0.04)), staged, benchmark)
-    assert (slow.calls, slow.warmup_calls, slow.rounds_s) == (1, 2, pytest.approx([0.04] * 5))
+def test_counts_and_rounds_of_a_short_call(clock, measure):
+    """Calls of 1/256 s: 3 warm-up calls fill 10 ms and 3 calls fill a round of 10 ms."""
+    backend = TimedBackend(clock, costs(3.0, 1 / 256))
+    sample, messages = measure(backend)
+    assert sample.status == "ok", sample.detail
+    assert sample.rounds_s == [1 / 256] * 5
+    assert (sample.calls, sample.warmup_calls) == (3, 4)  # with the first call, which is before the 10 ms
+    assert (sample.prepare_s, sample.first_call_s, sample.compile_s) == (0.25, 3.0, 0.0)
+    assert sample.cpu_over_wall == 1.0
+    # pytest-benchmark makes one more call if a round has several. The final check makes one with another learning rate.
+    assert backend.calls == 4 + 5 * 3 + 1 + 1
+    assert [message.seconds for message in messages] == pytest.approx([3.0])
+
+
+def test_slow_first_call_does_not_change_the_counts(clock, measure):
+    """A first call of 3 s changes no count. With calls of 40 ms, a round has one call."""
+    sample, _ = measure(TimedBackend(clock, costs(3.0, 0.04)))
+    assert (sample.calls, sample.warmup_calls, sample.rounds_s) == (1, 2, pytest.approx([0.04] * 5))
 
 
 @pytest.mark.parametrize(("call_s", "rounds"), [(0.049, 5), (0.051, 3), (2.0, 3)])
-def test_a_long_call_has_fewer_rounds(clock, staged, benchmark, call_s, rounds):
-    """From 50 ms on, one warm-up call after the first one and three rounds are enough."""
-    found, _ = measure(Script(clock, costs(3.0, call_s)), staged, benchmark)
-    assert (found.calls, found.warmup_calls, found.rounds_s) == (1, 2, pytest.approx([call_s] * rounds))
+def test_long_call_has_fewer_rounds(clock, measure, call_s, rounds):
+    """From 50 ms on, a cell has one warm-up call after the first call and three rounds."""
+    sample, _ = measure(TimedBackend(clock, costs(3.0, call_s)))
+    assert (sample.calls, sample.warmup_calls, sample.rounds_s) == (1, 2, pytest.approx([call_s] * rounds))
 
 
-def test_frozen_counts_are_obeyed(clock, staged, benchmark):
-    """A later worker makes the calls that the first one fixed, although its own clock would choose others."""
-    script = Script(clock, costs(3.0, 0.05))
-    found, asked = measure(script, staged, benchmark, Decision(True, calls=7, warmup_calls=4, rounds=2))
-    assert (found.calls, found.warmup_calls, script.calls) == (7, 4, 4 + 2 * 7 + 1)
-    assert len(found.rounds_s) == 2
-    assert asked == []
+def test_decision_fixes_the_counts(clock, measure):
+    """A later worker makes the numbers of calls in the decision, not those that its clock suggests."""
+    backend = TimedBackend(clock, costs(3.0, 0.05))
+    sample, messages = measure(backend, Decision(True, calls=7, warmup_calls=4, rounds=2))
+    assert (sample.calls, sample.warmup_calls, backend.calls) == (7, 4, 4 + 2 * 7 + 1)
+    assert len(sample.rounds_s) == 2
+    assert messages == []
 
 
-def test_rounds_are_of_their_calls(clock, staged, benchmark):
-    """A round is the mean of its calls, and the rounds stay in order: nothing is sorted, pooled or dropped."""
-    script = Script(clock, iter([1.0, *[0.1] * 3, *(0.01 * step for step in range(1, 12))]))
-    found, _ = measure(script, staged, benchmark, Decision(True, calls=2, warmup_calls=4, rounds=5))
-    assert found.rounds_s == pytest.approx([0.015, 0.035, 0.055, 0.075, 0.095])
+def test_round_is_the_mean_of_its_calls(clock, measure):
+    """The rounds stay in order. No round is sorted, pooled or dropped."""
+    backend = TimedBackend(clock, iter([1.0, *[0.1] * 3, *(0.01 * step for step in range(1, 12))]))
+    sample, _ = measure(backend, Decision(True, calls=2, warmup_calls=4, rounds=5))
+    assert sample.rounds_s == pytest.approx([0.015, 0.035, 0.055, 0.075, 0.095])
 
 
 BROKEN = {
-    "stands still": lambda clock: 1000.0,
-    "runs back": lambda clock: 1000.0 - clock.now,
-    "shows zero": lambda clock: 0.0,
-    "is no number": lambda clock: float("nan"),
+    "stops": lambda clock: 1000.0,
+    "runs backwards": lambda clock: 1000.0 - clock.now,
+    "is zero": lambda clock: 0.0,
+    "is NaN": lambda clock: float("nan"),
 }
 
 
 @pytest.mark.parametrize("fault", BROKEN)
 @pytest.mark.parametrize("stops", [1, 2, 4, 12])
-def test_a_broken_clock_makes_an_invalid_cell(clock, staged, benchmark, fault, stops):
-    """Broken from the start, in the warm-up or in the timed rounds: no time, a reason, and a bounded number of calls."""
-    script = Script(clock, costs(1 / 256, 1 / 256), stops=stops, broken=BROKEN[fault])
-    found, _ = measure(script, staged, benchmark)
-    assert found.status == "failed"
-    assert "clock" in found.detail
-    assert found.rounds_s == []
-    assert script.calls <= 80
+def test_broken_clock_makes_the_cell_fail(clock, measure, fault, stops):
+    """If the clock breaks in the first call, the warm-up or a round, the sample has a reason, no rounds and a limited number of calls."""
+    backend = TimedBackend(clock, costs(1 / 256, 1 / 256), stops=stops, broken=BROKEN[fault])
+    sample, _ = measure(backend)
+    assert sample.status == "failed"
+    assert "clock" in sample.detail
+    assert sample.rounds_s == []
+    assert backend.calls <= 80
 
 
-def test_the_words_of_a_run_under_a_fake_clock(clock, staged, benchmark):
-    """From the clock to the printed line: 2 ms a call of ten iterations is 200 µs, six processes make the brackets."""
+def test_report_of_a_run_under_a_fake_clock(clock, measure, benchmark):
+    """Calls of 2 ms with ten iterations give 200 µs per iteration. Six processes give an interval."""
     plan = Plan((NUMPY,), (CASE,), ("float64",), (1,), blocks=6, rounds=5, seed=0, budget_s=60.0, mode="default")
     samples: dict[str, list[CellSample]] = {}
-    known = {"cold": True, "import_s": 0.5, "peak_bytes": 1000, "threads_seen": {"processors": 1}}
+    fields = {"cold": True, "import_s": 0.5, "peak_bytes": 1000, "threads_seen": {"processors": 1}}
     for block, call_s in enumerate((0.002, 0.0021, 0.0019, 0.002, 0.00205, 0.00195)):
         for planned in plan.cells:
-            benchmark._mode = None  # pytest-benchmark lets a fixture be used once, and here stand six processes
+            benchmark._mode = None  # allow another use of the fixture, for the next process
             benchmark.stats = None
             decision = Decision(True, calls=5, warmup_calls=51)
-            found, _ = measure(Script(clock, costs(3.0, call_s)), staged, benchmark, decision)
-            sample = msgspec.structs.replace(found, cell=planned.id, block=block, **known)
+            measured, _ = measure(TimedBackend(clock, costs(3.0, call_s)), decision)
+            sample = msgspec.structs.replace(measured, cell=planned.id, block=block, **fields)
             samples.setdefault(planned.id, []).append(sample)
-    run = aggregate(plan, samples, [], sample_run.start({CASE.key: "d"}), interrupted=False)
+    run = aggregate(plan, samples, [], sample_run.manifest({CASE.key: "d"}), interrupted=False)
     out = io.StringIO()
     terminal.write(report_of(run), Console(file=out, width=100))
     assert [line.rstrip() for line in out.getvalue().replace("\u00a0", " ").splitlines()] == [
@@ -201,9 +206,9 @@ def test_the_words_of_a_run_under_a_fake_clock(clock, staged, benchmark):
     ]
 
 
-def test_what_a_worker_finds_when_it_looks():
-    """Processors of this process, and threads of NumPy's BLAS: both are numbers of at least one."""
+def test_threads_seen_are_positive_counts():
+    """threads_seen counts the processors of this process and the threads of its libraries."""
     np.ones((2, 2)) @ np.ones((2, 2))
-    found = measuring.threads_seen()
-    assert found
-    assert all(isinstance(count, int) and count >= 1 for count in found.values())
+    counts = measuring.threads_seen()
+    assert counts
+    assert all(isinstance(count, int) and count >= 1 for count in counts.values())

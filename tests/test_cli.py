@@ -1,16 +1,15 @@
-"""The verbs from outside: exit codes, JSON documents, and one clear line for bad input."""
+"""The command line: exit codes, JSON documents, and one line for bad input."""
 
 import getpass
 import json
 import os
 import re
 import shlex
-import subprocess
-import sys
+import shutil
 
 import pytest
 from helpers import sample_run
-from helpers.command import gdbench, unprobed
+from helpers.command import gdbench, gdbench_to_closed_pipe, unprobed
 
 from bench import cli
 from bench.cli.common import EXIT_CODES
@@ -48,8 +47,8 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "text"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
-def test_bad_arguments_are_one_clear_line(main, tmp_path, arguments, text):
-    """Exit 2, one line on standard error with what was found, nothing written; with --json a document, too."""
+def test_bad_arguments_give_one_line_and_exit_2(main, tmp_path, arguments, text):
+    """Standard error has one line with the bad value. No file is written. With --json the error is a document."""
     code, out, err = main(*arguments)
     assert (code, out) == (2, "")
     assert text in err
@@ -63,56 +62,54 @@ def test_bad_arguments_are_one_clear_line(main, tmp_path, arguments, text):
     assert document["exit_code"] == 2
 
 
-def test_two_files_with_one_stem(main, tmp_path, fresh):
-    """A stem is the name everywhere: two of them are refused, a file named like a backend of ours as well."""
-    one = fresh("mine")
+def test_two_backends_with_one_name_are_refused(main, tmp_path, backend_file):
+    """Two files with the same stem are refused, and so is a file with the name of a built-in backend."""
+    path = backend_file("mine")
     (tmp_path / "sub").mkdir()
-    two = tmp_path / "sub" / "mine.py"
-    two.write_text(one.read_text())
-    code, _, err = main("run", "-b", one, two)
-    assert code == 2
-    assert "found two named 'mine'" in err
-    code, _, err = main("run", "-b", fresh("numpy_vectorized"))
-    assert code == 2
-    assert "found two named 'numpy_vectorized'" in err
+    copy = shutil.copy(path, tmp_path / "sub")
+    for paths, name in (([path, copy], "mine"), ([backend_file("numpy_vectorized")], "numpy_vectorized")):
+        code, _, err = main("run", "-b", *paths)
+        assert code == 2
+        assert f"found two named '{name}'" in err
 
 
-def test_list(tmp_path):
-    """Every backend with its summary and whether it can run; a pipe gets no colour codes."""
+def test_list_of_backends(tmp_path):
+    """Each backend has a summary. Output to a pipe has no colour codes."""
     code, out, err = gdbench("list", cwd=tmp_path)
     assert (code, err) == (0, "")
     for name in ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit"):
         assert name in out
     assert "\x1b" not in out
     assert "\r" not in out
-    found = json.loads(gdbench("list", "--json", cwd=tmp_path)[1])["backends"]
-    assert [entry["backend"] for entry in found][:2] == ["python_loops", "numpy_vectorized"]
-    assert all(entry["summary"] for entry in found)
+    entries = json.loads(gdbench("list", "--json", cwd=tmp_path)[1])["backends"]
+    assert [entry["backend"] for entry in entries][:2] == ["python_loops", "numpy_vectorized"]
+    assert all(entry["summary"] for entry in entries)
 
 
-def test_machine(tmp_path):
-    """Processor, BLAS kernel and measured peaks; a forced kernel is told; nothing of host, user or folders."""
+def test_machine_document(tmp_path):
+    """It has processor, BLAS kernel, peaks and a warning for a forced kernel. It has no names of host, user or folders."""
     settings = {"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "7", "XLA_FLAGS": f"--x={tmp_path}"}
     code, out, err = unprobed("machine", "--json", cwd=tmp_path, **settings)
     assert (code, err) == (0, "")
-    found = json.loads(out)
-    assert found["cpu"]["logical_cores"] >= 1
-    assert found["versions"]["numpy"]
-    assert [entry["threads"] for entry in found["peaks"]] == sorted({1, found["threads_available"]})
-    assert all(entry["read"] and entry["gflop_per_s"]["float64"] > 0 for entry in found["peaks"])
-    assert found["environment"]["OPENBLAS_CORETYPE"] == "Haswell"
-    assert any("OPENBLAS_CORETYPE" in warning for warning in found["warnings"])
-    if [entry["library"] for entry in found["blas"]] == ["openblas"]:
-        assert found["blas_forced"] is True
-    assert found["thread_settings"]["OMP_NUM_THREADS"] == "7"
+    document = json.loads(out)
+    assert document["cpu"]["logical_cores"] >= 1
+    assert document["versions"]["numpy"]
+    assert [entry["threads"] for entry in document["peaks"]] == sorted({1, document["threads_available"]})
+    assert all(entry["read"] and entry["gflop_per_s"]["float64"] > 0 for entry in document["peaks"])
+    assert document["environment"]["OPENBLAS_CORETYPE"] == "Haswell"
+    assert any("OPENBLAS_CORETYPE" in warning for warning in document["warnings"])
+    if [entry["library"] for entry in document["blas"]] == ["openblas"]:
+        assert document["blas_forced"] is True
+    assert document["thread_settings"]["OMP_NUM_THREADS"] == "7"
     for name in (os.uname().nodename, getpass.getuser(), tmp_path.name):
         assert not re.search(rf"\b{re.escape(name)}\b", out)
 
 
-def test_check_exit_codes(tmp_path, fresh):
-    """0 for a right backend, 1 for a wrong one, 3 for one that fails or is asked for and unavailable; 1 goes first."""
-    good, bad = fresh("good"), fresh("bad", "(-2 / n)", "(2 / n)")
-    broken, absent = fresh("broken", text="1 / 0\n"), fresh("absent", text="import nothing_of_this_name\n")
+def test_exit_codes_of_check(tmp_path, backend_file):
+    """0 for a right backend, 1 for a wrong one, 3 for a failing or unavailable one; 1 has precedence."""
+    good, bad = backend_file("good"), backend_file("bad", "(-2 / n)", "(2 / n)")
+    broken = backend_file("broken", text="1 / 0\n")
+    absent = backend_file("absent", text="import nothing_of_this_name\n")
     code, out, _ = gdbench("check", good, bad, broken, absent, "--json", cwd=tmp_path)
     document = json.loads(out)
     assert (code, document["passed"]) == (1, False)
@@ -122,8 +119,8 @@ def test_check_exit_codes(tmp_path, fresh):
     assert gdbench("check", absent, cwd=tmp_path)[0] == 3
 
 
-def test_reading_what_is_no_run(main, tmp_path):
-    """Exit 6 and a sentence for a folder without a run, a broken file, and a newer schema."""
+def test_unreadable_run_gives_exit_6(main, tmp_path):
+    """A folder without a run, a broken file and a newer schema give a message."""
     assert main("report", tmp_path)[0] == 6
     for text in ("", "{", "[]", '{"schema": 99}', '{"schema": 1, "schema": 1}', '{"schema": NaN}'):
         (tmp_path / "run.json").write_text(text)
@@ -132,8 +129,8 @@ def test_reading_what_is_no_run(main, tmp_path):
         assert "Traceback" not in err
 
 
-def test_an_occupied_folder_is_refused(main, tmp_path):
-    """--out never mixes two runs."""
+def test_out_folder_must_be_empty(main, tmp_path):
+    """--out does not write to a folder that contains a file."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
     code, _, err = main("run", "--out", tmp_path / "run")
@@ -142,8 +139,8 @@ def test_an_occupied_folder_is_refused(main, tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 
 
-def test_without_a_verb_it_greets(main):
-    """What gdbench does and which commands to try, exit 0; a word that is no verb is refused with the nearest one."""
+def test_no_verb_prints_an_introduction(main):
+    """Without a verb, gdbench lists commands to try. An unknown verb is refused with the nearest verb."""
     code, out, err = main()
     assert (code, err) == (0, "")
     assert [line.split("  ")[1] for line in out.splitlines() if line.startswith("  gdbench")] == [
@@ -155,7 +152,7 @@ def test_without_a_verb_it_greets(main):
 
 
 def test_verbose_prints_all_tables(main, tmp_path):
-    """report prints one screen; with -v also the tables that the screen leaves out."""
+    """`report -v` also prints the tables that `report` leaves out."""
     save_run(tmp_path, sample_run.full())
     code, short, _ = main("report", tmp_path)
     assert code == 0
@@ -166,23 +163,20 @@ def test_verbose_prints_all_tables(main, tmp_path):
         assert "Error against its bound" in long and "Error against its bound" not in short
 
 
-def test_a_pipe_has_the_width_of_columns(main, tmp_path, monkeypatch):
-    """COLUMNS sets the width of output that is not a terminal; 100 without it or with nonsense."""
+def test_columns_sets_the_width_of_a_pipe(main, tmp_path, monkeypatch):
+    """COLUMNS sets the width of output to a pipe. Without a valid COLUMNS the width is 100."""
     save_run(tmp_path, sample_run.full())
     widths = {}
     for columns in ("50", "80", "", "many"):
         monkeypatch.setenv("COLUMNS", columns)
-        widths[columns] = max(
-            len(line)
-            for line in main("report", tmp_path, "-v")[1].splitlines()
-            if "report:" not in line and "run:" not in line
-        )
+        lines = main("report", tmp_path, "-v")[1].splitlines()
+        widths[columns] = max(len(line) for line in lines if "report:" not in line and "run:" not in line)
     assert widths["50"] <= 50 < widths["80"] <= 80 < widths[""] <= 100
     assert widths["many"] == widths[""]
 
 
 def test_help_and_version(main, tmp_path):
-    """Both answer with 0 and name the verbs, and completion is offered."""
+    """--help names the verbs and --version prints the version."""
     code, out, _ = main("--help")
     assert code == 0
     for verb in ("list", "machine", "check", "run", "report", "compare"):
@@ -206,37 +200,31 @@ def test_help_ends_with_examples_and_exit_codes(main, verb):
     assert all(f"{number} {meaning}" in " ".join(codes.split()) for number, meaning in EXIT_CODES.items())
 
 
-def test_an_option_without_its_value_is_no_default_run(main, tmp_path):
-    """`-b $EMPTY` must not measure everything."""
+def test_option_without_a_value_is_refused(main, tmp_path):
+    """`-b $EMPTY` does not measure all backends."""
     for option in ("-b", "--size", "--dtype", "--threads"):
         code, _, err = main("run", option)
         assert code == 2, err
         assert not list(tmp_path.iterdir())
 
 
-def test_a_reader_that_leaves_changes_no_exit_code(tmp_path, fresh):
-    """`gdbench list | true` is no failure, and a wrong backend stays one behind `| head`."""
-    bad = fresh("bad", "(-2 / n)", "(2 / n)")
-    for arguments, expected in ((["list"], 0), (["list", "--json"], 0), (["check", str(bad)], 1)):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
-        )
-        process.stdout.close()
-        assert process.stderr.read().decode() == ""
-        assert process.wait() == expected
-        process.stderr.close()
+def test_closed_pipe_does_not_change_the_exit_code(tmp_path, backend_file):
+    """`gdbench list | true` exits with 0, a check of a wrong backend with 1."""
+    bad = backend_file("bad", "(-2 / n)", "(2 / n)")
+    for arguments, expected in ((["list"], 0), (["list", "--json"], 0), (["check", bad], 1)):
+        assert gdbench_to_closed_pipe(*arguments, cwd=tmp_path) == (expected, "")
 
 
-def test_nan_and_overflow_are_told_in_a_table(tmp_path, fresh):
-    """A backend that answers NaN is wrong, and its table is printed like any other."""
-    path = fresh("nan", "return beta, np.array(losses", "return beta * np.nan, np.array(losses")
+def test_table_of_a_backend_that_returns_nan(tmp_path, backend_file):
+    """A backend that returns NaN is wrong, and its table is printed."""
+    path = backend_file("nan", "return beta, np.array(losses", "return beta * np.nan, np.array(losses")
     code, out, err = gdbench("check", path, cwd=tmp_path)
     assert (code, err) == (1, "")
     assert "nan" in out
     assert "wrong" in out
 
 
-def test_an_old_locale_gets_what_it_can_show(tmp_path):
-    """Where µ cannot be written, a question mark stands for it, and nothing breaks."""
+def test_ascii_output_replaces_other_characters(tmp_path):
+    """With an ASCII encoding, characters such as µ are replaced and no error is raised."""
     code, _, err = unprobed("machine", cwd=tmp_path, PYTHONIOENCODING="ascii", LC_ALL="C")
     assert (code, err) == (0, "")

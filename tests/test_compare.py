@@ -1,14 +1,16 @@
-"""Two saved runs compared: a verdict where there is evidence, a reason where there is none, and never a false one."""
+"""Comparison of two runs: verdicts with evidence, reasons without it, exit codes, and baselines."""
 
 import copy
 import io
 import json
 import math
 import re
+import subprocess
 import sys
 
 import pytest
 from helpers import sample_run
+from helpers.command import gdbench_to_closed_pipe
 from rich.console import Console
 from test_report import Page
 
@@ -20,65 +22,64 @@ from bench.report import comparison_view, terminal
 BACKENDS = {"numpy_vectorized": 1.0, "numba_jit": 0.6, "jax_jit": 0.8}
 SIZES = (100, 1_000)
 VERSIONS = frozenset({"versions"})
+both_sides = pytest.mark.parametrize(("side", "name"), [(0, "BASE"), (1, "NEW")])
 
 
-def a_run(scatter="new", slow=None, arithmetic=1e-3, memory=2e-3, blocks=10, threads=1, twin=None, **other):
-    """Three backends on two sizes in ten blocks, each beside its A/A control, scattered by a percent.
+def make_run(scatter="new", slow=None, arithmetic=1e-3, memory=2e-3, blocks=10, threads=1, aa=None, **other):
+    """Three backends on two sizes, with one A/A control per size, scattered by one percent.
 
-    slow: factor on the times of a backend. twin: the ends of the A/A intervals. Sentinels of None are not there.
+    slow: factor on the times of a backend. arithmetic, memory: seconds of the sentinels. aa: interval of the A/A controls.
     """
     size = {"blocks": blocks, "scatter": scatter, "threads": threads}
     cells = [
-        # The control shares the factor of its twin, for both are one file.
+        # The control has the factor of its backend: both are the same file.
         sample_run.cell(backend, n, unit * 1e-8 * n * (slow or {}).get(backend, 1.0), control=control, **size)
         for n in SIZES
         for backend, unit in BACKENDS.items()
         for control in ((False, True) if backend == "numpy_vectorized" else (False,))
     ]
     run = sample_run.run(cells, machine=copy.deepcopy(sample_run.MACHINE) | {"python": "CPython 3.11.7"})
-    kernels = {"arithmetic": arithmetic, "memory": memory}
-    kernels = {kernel: seconds for kernel, seconds in kernels.items() if seconds is not None}
-    run.blocks = sample_run.sentinels(blocks, threads, **kernels)
-    for cell in run.cells if twin else ():
+    run.blocks = sample_run.sentinels(blocks, threads, arithmetic=arithmetic, memory=memory)
+    for cell in run.cells if aa else ():
         if cell.control:
-            cell.speedup = [Speedup("numpy_vectorized", 1.0, *twin)]
+            cell.speedup = [Speedup("numpy_vectorized", 1.0, *aa)]
     for name, value in other.items():
         setattr(run, name, value)
     return run
 
 
-BASE = a_run("base")
+BASE = make_run("base")
 
 
-def the_cell(run, backend="numba_jit", n=1_000, control=False):
-    """One cell of a run, or of a comparison."""
+def cell_of(run, backend="numba_jit", n=1_000, control=False):
+    """One cell of a run or of a comparison."""
     return next(c for c in run.cells if (c.backend, c.n_samples, getattr(c, "control", False)) == (backend, n, control))
 
 
-def verdicts(found):
-    return {(c.backend, c.n_samples): c.verdict for c in found.cells}
+def verdicts(comparison):
+    return {(c.backend, c.n_samples): c.verdict for c in comparison.cells}
 
 
 def names_in(folder):
     return [path.name for path in folder.iterdir()]
 
 
-def shown(found, width=80):
+def terminal_text(comparison, width=80):
     file = io.StringIO()
-    terminal.write(comparison_view.report_of(found), Console(file=file, width=width))
+    terminal.write(comparison_view.report_of(comparison), Console(file=file, width=width))
     return file.getvalue()
 
 
 # Verdicts
 
 
-def test_two_runs_of_the_same_are_unchanged():
-    """Six cells, no change, exit 0; every cell shows ratio, interval, p, threshold and both medians."""
-    found = compare(BASE, a_run())
-    assert set(verdicts(found).values()) == {"unchanged"}
-    assert (found.exit_code, found.differences, found.machine_changed) == (0, [], [])
-    assert found.verdict == "No change beyond noise: 6 unchanged of 6 cells."
-    for cell in found.cells:
+def test_equal_runs_are_unchanged():
+    """Six cells without a change give exit 0. Each has ratio, interval, p, threshold and both medians."""
+    comparison = compare(BASE, make_run())
+    assert set(verdicts(comparison).values()) == {"unchanged"}
+    assert (comparison.exit_code, comparison.differences, comparison.machine_changed) == (0, [], [])
+    assert comparison.verdict == "No change beyond noise: 6 unchanged of 6 cells."
+    for cell in comparison.cells:
         assert cell.ci_low <= cell.ratio <= cell.ci_high
         assert cell.ratio == pytest.approx(1, abs=0.02)
         assert (cell.measure, cell.detail) == ("time", None)
@@ -87,82 +88,80 @@ def test_two_runs_of_the_same_are_unchanged():
         assert cell.new_median_s / cell.base_median_s == pytest.approx(cell.ratio, abs=0.02)
 
 
-def test_a_run_compared_with_itself():
-    """Equal samples are no error: all ratios are 1, and nothing changed."""
-    found = compare(BASE, BASE)
-    assert {cell.ratio for cell in found.cells} == {1.0}
-    assert found.exit_code == 0
+def test_run_is_unchanged_against_itself():
+    """Equal samples give ratios of 1."""
+    comparison = compare(BASE, BASE)
+    assert {cell.ratio for cell in comparison.cells} == {1.0}
+    assert comparison.exit_code == 0
 
 
 @pytest.mark.parametrize(
     ("factor", "verdict", "code"), [(1.1, "slower", 5), (1 / 1.1, "faster", 0), (1.0, "unchanged", 0)]
 )
-def test_a_change_is_found_where_it_is(factor, verdict, code):
-    """10 % on one backend is told of its two cells and of no other; only slower is a regression."""
-    found = compare(BASE, a_run(slow={"numba_jit": factor}))
-    assert found.exit_code == code
-    for (backend, _), told in verdicts(found).items():
-        assert told == (verdict if backend == "numba_jit" else "unchanged")
-    assert the_cell(found).ratio == pytest.approx(factor, rel=0.02)
+def test_change_of_one_backend_is_detected(factor, verdict, code):
+    """10 % on one backend changes its two cells and no other. Only slower is a regression."""
+    comparison = compare(BASE, make_run(slow={"numba_jit": factor}))
+    assert comparison.exit_code == code
+    for (backend, _), actual in verdicts(comparison).items():
+        assert actual == (verdict if backend == "numba_jit" else "unchanged")
+    assert cell_of(comparison).ratio == pytest.approx(factor, rel=0.02)
     if verdict != "unchanged":
-        assert found.verdict.startswith(f"{verdict.capitalize()} in NEW, beyond noise")
-        assert f"2 {verdict} and 4 unchanged of 6 cells" in found.verdict
-        assert "numba_jit at n = 1" in found.verdict
+        assert comparison.verdict.startswith(f"{verdict.capitalize()} in NEW, beyond noise")
+        assert f"2 {verdict} and 4 unchanged of 6 cells" in comparison.verdict
+        assert "numba_jit at n = 1" in comparison.verdict
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.015, "unchanged"), (1.05, "slower"), (1 / 1.015, "unchanged")])
 def test_no_change_below_two_percent(factor, verdict):
-    """1.5 % is no change however sure it is, with an A/A control that would see it."""
-    twin = (0.999, 1.001)
-    base = a_run("base", twin=twin)
+    """A ratio of 1.5 % is unchanged even with a very small p and a narrow A/A interval."""
+    base = make_run("base", aa=(0.999, 1.001))
     new = copy.deepcopy(base)
-    cell = the_cell(new)
-    # The scatter of both is the same but for a ten-thousandth, so that p is as small as it can be.
-    cell.samples_s = [2e-4 * factor * (1 + 1e-4 * i) for i in range(10)]
-    the_cell(base).samples_s = [2e-4 * (1 + 1e-4 * i + 1e-6) for i in range(10)]
-    found = the_cell(compare(base, new))
-    assert found.p < 1e-4
-    assert found.verdict == verdict
+    # Both have nearly the same scatter, so p is as small as possible.
+    cell_of(new).samples_s = [2e-4 * factor * (1 + 1e-4 * i) for i in range(10)]
+    cell_of(base).samples_s = [2e-4 * (1 + 1e-4 * i + 1e-6) for i in range(10)]
+    cell = cell_of(compare(base, new))
+    assert cell.p < 1e-4
+    assert cell.verdict == verdict
 
 
-def test_the_whole_interval_must_lie_beyond():
-    """A ratio above the threshold whose interval reaches back below it is no change."""
-    base, new = a_run("base"), a_run("base")
-    the_cell(base).samples_s = [2e-4 * (1 + 0.005 * i) for i in range(10)]
-    the_cell(new).samples_s = [2e-4 * 1.03 * (1 + 0.0051 * i) for i in range(10)]
-    found = the_cell(compare(base, new))
-    assert found.ratio > 1.02 > found.ci_low > 1
-    assert found.p < 0.002
-    assert found.verdict == "unchanged"
+def test_change_needs_the_whole_interval_beyond_the_threshold():
+    """A ratio above the threshold is no change if its interval begins below."""
+    base, new = make_run("base"), make_run("base")
+    cell_of(base).samples_s = [2e-4 * (1 + 0.005 * i) for i in range(10)]
+    cell_of(new).samples_s = [2e-4 * 1.03 * (1 + 0.0051 * i) for i in range(10)]
+    cell = cell_of(compare(base, new))
+    assert cell.ratio > 1.02 > cell.ci_low > 1
+    assert cell.p < 0.002
+    assert cell.verdict == "unchanged"
 
 
 @pytest.mark.parametrize("side", [0, 1])
-def test_the_control_of_either_run_widens_the_threshold(side):
-    """A/A intervals of 0.9 to 1.12 in one run: half their width, on the scale of logarithms, hides 10 % and not 15 %."""
-    twin = {side: (0.9, 1.12)}
+def test_control_of_either_run_widens_the_threshold(side):
+    """With an A/A interval of 0.9 to 1.12 in one run, 10 % is no change and 15 % is."""
+    aa = {side: (0.9, 1.12)}
     for factor, verdict in ((1.1, "unchanged"), (1.15, "slower")):
-        runs = a_run("base", twin=twin.get(0)), a_run(slow={"numba_jit": factor}, twin=twin.get(1))
-        found = the_cell(compare(*runs))
-        assert found.threshold == pytest.approx(math.sqrt(1.12 / 0.9) - 1)
-        assert found.verdict == verdict
+        runs = make_run("base", aa=aa.get(0)), make_run(slow={"numba_jit": factor}, aa=aa.get(1))
+        cell = cell_of(compare(*runs))
+        assert cell.threshold == pytest.approx(math.sqrt(1.12 / 0.9) - 1)
+        assert cell.verdict == verdict
 
 
-def test_the_control_is_the_one_of_the_same_size():
-    """A wide control at another size, dtype or number of threads, or of another problem, takes nothing away."""
-    new = a_run(slow={"numba_jit": 1.1})
-    the_cell(new, "numpy_vectorized", 100, control=True).speedup = [Speedup("numpy_vectorized", 1.0, 0.5, 2.0)]
-    found = compare(BASE, new)
-    assert the_cell(found, n=100).verdict == "unchanged"
-    assert the_cell(found, n=1_000).verdict == "slower"
+def test_threshold_comes_from_the_control_of_the_same_size():
+    """A wide control at one size does not change the verdict at the other."""
+    new = make_run(slow={"numba_jit": 1.1})
+    cell_of(new, "numpy_vectorized", 100, control=True).speedup = [Speedup("numpy_vectorized", 1.0, 0.5, 2.0)]
+    comparison = compare(BASE, new)
+    assert cell_of(comparison, n=100).verdict == "unchanged"
+    assert cell_of(comparison, n=1_000).verdict == "slower"
 
 
-@pytest.mark.parametrize("side", [0, 1])
-@pytest.mark.parametrize("how", ["absent", "no interval", "other dtype", "crashed"])
-def test_without_a_control_nothing_is_judged(side, how):
-    """At a size whose A/A control shows nothing, the ratio is printed and the verdict is undecided; others are judged."""
-    runs = [a_run("base"), a_run(slow={"numba_jit": 1.5})]
-    control = the_cell(runs[side], "numpy_vectorized", control=True)
-    match how:
+@both_sides
+@pytest.mark.parametrize("fault", ["absent", "no interval", "other dtype", "crashed"])
+def test_cell_without_a_control_is_undecided(side, name, fault):
+    """The cell has a ratio but no verdict. Cells at the other size are judged."""
+    runs = [make_run("base"), make_run(slow={"numba_jit": 1.5})]
+    control = cell_of(runs[side], "numpy_vectorized", control=True)
+    match fault:
         case "absent":
             runs[side].cells.remove(control)
         case "no interval":
@@ -171,30 +170,30 @@ def test_without_a_control_nothing_is_judged(side, how):
             control.dtype = "float32"
         case "crashed":
             control.status = "crashed"
-    found = compare(*runs)
-    cell = the_cell(found)
+    comparison = compare(*runs)
+    cell = cell_of(comparison)
     assert (cell.verdict, cell.threshold, cell.p_holm) == ("undecided", None, None)
-    assert cell.detail == f"{('BASE', 'NEW')[side]} has no A/A control with an interval at this size"
+    assert cell.detail == f"{name} has no A/A control with an interval at this size"
     assert cell.ratio == pytest.approx(1.5, rel=0.02)
-    assert the_cell(found, n=100).verdict == "slower"
-    assert found.exit_code == 5
+    assert cell_of(comparison, n=100).verdict == "slower"
+    assert comparison.exit_code == 5
     assert compare(runs[side], runs[side]).exit_code == 4
 
 
-def test_holm_counts_the_judged_cells_alone():
-    """p of the worst cell is multiplied by the number of judged cells: six here, and three where a size is undecided."""
-    new = a_run(slow={"numba_jit": 1.5})
-    found = compare(BASE, new)
+def test_holm_correction_counts_the_judged_cells():
+    """The smallest p is multiplied by the number of judged cells: six, or three if one size is undecided."""
+    new = make_run(slow={"numba_jit": 1.5})
+    comparison = compare(BASE, new)
     smallest = 2 / math.comb(20, 10)
-    assert the_cell(found).p == pytest.approx(smallest)
-    assert the_cell(found).p_holm == pytest.approx(6 * smallest)
-    assert [c.p_holm for c in found.cells] == pytest.approx(stats.holm([c.p for c in found.cells]))
-    new.cells.remove(the_cell(new, "numpy_vectorized", 100, control=True))
-    assert the_cell(compare(BASE, new)).p_holm == pytest.approx(3 * smallest)
+    assert cell_of(comparison).p == pytest.approx(smallest)
+    assert cell_of(comparison).p_holm == pytest.approx(6 * smallest)
+    assert [c.p_holm for c in comparison.cells] == pytest.approx(stats.holm([c.p for c in comparison.cells]))
+    new.cells.remove(cell_of(new, "numpy_vectorized", 100, control=True))
+    assert cell_of(compare(BASE, new)).p_holm == pytest.approx(3 * smallest)
 
 
-def test_many_cells_ask_for_more():
-    """A p that is small enough alone is not among two hundred cells."""
+def test_holm_correction_can_remove_a_change():
+    """A small p is no evidence among two hundred cells."""
     runs = []
     for factor in (1.0, 1.1):
         cells = []
@@ -205,31 +204,31 @@ def test_many_cells_ask_for_more():
         run = sample_run.run(cells)
         run.blocks = sample_run.sentinels(10, memory=1e-3)
         runs.append(run)
-    found = compare(*runs)
-    cell = the_cell(found, "numpy_vectorized", 100)
+    comparison = compare(*runs)
+    cell = cell_of(comparison, "numpy_vectorized", 100)
     assert cell.p < 0.002 < cell.p_holm
     assert cell.ci_low > 1 + cell.threshold
     assert cell.verdict == "unchanged"
 
 
-@pytest.mark.parametrize("side", [0, 1])
-def test_fewer_than_ten_processes_decide_nothing(side):
-    """Nine show the ratio and its interval, and ask for --full: exit 4."""
+@both_sides
+def test_nine_processes_are_undecided(side, name):
+    """The cells have ratio and interval, and the detail advises --full. Exit 4."""
     counts = [10, 10]
     counts[side] = 9
-    runs = a_run("base", blocks=counts[0]), a_run(slow={"numba_jit": 1.5}, blocks=counts[1])
-    found = compare(*runs)
-    cell = the_cell(found)
+    runs = make_run("base", blocks=counts[0]), make_run(slow={"numba_jit": 1.5}, blocks=counts[1])
+    comparison = compare(*runs)
+    cell = cell_of(comparison)
     assert cell.verdict == "undecided"
-    assert cell.detail == f"use --full: {('BASE', 'NEW')[side]} has 9 processes, and 10 are needed"
+    assert cell.detail == f"use --full: {name} has 9 processes, and 10 are needed"
     assert 1.4 < cell.ci_low < 1.5 < cell.ci_high < 1.6
-    assert found.exit_code == 4
-    assert set(verdicts(found).values()) == {"undecided"}
+    assert comparison.exit_code == 4
+    assert set(verdicts(comparison).values()) == {"undecided"}
 
 
 def test_three_processes_have_no_interval():
-    """Two quick runs show a ratio without brackets, and the same advice."""
-    cell = the_cell(compare(a_run("base", blocks=3), a_run(blocks=3)))
+    """Two quick runs have ratios without intervals, and the same advice."""
+    cell = cell_of(compare(make_run("base", blocks=3), make_run(blocks=3)))
     assert (cell.verdict, cell.ci_low, cell.ci_high, cell.p_holm) == ("undecided", None, None, None)
     assert cell.ratio == pytest.approx(1, abs=0.02)
     assert cell.detail == "use --full: BASE has 3 processes and NEW has 3 processes, and 10 are needed"
@@ -237,61 +236,60 @@ def test_three_processes_have_no_interval():
 
 def test_blocks_without_a_sample_do_not_count():
     """Ten blocks of which one has no sample are nine processes."""
-    new = a_run()
-    the_cell(new).samples_s[3] = None
-    assert the_cell(compare(BASE, new)).detail == "use --full: NEW has 9 processes, and 10 are needed"
+    new = make_run()
+    cell_of(new).samples_s[3] = None
+    assert cell_of(compare(BASE, new)).detail == "use --full: NEW has 9 processes, and 10 are needed"
 
 
-# Runs that cannot be trusted
+# Unstable and interrupted runs
 
 
-@pytest.mark.parametrize("side", [0, 1])
-def test_an_unstable_run_gives_no_verdict(side):
-    """Ratio and interval are shown, the verdict is undecided with the run and its first reason, exit 4."""
-    runs = [a_run("base"), a_run(slow={"numba_jit": 2.0})]
+@both_sides
+def test_unstable_run_is_undecided(side, name):
+    """Cells have ratio and interval, and the detail has the run and its first reason. Exit 4."""
+    runs = [make_run("base"), make_run(slow={"numba_jit": 2.0})]
     runs[side].stable, runs[side].reasons = False, ["A/A control failed at 100 x 10", "drift"]
-    found = compare(*runs)
-    assert set(verdicts(found).values()) == {"undecided"}
-    assert found.exit_code == 4
-    name = ("BASE", "NEW")[side]
-    assert {c.detail for c in found.cells} == {f"{name} is unstable: A/A control failed at 100 x 10"}
-    assert f"No verdict: 6 undecided of 6 cells; {name} is unstable: A/A control failed" in found.verdict
-    assert the_cell(found).ci_low > 1.9
-    assert all(c.p_holm is None for c in found.cells)
+    comparison = compare(*runs)
+    assert set(verdicts(comparison).values()) == {"undecided"}
+    assert comparison.exit_code == 4
+    assert {c.detail for c in comparison.cells} == {f"{name} is unstable: A/A control failed at 100 x 10"}
+    assert f"No verdict: 6 undecided of 6 cells; {name} is unstable: A/A control failed" in comparison.verdict
+    assert cell_of(comparison).ci_low > 1.9
+    assert all(c.p_holm is None for c in comparison.cells)
     runs[side].reasons = []
-    assert the_cell(compare(*runs)).detail == f"{name} is unstable: no reason recorded"
+    assert cell_of(compare(*runs)).detail == f"{name} is unstable: no reason recorded"
 
 
-def test_an_unstable_run_withholds_nothing_else():
-    """Where the machine changed as well, the baseline's cell is undecided like the others, and times are shown."""
-    new = a_run(memory=4e-3, stable=False, reasons=["drift"])
-    found = compare(BASE, new)
-    assert set(verdicts(found).values()) == {"undecided"}
-    assert {c.measure for c in found.cells} == {"time"}
+def test_unstable_run_on_a_changed_machine_compares_times():
+    """The cell of the baseline is undecided like the others."""
+    new = make_run(memory=4e-3, stable=False, reasons=["drift"])
+    comparison = compare(BASE, new)
+    assert set(verdicts(comparison).values()) == {"undecided"}
+    assert {c.measure for c in comparison.cells} == {"time"}
 
 
-def test_an_interrupted_run_gives_no_verdict():
-    """A cell that was interrupted makes its run doubtful even where the run is called stable."""
-    new = a_run(slow={"numba_jit": 2.0})
-    the_cell(new, "jax_jit").status = "interrupted"
-    found = compare(BASE, new)
-    assert {c.detail for c in found.cells} == {"NEW was interrupted"}
-    assert found.exit_code == 4
+def test_interrupted_run_is_undecided():
+    """One interrupted cell is enough, even if the run is stable."""
+    new = make_run(slow={"numba_jit": 2.0})
+    cell_of(new, "jax_jit").status = "interrupted"
+    comparison = compare(BASE, new)
+    assert {c.detail for c in comparison.cells} == {"NEW was interrupted"}
+    assert comparison.exit_code == 4
 
 
-def test_a_wrong_answer_counts_in_an_unstable_run():
-    """Instability takes away verdicts of speed, and nothing else."""
-    new = a_run(stable=False, reasons=["drift"])
-    the_cell(new).status = "wrong"
+def test_wrong_cell_counts_in_an_unstable_run():
+    """A wrong cell gives exit 1, stable or not."""
+    new = make_run(stable=False, reasons=["drift"])
+    cell_of(new).status = "wrong"
     assert compare(BASE, new).exit_code == 1
 
 
-# Identity
+# Differences of machine, software and plan
 
 
-def changed(path, value):
-    """A run whose machine differs at one place."""
-    run = a_run(slow={"numba_jit": 1.5})
+def make_changed_run(path, value):
+    """A run with a slower numba_jit, whose machine differs at one place."""
+    run = make_run(slow={"numba_jit": 1.5})
     target = run.machine
     for step in path[:-1]:
         target = target[step]
@@ -320,7 +318,7 @@ KERNEL = (("blas", 0, "kernel"), "Haswell", "BLAS kernel SkylakeX -> Haswell")
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told", "kinds"),
+    ("path", "value", "text", "kinds"),
     [
         *((*case, {"versions"}) for case in SOFTWARE),
         *((*case, {"cpu"}) for case in HARDWARE),
@@ -328,31 +326,31 @@ KERNEL = (("blas", 0, "kernel"), "Haswell", "BLAS kernel SkylakeX -> Haswell")
     ],
     ids=lambda value: "/".join(map(str, value)) if isinstance(value, tuple) else None,
 )
-def test_another_machine_or_version_is_not_comparable(path, value, told, kinds):
-    """Each is named with both values, nothing is judged, exit 6; --across with its kind judges and labels the verdict."""
-    new = changed(path, value)
-    found = compare(BASE, new)
-    assert set(verdicts(found).values()) == {"not comparable"}
-    assert found.exit_code == 6
-    assert [(str(d), d.prevents_verdict) for d in found.differences] == [(told, True)]
-    assert {(c.detail, c.ratio, c.p) for c in found.cells} == {(told, None, None)}
-    assert told in found.verdict
-    assert f"Difference: {told} (not comparable)" in shown(found, 300)
+def test_other_machine_or_version_is_not_comparable(path, value, text, kinds):
+    """The difference has both values and no cell is judged: exit 6. --across with its kind judges the cells and labels the verdict."""
+    new = make_changed_run(path, value)
+    comparison = compare(BASE, new)
+    assert set(verdicts(comparison).values()) == {"not comparable"}
+    assert comparison.exit_code == 6
+    assert [(str(d), d.prevents_verdict) for d in comparison.differences] == [(text, True)]
+    assert {(c.detail, c.ratio, c.p) for c in comparison.cells} == {(text, None, None)}
+    assert text in comparison.verdict
+    assert f"Difference: {text} (not comparable)" in terminal_text(comparison, 300)
     for kind in ("versions", "cpu"):
-        found = compare(BASE, new, frozenset({kind}))
+        comparison = compare(BASE, new, frozenset({kind}))
         if kind not in kinds:
-            assert found.exit_code == 6
+            assert comparison.exit_code == 6
             continue
-        assert found.exit_code == 5
-        assert the_cell(found).verdict == "slower"
-        assert {c.detail for c in found.cells} == {f"across {told}"}
-        assert found.verdict.startswith(f"Slower in NEW, beyond noise, across {told}: 2 slower")
-        assert [d.prevents_verdict for d in found.differences] == [False]
+        assert comparison.exit_code == 5
+        assert cell_of(comparison).verdict == "slower"
+        assert {c.detail for c in comparison.cells} == {f"across {text}"}
+        assert comparison.verdict.startswith(f"Slower in NEW, beyond noise, across {text}: 2 slower")
+        assert [d.prevents_verdict for d in comparison.differences] == [False]
 
 
-def test_what_lives_identifies_nothing():
-    """Load, measured peaks, warnings, memory, free threads, and the versions of what no backend computes with."""
-    new = a_run(slow={"numba_jit": 1.5})
+def test_variable_properties_of_the_machine_are_no_difference():
+    """Load, peaks, warnings, memory, free threads, and versions of packages that no backend uses."""
+    new = make_run(slow={"numba_jit": 1.5})
     new.machine |= {
         "load": 3.0,
         "peaks": {"read": [1.0]},
@@ -361,39 +359,39 @@ def test_what_lives_identifies_nothing():
         "threads_available": 1,
     }
     new.machine["versions"] |= {"matplotlib": "9", "pytest": "9", "pytest-benchmark": "9"}
-    found = compare(BASE, new)
-    assert (found.exit_code, found.differences) == (5, [])
+    comparison = compare(BASE, new)
+    assert (comparison.exit_code, comparison.differences) == (5, [])
 
 
-def test_what_is_only_good_to_know():
-    """Another gdbench, system or order seed is told where it is known, and blocks nothing."""
-    new = a_run(slow={"numba_jit": 1.5})
+def test_other_gdbench_or_system_is_a_note():
+    """Another gdbench, system or order seed blocks no verdict."""
+    new = make_run(slow={"numba_jit": 1.5})
     new.machine |= {"gdbench": "9.9", "system": "Linux 7"}
     new.plan = new.plan | {"seed": 7}
-    found = compare(BASE, new)
-    assert found.exit_code == 5
-    assert [(str(d), d.kind, d.prevents_verdict) for d in found.differences] == [
+    comparison = compare(BASE, new)
+    assert comparison.exit_code == 5
+    assert [(str(d), d.kind, d.prevents_verdict) for d in comparison.differences] == [
         ("gdbench none -> 9.9", "note", False),
         ("system Linux 6.1 -> Linux 7", "note", False),
     ]
-    assert the_cell(found).detail is None
-    assert "across" not in found.verdict
-    assert "Difference: system Linux 6.1 -> Linux 7 (good to know)" in shown(found)
+    assert cell_of(comparison).detail is None
+    assert "across" not in comparison.verdict
+    assert "Difference: system Linux 6.1 -> Linux 7 (good to know)" in terminal_text(comparison)
 
 
-def test_both_kinds_at_once():
-    """Another processor with another NumPy needs both kinds; one alone still names what is in the way."""
-    new = changed(("cpu", "model"), "Other CPU")
+def test_two_kinds_of_difference_need_two_options():
+    """With another processor and another NumPy, --across versions alone still gives exit 6."""
+    new = make_changed_run(("cpu", "model"), "Other CPU")
     new.machine["versions"]["numpy"] = "2.5.0"
     assert compare(BASE, new, VERSIONS).exit_code == 6
-    assert the_cell(compare(BASE, new, VERSIONS)).detail == "processor Example CPU @ 2.50GHz -> Other CPU"
-    found = compare(BASE, new, frozenset({"versions", "cpu"}))
-    assert found.exit_code == 5
-    assert the_cell(found).detail == "across numpy 2.3.4 -> 2.5.0 and processor Example CPU @ 2.50GHz -> Other CPU"
+    assert cell_of(compare(BASE, new, VERSIONS)).detail == "processor Example CPU @ 2.50GHz -> Other CPU"
+    comparison = compare(BASE, new, frozenset({"versions", "cpu"}))
+    assert comparison.exit_code == 5
+    assert cell_of(comparison).detail == "across numpy 2.3.4 -> 2.5.0 and processor Example CPU @ 2.50GHz -> Other CPU"
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "text"),
     [
         ("n_iter", 500, "iterations at n = 1\u00a0000, d = 10 200 -> 500"),
         (
@@ -403,48 +401,48 @@ def test_both_kinds_at_once():
         ),
     ],
 )
-def test_other_iterations_or_data_are_not_comparable(field, value, told):
-    """They block their own cells alone, whatever --across says, and other cells are judged; exit 6."""
-    new = a_run()
+def test_other_iterations_or_data_are_not_comparable(field, value, text):
+    """They block their own cells only, with any --across. Other cells are judged. Exit 6."""
+    new = make_run()
     for cell in new.cells:
         if cell.n_samples == 1_000:
             setattr(cell, field, value)
     for across in (frozenset(), frozenset({"versions", "cpu"})):
-        found = compare(BASE, new, across)
-        assert found.exit_code == 6
-        for (_, n), verdict in verdicts(found).items():
+        comparison = compare(BASE, new, across)
+        assert comparison.exit_code == 6
+        for (_, n), verdict in verdicts(comparison).items():
             assert verdict == ("not comparable" if n == 1_000 else "unchanged")
-        assert the_cell(found).detail == told
-        assert [(str(d), d.kind) for d in found.differences] == [(told, "plan")]
-        assert told in found.verdict
+        assert cell_of(comparison).detail == text
+        assert [(str(d), d.kind) for d in comparison.differences] == [(text, "plan")]
+        assert text in comparison.verdict
 
 
-def test_the_seed_of_the_data_alone_is_no_difference():
-    """The digest covers the data; what made it does not matter."""
-    new = a_run()
+def test_other_data_seed_is_no_difference():
+    """The digest identifies the data, not the seed."""
+    new = make_run()
     for cell in new.cells:
         cell.problem = ProblemId("synthetic", cell.problem.digest, None)
     assert compare(BASE, new).exit_code == 0
 
 
-# Cells that are not there
+# Missing cells and cells without time
 
 
-def test_other_threads_are_missing_on_both_sides():
-    """One thread here and two there share no cell: each is missing, exit 6, and both values are named."""
-    found = compare(BASE, a_run(threads=2))
-    assert found.judged["missing"] == len(found.cells) == 12
-    assert [str(d) for d in found.differences] == ["threads 1 -> 2"]
-    assert {(c.threads, c.detail) for c in found.cells} == {(1, "NEW: absent"), (2, "BASE: absent")}
-    assert found.exit_code == 6
+def test_runs_with_other_threads_share_no_cell():
+    """Each cell is missing on one side, and the difference has both numbers of threads. Exit 6."""
+    comparison = compare(BASE, make_run(threads=2))
+    assert comparison.judged["missing"] == len(comparison.cells) == 12
+    assert [str(d) for d in comparison.differences] == ["threads 1 -> 2"]
+    assert {(c.threads, c.detail) for c in comparison.cells} == {(1, "NEW: absent"), (2, "BASE: absent")}
+    assert comparison.exit_code == 6
 
 
 def test_a_problem_of_one_run_has_one_row_and_one_reason():
-    """Another size: each size that one run lacks is one row of the table, and one line says why."""
-    other = a_run()
+    """Each size that one run lacks is one row of the table, and one line says why."""
+    other = make_run()
     for cell in other.cells:
         cell.n_samples *= 20 if cell.n_samples == 1_000 else 1
-    lines = shown(compare(BASE, other)).replace("\xa0", " ").splitlines()
+    lines = terminal_text(compare(BASE, other)).replace("\xa0", " ").splitlines()
     start = next(number for number, line in enumerate(lines) if "NEW / BASE" in line)
     table = [line.split() for line in lines[start + 2 : start + 8]]
     assert [row[0] for row in table] == ["n", "numpy_vectorized", "numba_jit", "jax_jit", "n", "n"]
@@ -455,23 +453,23 @@ def test_a_problem_of_one_run_has_one_row_and_one_reason():
     ]
 
 
-@pytest.mark.parametrize("side", [0, 1])
-def test_a_missing_cell_is_an_error(side):
-    """A backend that one run did not measure is named with the side, and the other cells are judged: exit 6, not 0."""
-    runs = [a_run("base"), a_run()]
+@both_sides
+def test_missing_backend_gives_exit_6(side, name):
+    """The missing cells name the run that lacks them. The other cells are judged."""
+    runs = [make_run("base"), make_run()]
     runs[side].cells = [c for c in runs[side].cells if c.backend != "jax_jit"]
-    found = compare(*runs)
-    name = ("BASE", "NEW")[side]
-    assert (the_cell(found, "jax_jit").verdict, the_cell(found, "jax_jit").detail) == ("missing", f"{name}: absent")
-    assert the_cell(found).verdict == "unchanged"
-    assert found.exit_code == 6
-    assert found.verdict.startswith("Cells are missing: 4 unchanged and 2 missing of 6 cells; jax_jit at n = 100")
-    assert f"missing: {name}: absent: jax_jit at n = 100, d = 10" in shown(found)
+    comparison = compare(*runs)
+    cell = cell_of(comparison, "jax_jit")
+    assert (cell.verdict, cell.detail) == ("missing", f"{name}: absent")
+    assert cell_of(comparison).verdict == "unchanged"
+    assert comparison.exit_code == 6
+    assert comparison.verdict.startswith("Cells are missing: 4 unchanged and 2 missing of 6 cells; jax_jit at n = 100")
+    assert f"missing: {name}: absent: jax_jit at n = 100, d = 10" in terminal_text(comparison)
 
 
-def without_time(run, status, detail=None):
-    """jax_jit at n = 1 000 has this status."""
-    cell = the_cell(run, "jax_jit")
+def set_status(run, status, detail=None):
+    """Set the status of jax_jit at n = 1000, and remove its times."""
+    cell = cell_of(run, "jax_jit")
     cell.status, cell.detail, cell.samples_s, cell.median_s, cell.speedup = status, detail, [], None, []
     return run
 
@@ -496,175 +494,171 @@ def without_time(run, status, detail=None):
         ("crashed", "crashed", "failed", "crashed: would take too long", 3),
     ],
 )  # fmt: skip
-def test_what_has_no_time_is_told(base, new, verdict, detail, code):
-    """Each pair of statuses has one verdict, one reason and one exit code; every other cell is judged as ever."""
-    runs = [a_run("base"), a_run()]
+def test_verdict_on_a_cell_without_time(base, new, verdict, detail, code):
+    """Each pair of statuses has a verdict, a reason and an exit code. The other cells are judged."""
+    runs = [make_run("base"), make_run()]
     for run, status in zip(runs, (base, new), strict=True):
         if status != "ok":
-            without_time(run, status, "would take too long")
-    found = compare(*runs)
-    cell = the_cell(found, "jax_jit")
-    assert (cell.verdict, cell.detail, found.exit_code) == (verdict, detail, code)
+            set_status(run, status, "would take too long")
+    comparison = compare(*runs)
+    cell = cell_of(comparison, "jax_jit")
+    assert (cell.verdict, cell.detail, comparison.exit_code) == (verdict, detail, code)
     assert (cell.ratio, cell.measure) == (None, None)
     assert (cell.base_median_s is None, cell.new_median_s is None) == (base != "ok", new != "ok")
-    assert found.judged["unchanged"] == 5
+    assert comparison.judged["unchanged"] == 5
 
 
-def test_a_wrong_cell_that_kept_its_samples_has_no_time():
-    """Its figures are no measurement, whichever run it is in."""
-    for runs in ([a_run("base"), a_run()], [a_run(), a_run("base")]):
-        the_cell(runs[0]).status = "wrong"
-        cell = the_cell(compare(*runs))
+def test_samples_of_a_wrong_cell_are_no_time():
+    """A wrong cell is not compared, whichever run it is in."""
+    for runs in ([make_run("base"), make_run()], [make_run(), make_run("base")]):
+        cell_of(runs[0]).status = "wrong"
+        cell = cell_of(compare(*runs))
         assert (cell.verdict, cell.ratio, cell.base_median_s) == ("missing", None, None)
 
 
-def test_runs_without_cells():
-    """Nothing is judged, and that is no success: exit 4."""
-    found = compare(sample_run.empty(), sample_run.empty())
-    assert (found.exit_code, found.verdict) == (4, "No verdict: neither run holds a cell.")
-    assert compare(without_all(a_run("base")), without_all(a_run())).exit_code == 4
-
-
-def without_all(run):
-    for cell in run.cells:
+def test_runs_without_times_give_exit_4():
+    """Without a judged cell there is no verdict."""
+    comparison = compare(sample_run.empty(), sample_run.empty())
+    assert (comparison.exit_code, comparison.verdict) == (4, "No verdict: neither run holds a cell.")
+    runs = make_run("base"), make_run()
+    for cell in runs[0].cells + runs[1].cells:
         cell.status, cell.samples_s = "skipped", []
-    return run
+    assert compare(*runs).exit_code == 4
 
 
-# The machine as its sentinels see it
+# Changed machines
 
 
-@pytest.mark.parametrize(("kernel", "factor", "told"), [
+@pytest.mark.parametrize(("kernel", "factor", "text"), [
     ("memory", 1.4, "memory 1.40× slower"), ("arithmetic", 1 / 1.25, "arithmetic 1.25× faster"),
 ])  # fmt: skip
-def test_a_changed_machine_withholds_times_and_compares_speedups(kernel, factor, told):
-    """All times rise with the machine: none is called slower for it, but the backend that fell behind the others is."""
+def test_changed_machine_compares_speedups(kernel, factor, text):
+    """If the sentinels changed, the cells of the baseline are withheld and the others are judged by their speed-ups."""
     slow = dict.fromkeys(BACKENDS, factor) | {"numba_jit": 1.2 * factor}
     seconds = {"arithmetic": 1e-3, "memory": 2e-3}
-    new = a_run(slow=slow, **{kernel: seconds[kernel] * factor})
-    found = compare(BASE, new)
+    new = make_run(slow=slow, **{kernel: seconds[kernel] * factor})
+    comparison = compare(BASE, new)
     for n in SIZES:
-        assert the_cell(found, "numpy_vectorized", n).verdict == "withheld"
-        assert the_cell(found, "numpy_vectorized", n).detail == f"the machine changed: {told}"
-        assert the_cell(found, "numpy_vectorized", n).ratio is None
-        slower = the_cell(found, "numba_jit", n)
+        base = cell_of(comparison, "numpy_vectorized", n)
+        assert (base.verdict, base.detail, base.ratio) == ("withheld", f"the machine changed: {text}", None)
+        slower = cell_of(comparison, "numba_jit", n)
         assert (slower.verdict, slower.measure) == ("slower", "speedup")
-        assert slower.detail == f"by its speed-up over numpy_vectorized, because the machine changed: {told}"
+        assert slower.detail == f"by its speed-up over numpy_vectorized, because the machine changed: {text}"
         assert slower.ratio == pytest.approx(1.2, rel=0.02)
-        assert the_cell(found, "jax_jit", n).verdict == "unchanged"
-    assert [(m.threads, m.sentinel) for m in found.machine_changed] == [(1, kernel)]
-    assert found.machine_changed[0].ratio == pytest.approx(factor)
-    assert found.exit_code == 5
-    assert f"the machine changed: {told}" in shown(found).replace("\n", " ")
+        assert cell_of(comparison, "jax_jit", n).verdict == "unchanged"
+    assert [(m.threads, m.sentinel) for m in comparison.machine_changed] == [(1, kernel)]
+    assert comparison.machine_changed[0].ratio == pytest.approx(factor)
+    assert comparison.exit_code == 5
+    assert f"the machine changed: {text}" in terminal_text(comparison).replace("\n", " ")
 
 
-def test_speedups_are_paired_inside_their_blocks():
-    """A drift that every block shares leaves no trace: the interval is the one of runs without it."""
-    still = compare(BASE, a_run(memory=4e-3))
-    new = a_run(memory=4e-3)
+def test_speedups_are_paired_by_block():
+    """Drift common to all backends of a block does not change the interval."""
+    steady = compare(BASE, make_run(memory=4e-3))
+    new = make_run(memory=4e-3)
     for cell in new.cells:
         cell.samples_s = [sample * 1.3**block for block, sample in enumerate(cell.samples_s)]
     drifted = compare(BASE, new)
-    for one, other in zip(still.cells, drifted.cells, strict=True):
-        assert (one.ratio, one.ci_low, one.ci_high) == pytest.approx((other.ratio, other.ci_low, other.ci_high))
+    for cells in zip(drifted.cells, steady.cells, strict=True):
+        actual, expected = ((c.ratio, c.ci_low, c.ci_high) for c in cells)
+        assert actual == pytest.approx(expected)
 
 
-def test_blocks_that_lack_one_of_a_pair_are_left_out():
-    """Pairs are made block by block: a block in which either has no sample is no pair."""
-    new = a_run(memory=4e-3)
-    the_cell(new, "numpy_vectorized").samples_s[0] = None
-    the_cell(new).samples_s[9] = None
-    assert the_cell(compare(BASE, new)).detail == "use --full: NEW has 8 processes, and 10 are needed"
-    the_cell(new, "numpy_vectorized").samples_s.pop()
-    assert "no time beside this one" in the_cell(compare(BASE, new)).detail
+def test_blocks_without_both_samples_are_left_out():
+    """A block in which the backend or the baseline has no sample is no pair."""
+    new = make_run(memory=4e-3)
+    cell_of(new, "numpy_vectorized").samples_s[0] = None
+    cell_of(new).samples_s[9] = None
+    assert cell_of(compare(BASE, new)).detail == "use --full: NEW has 8 processes, and 10 are needed"
+    cell_of(new, "numpy_vectorized").samples_s.pop()
+    assert "no time beside this one" in cell_of(compare(BASE, new)).detail
 
 
-def test_a_sentinel_within_the_threshold_changes_nothing():
-    """A machine that is 1.5 % slower is the same one; one that is 8 % slower is, where the A/A control sees 10 %."""
-    assert compare(BASE, a_run(memory=2e-3 * 1.015)).machine_changed == []
-    wide = a_run(memory=2e-3 * 1.08, twin=(0.9, 1.1))
-    assert the_cell(compare(BASE, wide)).measure == "time"
-    the_cell(wide, "numpy_vectorized", 100, control=True).speedup = [Speedup("numpy_vectorized", 1.0, 0.99, 1.01)]
-    found = compare(BASE, wide)
-    assert (the_cell(found, n=100).measure, the_cell(found).measure) == ("speedup", "time")
+def test_small_change_of_a_sentinel_is_no_changed_machine():
+    """1.5 % is no changed machine. 8 % is one, except where the A/A threshold is 10 %."""
+    assert compare(BASE, make_run(memory=2e-3 * 1.015)).machine_changed == []
+    wide = make_run(memory=2e-3 * 1.08, aa=(0.9, 1.1))
+    assert cell_of(compare(BASE, wide)).measure == "time"
+    cell_of(wide, "numpy_vectorized", 100, control=True).speedup = [Speedup("numpy_vectorized", 1.0, 0.99, 1.01)]
+    comparison = compare(BASE, wide)
+    assert (cell_of(comparison, n=100).measure, cell_of(comparison).measure) == ("speedup", "time")
 
 
-def test_sentinels_count_for_their_own_threads():
-    """A machine that changed at two threads is the same at one."""
+def test_sentinels_apply_to_their_number_of_threads():
+    """A machine that changed with two threads is unchanged with one."""
     runs = []
     for scatter, memory in (("base", 2e-3), ("new", 4e-3)):
-        run = a_run(scatter)
-        two = a_run(scatter, threads=2, memory=memory)
+        run = make_run(scatter)
+        two = make_run(scatter, threads=2, memory=memory)
         run.cells, run.blocks = run.cells + two.cells, run.blocks + two.blocks
         runs.append(run)
-    found = compare(*runs)
-    assert {(c.threads, c.verdict) for c in found.cells if c.backend == "numpy_vectorized"} == {
+    comparison = compare(*runs)
+    assert {(c.threads, c.verdict) for c in comparison.cells if c.backend == "numpy_vectorized"} == {
         (1, "unchanged"),
         (2, "withheld"),
     }
-    assert [m.threads for m in found.machine_changed] == [2]
-    assert found.exit_code == 0
+    assert [m.threads for m in comparison.machine_changed] == [2]
+    assert comparison.exit_code == 0
 
 
 @pytest.mark.parametrize("missing", [(0,), (1,), (0, 1)])
 def test_without_sentinels_speedups_are_compared(missing):
-    """Whether the machine changed is not known then, and the cell says why it was judged by its speed-up."""
-    none = {"arithmetic": None, "memory": None}
-    runs = (
-        a_run("base", **(none if 0 in missing else {})),
-        a_run(slow={"numba_jit": 1.2}, **(none if 1 in missing else {})),
-    )
-    found = compare(*runs)
-    assert (the_cell(found).verdict, the_cell(found).measure) == ("slower", "speedup")
-    assert "it is not known whether the machine changed: a run has no sentinels" in the_cell(found).detail
-    assert the_cell(found, "numpy_vectorized").verdict == "withheld"
-    assert [(m.sentinel, m.ratio) for m in found.machine_changed] == [(None, None)]
-    assert compare(a_run("base", memory=None), a_run()).machine_changed
+    """Without sentinels a change of the machine is unknown, and the cell says why it was judged by its speed-up."""
+    runs = make_run("base"), make_run(slow={"numba_jit": 1.2})
+    for side in missing:
+        runs[side].blocks = sample_run.sentinels(10)
+    comparison = compare(*runs)
+    assert (cell_of(comparison).verdict, cell_of(comparison).measure) == ("slower", "speedup")
+    assert "it is not known whether the machine changed: a run has no sentinels" in cell_of(comparison).detail
+    assert cell_of(comparison, "numpy_vectorized").verdict == "withheld"
+    assert [(m.sentinel, m.ratio) for m in comparison.machine_changed] == [(None, None)]
+    runs[1].blocks = BASE.blocks
+    runs[0].blocks = sample_run.sentinels(10, arithmetic=1e-3)
+    assert compare(*runs).machine_changed
 
 
-def test_a_withheld_baseline_alone_is_no_verdict():
-    """It is no error beside a judged cell, exit 0; where it is all that there is, nothing was judged: exit 4."""
-    new = a_run(memory=4e-3)
+def test_withheld_baseline_is_no_error():
+    """Beside a judged cell it gives exit 0. If all cells are withheld, exit 4."""
+    new = make_run(memory=4e-3)
     assert compare(BASE, new).exit_code == 0
     runs = []
-    for run in (a_run("base"), new):
+    for run in (make_run("base"), new):
         run.cells = [c for c in run.cells if c.backend == "numpy_vectorized"]
         runs.append(run)
-    found = compare(*runs)
-    assert set(verdicts(found).values()) == {"withheld"}
-    assert found.exit_code == 4
-    assert found.verdict == "No verdict: 2 withheld of 2 cells; the machine changed: memory 2.00× slower."
+    comparison = compare(*runs)
+    assert set(verdicts(comparison).values()) == {"withheld"}
+    assert comparison.exit_code == 4
+    assert comparison.verdict == "No verdict: 2 withheld of 2 cells; the machine changed: memory 2.00× slower."
 
 
 def test_across_cpu_compares_times():
-    """Who asks what another processor does is not told that it is another machine: times are judged, not speed-ups."""
-    new = changed(("cpu", "model"), "Other CPU")
+    """--across cpu judges times on another processor. On the same processor it has no effect."""
+    new = make_changed_run(("cpu", "model"), "Other CPU")
     new.blocks = sample_run.sentinels(10, arithmetic=3e-3, memory=5e-3)
-    found = compare(BASE, new, frozenset({"cpu"}))
-    assert {c.measure for c in found.cells} == {"time"}
-    assert found.machine_changed == []
-    # On one and the same processor the option changes nothing.
-    same = compare(BASE, a_run(memory=4e-3), frozenset({"cpu"}))
-    assert the_cell(same).measure == "speedup"
+    comparison = compare(BASE, new, frozenset({"cpu"}))
+    assert {c.measure for c in comparison.cells} == {"time"}
+    assert comparison.machine_changed == []
+    same = compare(BASE, make_run(memory=4e-3), frozenset({"cpu"}))
+    assert cell_of(same).measure == "speedup"
 
 
-# Exit codes, where several apply
+# Precedence of exit codes
 
 
-def test_the_worst_exit_code_wins():
-    """1 before 3 before 5 before 6 before 4; faster alone is 0."""
-    new = a_run(slow={"numba_jit": 1.5})
-    the_cell(new, "jax_jit", 100).status = "wrong"
-    without_time(new, "crashed")
-    base = a_run("base")
-    base.cells.remove(the_cell(base, "numpy_vectorized", 100))
-    the_cell(base, "numpy_vectorized", 1_000, control=True).speedup = []
+def test_precedence_of_exit_codes():
+    """1 before 3 before 5 before 6 before 4."""
+    new = make_run(slow={"numba_jit": 1.5})
+    cell_of(new, "jax_jit", 100).status = "wrong"
+    set_status(new, "crashed")
+    base = make_run("base")
+    base.cells.remove(cell_of(base, "numpy_vectorized", 100))
+    cell_of(base, "numpy_vectorized", 1_000, control=True).speedup = []
     steps = [
-        (1, lambda: setattr(the_cell(new, "jax_jit", 100), "status", "ok")),
-        (3, lambda: new.cells.remove(the_cell(new, "jax_jit"))),
-        (5, lambda: setattr(the_cell(new, "numba_jit", 100), "samples_s", the_cell(base, "numba_jit", 100).samples_s)),
-        (6, lambda: new.cells.remove(the_cell(new, "numpy_vectorized", 100))),
-        (6, lambda: base.cells.remove(the_cell(base, "jax_jit"))),
+        (1, lambda: setattr(cell_of(new, "jax_jit", 100), "status", "ok")),
+        (3, lambda: new.cells.remove(cell_of(new, "jax_jit"))),
+        (5, lambda: setattr(cell_of(new, "numba_jit", 100), "samples_s", cell_of(base, "numba_jit", 100).samples_s)),
+        (6, lambda: new.cells.remove(cell_of(new, "numpy_vectorized", 100))),
+        (6, lambda: base.cells.remove(cell_of(base, "jax_jit"))),
         (4, None),
     ]
     for code, step in steps:
@@ -673,89 +667,91 @@ def test_the_worst_exit_code_wins():
             step()
 
 
-# The documents
+# Documents
 
 
-def test_the_json_document(main, tmp_path):
-    """It holds exactly the fields that it promises, and numbers that are finite or null."""
+def test_json_document(main, tmp_path):
+    """It has exactly these keys, and numbers that are finite or null."""
     save_run(tmp_path, BASE)
     (tmp_path / "new").mkdir()
-    new = without_time(a_run(slow={"numba_jit": 1.5}), "skipped", "too long")
-    # Figures that no clock gives, and a file may hold.
-    the_cell(new, "jax_jit", 100).samples_s = [1e300] * 10
+    new = set_status(make_run(slow={"numba_jit": 1.5}), "skipped", "too long")
+    # No clock gives such times, but a file may contain them.
+    cell_of(new, "jax_jit", 100).samples_s = [1e300] * 10
     save_run(tmp_path / "new", new)
     code, out, err = main("compare", tmp_path, "new/run.json", "--json", cwd=tmp_path)
     assert (code, err) == (5, "")
-    found = json.loads(out, parse_constant=pytest.fail)
-    assert set(found) == {
+    document = json.loads(out, parse_constant=pytest.fail)
+    assert set(document) == {
         "base", "new", "exit_code", "verdict", "judged", "machine_changed", "differences", "cells"
     }  # fmt: skip
-    assert (found["base"], found["new"], found["exit_code"]) == (str(tmp_path), "new/run.json", 5)
-    assert sum(found["judged"].values()) == len(found["cells"]) == 6
-    assert {tuple(cell) for cell in found["cells"]} == {(
+    assert (document["base"], document["new"], document["exit_code"]) == (str(tmp_path), "new/run.json", 5)
+    assert sum(document["judged"].values()) == len(document["cells"]) == 6
+    assert {tuple(cell) for cell in document["cells"]} == {(
         "backend", "problem", "n_samples", "n_features", "dtype", "threads", "verdict", "measure", "ratio", "ci_low",
         "ci_high", "p", "p_holm", "threshold", "base_median_s", "new_median_s", "detail",
     )}  # fmt: skip
 
 
-def test_figures_beyond_floats_are_null():
-    """Times of 1e300 s against 1e-300 s have no ratio that a float holds, and break nothing."""
-    base, new = a_run("base"), a_run()
-    the_cell(base).samples_s = [1e-300 * (1 + i / 100) for i in range(10)]
-    the_cell(new).samples_s = [1e300 * (1 + i / 1000) for i in range(10)]
-    found = compare(base, new)
-    assert (the_cell(found).ratio, the_cell(found).verdict) == (None, "slower")
-    assert "0.000" not in shown(found)
-    comparison_view.html(found)
-    the_cell(new, "numpy_vectorized", control=True).speedup = [Speedup("numpy_vectorized", 1.0, 5e-324, 1.7e308)]
-    the_cell(base).samples_s = [10.0 ** (60 * i - 310) for i in range(10)]
-    the_cell(new).samples_s = [10.0 ** (60 * i - 311) for i in range(10)]
-    found = compare(base, new)
-    assert the_cell(found).verdict == "unchanged"
-    assert math.isfinite(the_cell(found).threshold)
-    assert "could hide" in shown(found).replace("\n", " ")
+def test_ratio_beyond_the_range_of_floats_is_none():
+    """Times of 1e300 s and 1e-300 s have a verdict but no ratio, and can be written."""
+    base, new = make_run("base"), make_run()
+    cell_of(base).samples_s = [1e-300 * (1 + i / 100) for i in range(10)]
+    cell_of(new).samples_s = [1e300 * (1 + i / 1000) for i in range(10)]
+    comparison = compare(base, new)
+    assert (cell_of(comparison).ratio, cell_of(comparison).verdict) == (None, "slower")
+    assert "0.000" not in terminal_text(comparison)
+    comparison_view.html(comparison)
+    cell_of(new, "numpy_vectorized", control=True).speedup = [Speedup("numpy_vectorized", 1.0, 5e-324, 1.7e308)]
+    cell_of(base).samples_s = [10.0 ** (60 * i - 310) for i in range(10)]
+    cell_of(new).samples_s = [10.0 ** (60 * i - 311) for i in range(10)]
+    comparison = compare(base, new)
+    assert cell_of(comparison).verdict == "unchanged"
+    assert math.isfinite(cell_of(comparison).threshold)
+    assert "could hide" in terminal_text(comparison).replace("\n", " ")
 
 
-def test_the_terminal_says_it_all():
-    """The answer first, then the differences, then each cell below its problem with its figures, in 80 columns."""
-    new = changed(("versions", "numpy"), "2.5.0")
-    found = compare(BASE, new, VERSIONS)
-    lines = shown(found).splitlines()
+def test_terminal_output():
+    """The verdict is first, then the differences, then each cell below its problem, in 80 columns."""
+    new = make_changed_run(("versions", "numpy"), "2.5.0")
+    comparison = compare(BASE, new, VERSIONS)
+    lines = terminal_text(comparison).splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0].startswith("Slower in NEW, beyond noise, across numpy 2.3.4 -> 2.5.0: 2 slower")
     assert "Difference: numpy 2.3.4 -> 2.5.0 (allowed by --across versions)" in lines
     row = next(line for line in lines if line.startswith("  numba_jit"))
     assert re.search(r"1\.5\d× \[1\.\d\d, 1\.\d\d\] +6\.50e-05 +2\.\d\d % +slower", row)
     assert lines.index("n = 100, d = 10".ljust(len(row))) < lines.index(row)
-    assert "\x1b" not in shown(found)
+    assert "\x1b" not in terminal_text(comparison)
 
 
-def test_unchanged_says_what_it_could_hide():
-    """The widest interval of an unchanged cell bounds what was not seen, and a changed cell does not count."""
-    found = compare(BASE, a_run(slow={"numba_jit": 1.5}))
-    ends = [end for c in found.cells if c.verdict == "unchanged" for end in (1 / c.ci_low, c.ci_high)]
-    told = re.search(r"one of (\S+) % could hide", shown(found).replace("\n", " "))
-    assert float(told[1]) == pytest.approx(100 * (max(ends) - 1), rel=0.01)
-    assert comparison_view.hidden(compare(BASE, a_run(stable=False))) is None
+def test_unchanged_names_the_largest_hidden_change():
+    """It is the widest interval of an unchanged cell. Changed cells do not count."""
+    comparison = compare(BASE, make_run(slow={"numba_jit": 1.5}))
+    ends = [end for c in comparison.cells if c.verdict == "unchanged" for end in (1 / c.ci_low, c.ci_high)]
+    match = re.search(r"one of (\S+) % could hide", terminal_text(comparison).replace("\n", " "))
+    assert float(match[1]) == pytest.approx(100 * (max(ends) - 1), rel=0.01)
+    assert comparison_view.hidden(compare(BASE, make_run(stable=False))) is None
 
 
-def test_the_page_is_one_offline_file_with_everything():
-    """Answer, differences, cells with both medians, reasons, our one script, and no address or handler."""
-    found = compare(BASE, without_time(changed(("versions", "numpy"), "2.5.0"), "skipped", "too long"), VERSIONS)
-    source = comparison_view.html(found)
+def test_page_is_one_file_with_all_facts():
+    """Verdict, differences, cells and reasons, with one script and without addresses or handlers."""
+    new = set_status(make_changed_run(("versions", "numpy"), "2.5.0"), "skipped", "too long")
+    comparison = compare(BASE, new, VERSIONS)
+    source = comparison_view.html(comparison)
     page = Page(source)
     assert page.loads == page.handlers == []
     assert not {"img", "link"} & set(page.tags)
     assert page.tags.count("script") == 1
     words = re.sub(r"[ \n]+", " ", page.words)
-    for fact in (found.verdict, "numpy", "2.5.0", "slower", "allowed by --across versions", "NEW: skipped: too long"):
+    facts = ("numpy", "2.5.0", "slower", "allowed by --across versions", "NEW: skipped: too long")
+    for fact in (comparison.verdict, *facts):
         assert fact in words
     assert page.tags.count("tr") == 2 + 1 + 6
     assert not re.search(r"url\(|@import", source)
 
 
 def test_hostile_names_are_text():
-    """Backends, problems, settings and paths that are markup or control codes reach the reader as text."""
+    """Backends, problems, settings and paths with markup or control codes are text."""
     runs = []
     for scatter in ("a", "b"):
         cells = [
@@ -764,30 +760,30 @@ def test_hostile_names_are_text():
         cells += [sample_run.cell(name, 200, status="crashed", detail=f"{name} </td>") for name in sample_run.HOSTILE]
         machine = {"versions": {"<b>": scatter, "x": {"<i>": scatter}}, "cpu": ["<u>"], "blas": ["<script>", {}]}
         runs.append(sample_run.run(cells, machine=machine))
-    found = compare(runs[0], runs[1], VERSIONS, ("\x1b[31m<script>base", "\x1b[31mnew"))
-    source = comparison_view.html(found)
+    comparison = compare(runs[0], runs[1], VERSIONS, ("\x1b[31m<script>base", "\x1b[31mnew"))
+    source = comparison_view.html(comparison)
     page = Page(source)
     assert not {"b", "i", "u"} & set(page.tags)
     assert page.tags.count("script") == 1
     assert "<script>alert(1)</script>" in page.words
-    for told in (source, shown(found)):
-        assert "\x1b" not in told
-    assert max(map(len, shown(found).splitlines())) <= 80
+    for text in (source, terminal_text(comparison)):
+        assert "\x1b" not in text
+    assert max(map(len, terminal_text(comparison).splitlines())) <= 80
 
 
-# From outside
+# Command line
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A folder with runs under gdbench-results/baselines and beside it."""
+    """A folder with saved runs under gdbench-results/baselines."""
     folder = tmp_path_factory.mktemp("runs")
-    wrong, failed, unstable = a_run(), a_run(), a_run(stable=False, reasons=["drift"])
-    the_cell(wrong).status = "wrong"
-    the_cell(failed).status = "crashed"
+    wrong, failed, unstable = make_run(), make_run(), make_run(stable=False, reasons=["drift"])
+    cell_of(wrong).status = "wrong"
+    cell_of(failed).status = "crashed"
     kinds = {
-        "base": BASE, "same": a_run(), "slow": a_run(slow={"numba_jit": 1.5}), "wrong": wrong, "failed": failed,
-        "unstable": unstable, "versions": changed(("versions", "numpy"), "2.5.0"), "cpu": changed(("cpu", "model"), "Z"),
+        "base": BASE, "same": make_run(), "slow": make_run(slow={"numba_jit": 1.5}), "wrong": wrong, "failed": failed,
+        "unstable": unstable, "versions": make_changed_run(("versions", "numpy"), "2.5.0"), "cpu": make_changed_run(("cpu", "model"), "Z"),
     }  # fmt: skip
     for name, run in kinds.items():
         (folder / "gdbench-results" / "baselines" / name).mkdir(parents=True)
@@ -813,8 +809,8 @@ def runs(tmp_path_factory):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_exit_codes(main, runs, arguments, expected):
-    """Each as a shell sees it, with saved runs by name, folders or files."""
+def test_exit_code_of_compare(main, runs, arguments, expected):
+    """Runs can be names of saved runs, folders or files."""
     code, out, err = main("compare", *arguments, cwd=runs)
     assert (code, err) == (expected, "")
     assert f"exit code {expected}" in out
@@ -822,7 +818,7 @@ def test_exit_codes(main, runs, arguments, expected):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected", "told"),
+    ("arguments", "expected", "text"),
     [
         (["base"], 2, "NEW"),
         (["base", "same", "slow"], 2, "slow"),
@@ -836,18 +832,18 @@ def test_exit_codes(main, runs, arguments, expected):
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )  # fmt: skip
-def test_bad_arguments_are_one_clear_line(main, runs, arguments, expected, told):
-    """One line on standard error, and nothing is written anywhere."""
+def test_bad_arguments_give_one_line(main, runs, arguments, expected, text):
+    """Standard error has one line, and no file is written."""
     before = sorted(runs.rglob("*"))
     code, out, err = main("compare", *arguments, cwd=runs)
     assert (code, out) == (expected, "")
-    assert told in err
+    assert text in err
     assert err.count("\n") == 1
     assert sorted(runs.rglob("*")) == before
 
 
-def test_a_page_on_request(main, runs, tmp_path):
-    """--html writes one file, says where, and keeps the exit code of the verdict."""
+def test_html_option_writes_one_page(main, runs, tmp_path):
+    """--html writes one file, prints its path, and keeps the exit code."""
     code, out, err = main("compare", "base", "slow", "--html", tmp_path / "page.html", cwd=runs)
     assert (code, err) == (5, "")
     assert f"report: {tmp_path / 'page.html'}" in out.replace("\n", "").replace("report:/", "report: /")
@@ -855,26 +851,17 @@ def test_a_page_on_request(main, runs, tmp_path):
     assert names_in(tmp_path) == ["page.html"]
 
 
-def test_a_reader_that_leaves_changes_no_verdict(runs):
-    """`gdbench compare … | head -1` still exits 5."""
-    import subprocess
-
-    words = [sys.executable, "-m", "bench", "compare", "base", "slow"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=runs)
-    process.stdout.close()
-    assert process.stderr.read().decode() == ""
-    assert process.wait() == 5
-    process.stderr.close()
+def test_closed_pipe_does_not_change_the_exit_code(runs):
+    """`gdbench compare … | head -1` exits with 5."""
+    assert gdbench_to_closed_pipe("compare", "base", "slow", cwd=runs) == (5, "")
 
 
-def test_comparing_is_cheap(runs):
-    """Neither Matplotlib nor any array library but NumPy is loaded, and Jinja2 not without a page."""
-    import subprocess
-
+def test_compare_imports_no_heavy_library(runs):
+    """compare imports neither Matplotlib, JAX nor Numba, and Jinja2 only for a page."""
     code = (
         "import sys; sys.argv = ['gdbench', 'compare', 'base', 'same'];"
         "from bench.cli import app; app(sys.argv[1:]);"
         "print('loaded', sorted({'matplotlib', 'jinja2', 'jax', 'numba'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=runs, capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("loaded []\n")
+    process = subprocess.run([sys.executable, "-c", code], cwd=runs, capture_output=True, text=True, check=True)
+    assert process.stdout.endswith("loaded []\n")

@@ -1,5 +1,4 @@
-"""The course: its texts keep their rules, every exercise has a solution that passes and slips that are named, and every
-chapter is given from start to end."""
+"""The course: rules of its texts, solutions and wrong answers of its exercises, and complete runs of its chapters."""
 
 import ast
 import io
@@ -23,17 +22,17 @@ from bench.learn.lesson import NO_FIGURE, NO_PARAGRAPH, Lesson, perform
 from bench.records import load_run, save_run
 
 CHAPTERS = [pytest.param(each, id=each.folder.name) for each in chapters()]
-COMPILES = (5, 7)  # the exercise takes seconds for each answer
-COMPUTES = (2, 6, 8)  # the chapter computes for seconds
+COMPILES = (5, 7)  # chapters whose exercise takes seconds per answer
+COMPUTES = (2, 6, 8)  # chapters that compute for seconds
 
 
 def slow_for(*numbers):
-    """The chapters as parameters, those with these numbers marked as slow."""
+    """The chapters as parameters. Those with these numbers are marked as slow."""
     marked = [each for each in chapters() if each.number in numbers]
     return [pytest.param(each, id=each.folder.name, marks=[pytest.mark.slow] * (each in marked)) for each in chapters()]
 
 
-# What was measured has a unit, or is a multiple; none of these may stand in a text that is written by hand.
+# A measured number has a unit or is a multiple. Texts must not contain one.
 MEASURED = re.compile(
     r"\d[\d.,]*(?:e[-+]?\d+)?\s*(?:×|%|(?:ns|µs|us|ms|s|sec|seconds?|minutes?|[kMG]i?B(?:/s)?|[GM]?flop/s|times|fold|percent)\b)"
     r"|\b(?:ten|twenty|fifty|hundred|thousand)s? (?:times|percent|fold)\b"
@@ -46,16 +45,16 @@ CAUSAL = re.compile(
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    """A reader who begins: nothing is remembered."""
+    """An empty folder for a reader without progress."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def measuring(monkeypatch):
-    """bench.measure without a measurement: recorded runs for chapters, invented figures for exercises.
+    """bench.measure without measurements: recorded runs for chapters, invented times for exercises.
 
-    measuring("your_file", seconds=..., peak_bytes=...) sets the figures of a backend; other fields of a cell as well.
+    measuring("your_file", seconds=..., peak_bytes=...) sets the fields of the cells of a backend.
     """
     fields: dict[str, dict] = {}
 
@@ -69,8 +68,8 @@ def measuring(monkeypatch):
         n, d = map(int, sizes[0].split("x"))
         cells = []
         for backend in backends:
-            known = {"seconds": sample_run.SECONDS.get(backend.name, [1e-6])[0]} | fields.get(backend.name, {})
-            cells.append(sample_run.cell(backend.name, n, n_features=d, n_iter=100, **known))
+            values = {"seconds": sample_run.SECONDS.get(backend.name, [1e-6])[0]} | fields.get(backend.name, {})
+            cells.append(sample_run.cell(backend.name, n, n_features=d, n_iter=100, **values))
         return sample_run.run(cells)
 
     monkeypatch.setattr(experiment, "measured", measured)
@@ -82,7 +81,7 @@ def measuring(monkeypatch):
 
 
 def calls(each):
-    """Every call of a method of the lesson in a chapter's script: (name, node)."""
+    """Each call of a method of the lesson in the script of a chapter: (name, node)."""
     tree = ast.parse(each.script.read_text("utf-8"))
     for node in ast.walk(tree):
         if (
@@ -94,33 +93,34 @@ def calls(each):
 
 
 def strings(node):
-    """The text of every string in a tree, docstrings too."""
+    """The text of each string in a tree, with docstrings."""
     return [part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
 
 
 @pytest.mark.parametrize("each", CHAPTERS)
-def test_no_measured_number_is_written_by_hand(each):
-    """In no text of a chapter stands a figure with a unit, or a multiple: such figures come from results."""
+def test_texts_contain_no_measured_number(each):
+    """Numbers with a unit, and multiples, come from results."""
     texts = [cell.text for cell in each.cells if cell.kind == "markdown"]
     for file in each.folder.glob("*.py"):
         if file.stem not in ("start", "solution", "slips"):
             texts += strings(ast.parse(file.read_text("utf-8")))
-    texts.append((each.folder / "teacher.md").read_text("utf-8").partition("\n")[2])  # its first line plans the time
-    found = [match[0] for text in texts for match in MEASURED.finditer(text)]
-    assert not found
+    texts.append(
+        (each.folder / "teacher.md").read_text("utf-8").partition("\n")[2]
+    )  # the first line has the planned time
+    assert not [match[0] for text in texts for match in MEASURED.finditer(text)]
 
 
 @pytest.mark.parametrize(
     "text", ["takes 50 ns", "is 3.5× faster", "18 % of it", "a hundred times", "twice as fast", "40 GB/s", "1e-3 s"]
 )
-def test_the_rule_finds_measured_numbers(text):
-    """The pattern that no text may match does match what it is meant to find."""
+def test_pattern_matches_measured_numbers(text):
+    """MEASURED matches numbers with units, percentages and multiples."""
     assert MEASURED.search(text)
 
 
 @pytest.mark.parametrize("each", CHAPTERS)
-def test_a_cause_stands_beside_its_experiment(each):
-    """Only `explain` may say why; it names an experiment of this chapter and holds a figure from it."""
+def test_causal_words_are_in_explanations_only(each):
+    """An explanation names an experiment of the chapter and has a number from it."""
     for cell in each.cells:
         assert cell.kind != "markdown" or not CAUSAL.search(cell.text), CAUSAL.search(cell.text)
     experiments = {node.args[0].value for name, node in calls(each) if name in ("measure", "compute")}
@@ -128,27 +128,27 @@ def test_a_cause_stands_beside_its_experiment(each):
     assert experiments
     assert explained
     for node in explained:
-        given = {keyword.arg: keyword.value for keyword in node.keywords}
-        assert given["shown_by"].value in experiments
+        arguments = {keyword.arg: keyword.value for keyword in node.keywords}
+        assert arguments["shown_by"].value in experiments
         assert re.search(r"\{\w+\}", node.args[0].value), node.args[0].value
 
 
 @pytest.mark.parametrize("each", CHAPTERS)
-def test_a_chapter_has_all_its_parts(each):
-    """It predicts, experiments, shows, explains and ends with its exercise, which has hints in three levels."""
-    made = [name for name, _ in calls(each)]
-    assert {"predict", "choose"} & set(made)
-    assert {"show", "play"} & set(made)
-    assert made[-1] == "exercise"
+def test_chapter_has_all_parts(each):
+    """It predicts, experiments, shows, explains and ends with its exercise. Hints have three levels."""
+    names = [name for name, _ in calls(each)]
+    assert {"predict", "choose"} & set(names)
+    assert {"show", "play"} & set(names)
+    assert names[-1] == "exercise"
     assert all(len(levels) == 3 for levels in each.exercise.HINTS.values())
     assert "" in each.exercise.HINTS
     assert "Time: " in (each.folder / "teacher.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("each", slow_for(*COMPUTES))
-def test_a_chapter_is_whole_with_the_recorded_figures(each, course):
-    """With the recorded run nothing is left out, nothing is asked, nothing is written, and there is a page."""
-    lesson = Lesson(each, lambda block: None, lambda prompt: pytest.fail("asked"), live=False)
+def test_chapter_is_complete_with_the_recorded_runs(each, course):
+    """With the recorded runs, no figure or paragraph is missing, no question is asked, and no file is written."""
+    lesson = Lesson(each, lambda block: None, lambda prompt: pytest.fail("question"), live=False)
     lesson.ask = lambda prompt: None
     perform(lesson)
     page = build.page(lesson)
@@ -239,11 +239,8 @@ def test_verdict_has_the_hints_of_its_slip(monkeypatch, tmp_path):
     assert answer(Verdict("wrong", "why", "no such slip")).hints == each.exercise.HINTS[""]
     assert answer(Verdict("failed", "why")).hints == judging.FAILED
     crashed = answer(None)
-    assert (crashed.outcome, crashed.why, crashed.hints) == (
-        "failed",
-        "your file was killed by SIGSEGV",
-        judging.FAILED,
-    )
+    assert (crashed.outcome, crashed.why) == ("failed", "your file was killed by SIGSEGV")
+    assert crashed.hints == judging.FAILED
     outcome.timed_out = True
     assert "gave no answer for 90 seconds" in answer(None).why
     monkeypatch.setattr(each.exercise, "timed", lambda path, quick: Verdict("passed", "faster"))
@@ -260,7 +257,7 @@ def test_hint_level_follows_the_attempts():
 
 @pytest.mark.parametrize("each", CHAPTERS)
 def test_exercise_has_at_least_three_slips(each):
-    """Each exercise knows at least three slips, and each slip has hints of its own."""
+    """Each exercise has at least three slips, and each slip has its own hints."""
     slips = slips_of(each)
     assert len(slips) >= 3
     assert {slip.slip for slip in slips} <= set(each.exercise.HINTS)
@@ -290,10 +287,10 @@ def test_chapter_runs_in_a_terminal(each, course, measuring, monkeypatch):
 def test_chapter_measures_for_real(course, monkeypatch):
     """`gdbench learn 3 --quick` in a child process measures on this machine and keeps the run."""
     command = [sys.executable, "-m", "bench", "learn", "3", "--quick"]
-    done = subprocess.run(command, input="1\n1\n1\ns\n", capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "Measured on this machine" in done.stdout
-    assert "\x1b" not in done.stdout
+    process = subprocess.run(command, input="1\n1\n1\ns\n", capture_output=True, text=True, check=False, timeout=600)
+    assert process.returncode == 0, process.stderr[-2000:]
+    assert "Measured on this machine" in process.stdout
+    assert "\x1b" not in process.stdout
     assert (course / reader.folder(3) / "loops" / "run.json").exists()
 
 
@@ -311,8 +308,8 @@ def test_notebook_runs_and_keeps_its_outputs(number, course):
     assert "error" not in kinds
 
 
-def test_what_the_reader_did_is_kept_and_can_be_forgotten(course):
-    """Predictions are stored in one file that is named; a broken file is an error that says what to do."""
+def test_predictions_are_stored_and_can_be_deleted(course):
+    """An invalid answer is refused with the allowed values. A valid prediction is stored until forget()."""
     answers = iter(["none of these", "30", "3"])
     out = io.StringIO()
     lesson = Lesson(
@@ -327,7 +324,7 @@ def test_what_the_reader_did_is_kept_and_can_be_forgotten(course):
 
 @pytest.mark.slow
 def test_course_runs_without_jax(course):
-    """Without JAX every chapter still builds its page. One child process builds all of them."""
+    """Without JAX each chapter still builds its page. One child process builds all of them."""
     code = """
 import sys
 sys.modules["jax"] = None  # an import of JAX raises ImportError
@@ -339,20 +336,20 @@ for chapter in chapters():
     perform(lesson)
     print(build.page(lesson).count("</html>"))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.split() == ["1"] * len(chapters())
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
+    assert process.returncode == 0, process.stderr[-2000:]
+    assert process.stdout.split() == ["1"] * len(chapters())
 
 
 @pytest.mark.parametrize("each", CHAPTERS)
-def test_recorded_figures_name_no_path(each):
-    """What ships as recorded holds no path of the machine that it was recorded on."""
+def test_recorded_runs_contain_no_path(each):
+    """The recorded runs contain no absolute path."""
     for path in (each.folder / "recorded").glob("*.json"):
         assert not re.search(r"(?<![\w.])/(?:\w|\.)+/", path.read_text("utf-8")), path.name
 
 
 @pytest.mark.parametrize(
-    ("typed", "read"),
+    ("answer", "value"),
     [
         ("50", 50),
         ("1,000", 1000),
@@ -367,23 +364,23 @@ def test_recorded_figures_name_no_path(each):
         ("many", None),
     ],
 )
-def test_a_prediction_is_read_as_it_is_meant(course, typed, read):
-    """A number with a comma, groups of digits or a unit is understood; what is none, or is not finite, is asked again."""
-    answers = iter([typed])
+def test_forms_of_a_prediction(course, answer, value):
+    """A number can have a decimal comma, groups of digits or a unit. Other text, or a value that is not finite, is asked again."""
+    answers = iter([answer])
     lesson = Lesson(chapters()[0], lambda block: None, lambda prompt: next(answers, None))
-    assert lesson.predict("a", "How long?", "ns") == read
-    assert reader.load().of(1).predictions == ({} if read is None else {"a": read})
+    assert lesson.predict("a", "How long?", "ns") == value
+    assert reader.load().of(1).predictions == ({} if value is None else {"a": value})
 
 
-def test_hints_say_more_with_each_time_the_same_slip_is_made(course):
-    """A new slip begins with its first hint, whatever was tried before."""
-    known = reader.load()
-    assert [reader.attempted(known, 1, False, slip) for slip in ("sign", "sign", "two", "sign")] == [1, 2, 1, 3]
+def test_hint_level_counts_attempts_with_the_same_slip(course):
+    """A new slip begins at the first level."""
+    progress = reader.load()
+    assert [reader.attempted(progress, 1, False, slip) for slip in ("sign", "sign", "two", "sign")] == [1, 2, 1, 3]
     assert reader.load().of(1).attempts == 4
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["99"], "chapter: found 99; allowed: 1 to 11"),
         (["one"], "allowed: an integer"),
@@ -392,16 +389,16 @@ def test_hints_say_more_with_each_time_the_same_slip_is_made(course):
         (["3", "--check", "x.py", "--forget"], "allowed: one of them"),
     ],
 )
-def test_bad_input_is_one_clear_sentence(main, course, words, said):
-    """Whatever is wrong with the words of `learn`, it says so, changes nothing and exits with 2."""
-    code, out, err = main("learn", *words)
+def test_bad_input_gives_exit_2(main, course, arguments, message):
+    """Bad arguments of `learn` give a message and change nothing."""
+    code, out, err = main("learn", *arguments)
     assert (code, out) == (2, "")
-    assert said in err.replace("\n", " ")
+    assert message in err.replace("\n", " ")
     assert not reader.course_folder().exists()
 
 
-def test_a_broken_file_of_the_reader_is_an_error_that_says_what_to_do(main, course):
-    """It is not overwritten; --forget removes it."""
+def test_broken_progress_file_gives_exit_6(main, course):
+    """The message says how to repair it, the file does not change, and --forget removes it."""
     reader.course_folder().mkdir(parents=True)
     reader.path().write_text("{")
     code, _, err = main("learn")
@@ -414,24 +411,16 @@ def test_a_broken_file_of_the_reader_is_an_error_that_says_what_to_do(main, cour
     assert [each["chapter"] for each in json.loads(out)["chapters"]] == list(range(1, 12))
 
 
-@pytest.mark.parametrize(
-    ("text", "outcome", "code"),
-    [
-        ("def gradient(X, y, beta:", "failed", 3),
-        ("raise SystemExit(0)", "failed", 3),
-        ("", "failed", 3),
-        ("import os; os.abort()", "failed", 3),
-    ],
-)
-def test_whatever_the_readers_file_does_there_is_a_verdict(main, course, text, outcome, code):
-    """A file that cannot be read, ends the process or holds nothing is judged in words, and counted as an attempt."""
+@pytest.mark.parametrize("text", ["def gradient(X, y, beta:", "raise SystemExit(0)", "", "import os; os.abort()"])
+def test_failing_answer_has_a_verdict(main, course, text):
+    """An answer that cannot be parsed, ends the process or is empty has a verdict and counts as an attempt."""
     (course / "mine.py").write_text(text)
-    ended, out, _ = main("learn", "1", "--check", "mine.py", "--json")
-    found = json.loads(out)
-    assert (ended, found["outcome"]) == (code, outcome)
+    code, out, _ = main("learn", "1", "--check", "mine.py", "--json")
+    document = json.loads(out)
+    assert (code, document["outcome"]) == (3, "failed")
     assert reader.load().of(1).attempts == 1
-    assert len(found["why"]) > 10
-    assert len(found["hints"]) == 3
+    assert len(document["why"]) > 10
+    assert len(document["hints"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -454,8 +443,7 @@ def test_whatever_the_readers_file_does_there_is_a_verdict(main, course, text, o
         (10, ("toolbox", "scratch|own code|Own code")),
     ],
 )
-def test_the_seed_lesson_is_in_the_course(number, words):
-    """What the lesson that all began with teaches has its chapter; its three wrong sentences are tried."""
-    each = next(each for each in chapters() if each.number == number)
-    text = " ".join(path.read_text("utf-8") for path in each.folder.glob("*.py"))
+def test_course_contains_the_seed_lesson(number, words):
+    """Each topic of the first lesson is in its chapter. Its three wrong statements are tested."""
+    text = " ".join(path.read_text("utf-8") for path in chapter(number).folder.glob("*.py"))
     assert all(re.search(word, text) for word in words)

@@ -1,4 +1,4 @@
-"""Hints: each known mistake is told by its answers alone, a correct backend gets none, and none claims too much."""
+"""Hints: each listed mistake is named from its results, a correct backend has no hint, and no hint claims too much."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -15,21 +15,22 @@ from bench.check.diagnosis import Diagnosis, hint
 from bench.check.fixtures import Fixture, stopping
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake, stop_rules
 
-# Each mistake in the iterates with one in the losses, every one of either kind at least once.
+# Pairs of a mistake in the iterates and one in the losses. Each mistake is in at least one pair.
 PAIRS = [(iterate, LOSSES[(i + 3) % len(LOSSES)]) for i, iterate in enumerate(ITERATES)]
+CHECK_NAMES = [check.__name__ for check in CHECKS]
 VALUES = "beta is off by 0.5 after 3 updates; correct arithmetic is within 1e-14"
 
 
 def backend_of(mistake: Mistake, dtype: str, stop=None) -> SimpleNamespace:
-    """A backend that answers as a mistake does, in a dtype. stop: tol -> how many updates it makes, for a wrong rule."""
+    """A backend that makes a mistake, in a dtype. stop: tol -> number of updates, for a wrong stop rule."""
 
     def fit(X, y, beta, learning_rate, max_iter, tol):
         K = min(max_iter, stop(tol)) if stop else max_iter
         with np.errstate(all="ignore"):
-            betas, losses = mistake.result(Fixture("asked", X, y, beta, learning_rate, K))
+            betas, losses = mistake.result(Fixture("call", X, y, beta, learning_rate, K))
         return betas.astype(dtype), losses.astype(dtype)
 
-    return SimpleNamespace(prepare=lambda *given: given, fit=fit, to_numpy=np.array)
+    return SimpleNamespace(prepare=lambda *arrays: arrays, fit=fit, to_numpy=np.array)
 
 
 def hint_of(mistake: Mistake, dtype: str) -> str | None:
@@ -38,14 +39,14 @@ def hint_of(mistake: Mistake, dtype: str) -> str | None:
 
 @pytest.mark.parametrize("dtype", UNIT)
 @pytest.mark.parametrize("mistake", [*ITERATES, *LOSSES], ids=lambda mistake: mistake.hint[:50])
-def test_every_known_mistake_is_told_by_its_answers(mistake, dtype):
-    """It alone: no other entry with another text explains the same evidence."""
+def test_each_mistake_is_named(mistake, dtype):
+    """The hint is the text of the mistake. No other entry explains the same results."""
     assert hint_of(mistake, dtype) == mistake.hint
 
 
 @pytest.mark.parametrize(("iterate", "loss"), PAIRS, ids=lambda mistake: mistake.hint[:40])
-def test_two_mistakes_are_told_together(iterate, loss):
-    """One in the iterates and one in the losses: both are named, or the one mistake that answers just as the two do."""
+def test_two_mistakes_are_both_named(iterate, loss):
+    """The hint names a mistake in the iterates and one in the losses, or a single mistake with the same results as the two."""
     diagnosed = Diagnosis(backend_of(replace(iterate, loss=loss.loss, losses=loss.losses), "float64"), "float64")
     mistake_hint = hint("follows_the_exact_iterates", VALUES, diagnosed)
     singles = [(single, RIGHT) for single in ITERATES] + [(RIGHT, single) for single in LOSSES]
@@ -58,13 +59,13 @@ def test_two_mistakes_are_told_together(iterate, loss):
     "name",
     ["python_loops", "numpy_vectorized", "numba_jit", pytest.param("jax_jit", marks=pytest.mark.slow)],  # it compiles
 )
-def test_a_correct_backend_gets_no_hint(name):
-    """Even if a check were to fail for a reason of its own."""
+def test_correct_backend_has_no_hint(name):
+    """There is no hint, even if a check fails for another reason."""
     backend = load(name)
     for dtype in getattr(backend, "DTYPES", UNIT):
         diagnosed = Diagnosis(backend, dtype)
-        for each in CHECKS:
-            assert hint(each.__name__, VALUES, diagnosed, 1e-13, 1e-14) is None, each.__name__
+        for name in CHECK_NAMES:
+            assert hint(name, VALUES, diagnosed, 1e-13, 1e-14) is None, name
         assert diagnosed.right
         assert diagnosed.stops() is None
         assert diagnosed.diverges() is None
@@ -74,7 +75,7 @@ def step(function) -> Mistake:
     return Mistake("not listed", step=function)
 
 
-# What is mistake_hint of mistakes that are not listed: what the answers show, or nothing.
+# Mistakes that are not listed, and their hints.
 UNLISTED = [
     ("a factor", step(lambda X, y, b, r, s, k, bs: 1.25 * s * (X.T @ r)), "after one step beta has moved 1.25 times as far as it should, in every problem"),
     ("a tiny factor", step(lambda X, y, b, r, s, k, bs: 1.000000001 * s * (X.T @ r)), "after one step beta has moved 1.000000001 times as far as it should, in every problem"),
@@ -89,8 +90,8 @@ UNLISTED = [
 
 
 @pytest.mark.parametrize(("mistake", "expected"), [case[1:] for case in UNLISTED], ids=[case[0] for case in UNLISTED])
-def test_an_unlisted_mistake_gets_only_what_its_answers_show(mistake, expected):
-    """Not the name of a mistake that it only resembles."""
+def test_hint_of_an_unlisted_mistake(mistake, expected):
+    """The hint describes the results. It does not name a similar mistake."""
     mistake_hint = hint_of(mistake, "float64")
     if expected is None:
         assert mistake_hint is None or mistake_hint.startswith("right for n x d")
@@ -99,22 +100,22 @@ def test_an_unlisted_mistake_gets_only_what_its_answers_show(mistake, expected):
 
 
 @pytest.mark.parametrize("factor", [1 + 1e-9, 1 + 1e-8, 1 + 1e-7, 1 + 1e-6, 1 - 1e-7])
-def test_a_small_wrong_factor_is_not_called_float32(factor):
-    """Its error is of that size, but along the step, where rounding has no direction."""
+def test_small_wrong_factor_is_not_called_float32(factor):
+    """The error has the size of float32 rounding, but the direction of the step."""
     mistake_hint = hint_of(step(lambda X, y, b, r, s, k, bs: factor * s * (X.T @ r)), "float64")
     assert mistake_hint is None or "float32" not in mistake_hint
 
 
-def test_rounding_to_float32_is_named(fresh):
-    """A backend that computes in float32 and returns float64 is told so."""
-    path = fresh("narrow", "X.T @ residual", "(X.T.astype('f4') @ residual.astype('f4')).astype('f8')")
+def test_rounding_to_float32_is_named(backend_file):
+    """The hint for a backend that computes in float32 and returns float64."""
+    path = backend_file("narrow", "X.T @ residual", "(X.T.astype('f4') @ residual.astype('f4')).astype('f8')")
     mistake_hint = hint("follows_the_exact_iterates", VALUES, Diagnosis(load(path), "float64"))
     assert mistake_hint is not None and "computed in float32" in mistake_hint
 
 
 @pytest.mark.parametrize("dtype", UNIT)
-def test_a_wrong_stop_rule_is_named(dtype):
-    """Each by how many updates it makes at a dozen tolerances, and the right one by nothing."""
+def test_wrong_stop_rule_is_named(dtype):
+    """The numbers of updates at a dozen tolerances identify each wrong rule. The right rule has no hint."""
     base = stopping(dtype)[0]
     for text, rule in stop_rules(base).items():
         backend = backend_of(RIGHT, dtype, rule)
@@ -122,42 +123,41 @@ def test_a_wrong_stop_rule_is_named(dtype):
         assert mistake_hint is None if text == "" else mistake_hint is not None and text in mistake_hint, text
 
 
-def test_a_rule_is_not_blamed_for_losses_that_are_wrong():
-    """How often it stops says something of the rule only where the losses are right."""
+def test_stop_rule_has_no_hint_if_the_losses_are_wrong():
+    """The number of updates says nothing about the rule if the losses are wrong."""
     halved = next(mistake for mistake in LOSSES if "half" in mistake.hint)
     assert Diagnosis(backend_of(halved, "float64", lambda tol: 40), "float64").stops() is None
 
 
-def test_a_hint_never_raises(fresh):
-    """Whatever the backend does when it is asked again."""
-    diagnosed = Diagnosis(load(fresh("bad", "n = len(X)", "raise SystemExit(1)")), "float64")
-    for each in CHECKS:
-        assert hint(each.__name__, VALUES, diagnosed) is None
+def test_hint_of_a_raising_backend_is_none(backend_file):
+    """hint() returns None if the backend raises in its calls."""
+    diagnosed = Diagnosis(load(backend_file("bad", "n = len(X)", "raise SystemExit(1)")), "float64")
+    for name in CHECK_NAMES:
+        assert hint(name, VALUES, diagnosed) is None
 
 
-def test_what_is_seen_of_a_form_is_not_called_a_state_or_an_alias(fresh):
-    """A check that fails for the form of the answer gives no hint about its own subject."""
-    diagnosed = Diagnosis(load(fresh("three", "return beta, np", "return beta, beta, np")), "float64")
+def test_wrong_form_has_no_hint_about_memory_or_state(backend_file):
+    """A check that fails because of the form of the result has no hint about its own subject."""
+    diagnosed = Diagnosis(load(backend_file("three", "return beta, np", "return beta, beta, np")), "float64")
     detail = "fit returned a tuple of 3; allowed: (beta, losses)"
     for name in ("returns_memory_of_its_own", "leaves_its_inputs_alone", "forgets_earlier_calls"):
         assert hint(name, detail, diagnosed) is None
 
 
-def test_answers_that_differ_are_named_before_a_lost_block(fresh):
-    """Where small problems come out right and a large one now so, now so, as with threads that race."""
-    path = fresh(
-        "race", "X.T @ residual", "X.T @ residual * (1 if n < 100 else np.random.default_rng().uniform(0.9, 1.1))"
-    )
+def test_varying_results_are_named_before_a_lost_block(backend_file):
+    """Small problems are right and large ones vary between calls, as with a race of threads."""
+    noise = "(1 if n < 100 else np.random.default_rng().uniform(0.9, 1.1))"
+    path = backend_file("race", "X.T @ residual", f"X.T @ residual * {noise}")
     mistake_hint = hint("fits_every_shape", VALUES, Diagnosis(load(path), "float64"), 0.5, 1e-14)
     assert mistake_hint is not None and mistake_hint.startswith("two calls on the same problem")
 
 
 @pytest.mark.parametrize("end", ["import os; os._exit(3)", "import os; os.abort()", "import time; time.sleep(600)"])
-def test_a_backend_that_ends_while_asked_for_a_hint_keeps_its_verdict(tmp_path, fresh, monkeypatch, end):
-    """What the check found stands in the document, as wrong, and what happened afterwards beside it."""
+def test_exit_during_diagnosis_keeps_the_verdict(tmp_path, backend_file, monkeypatch, end):
+    """The document has the failed check as wrong, and the exit, crash or timeout after it."""
     monkeypatch.setattr(cross_check, "DEADLINE_S", 4.0)
-    n, d = diagnosis.SHAPES[1]  # asked for by hints only
-    path = fresh("trap", "n = len(X)", f"n = len(X) + 1\n    if X.shape == ({n}, {d}):\n        {end}")
+    n, d = diagnosis.SHAPES[1]  # a shape that only hints use
+    path = backend_file("trap", "n = len(X)", f"n = len(X) + 1\n    if X.shape == ({n}, {d}):\n        {end}")
     (report,) = check([str(path)], tmp_path).backends
     assert report.status == "wrong"
     first, last = [result for result in report.checks if not result.passed]
@@ -166,15 +166,15 @@ def test_a_backend_that_ends_while_asked_for_a_hint_keeps_its_verdict(tmp_path, 
     assert "ended" in last.detail or "killed" in last.detail or "stopped at its deadline" in last.detail
 
 
-def test_hints_reach_the_document(tmp_path, fresh):
-    """Beside the check that failed, and only there."""
-    (report,) = check([str(fresh("turned", "(-2 / n)", "(2 / n)"))], tmp_path).backends
+def test_document_contains_the_hints(tmp_path, backend_file):
+    """Each failed check has a hint and no other check."""
+    (report,) = check([str(backend_file("turned", "(-2 / n)", "(2 / n)"))], tmp_path).backends
     for result in report.checks:
         assert result.passed == (result.hint is None)
     assert any("the wrong way" in (result.hint or "") for result in report.checks)
 
 
-def test_mistakes_have_texts_of_one_form():
-    """One line, no full stop at its end, and the same text only where it is the same mistake written in two ways."""
+def test_hints_are_one_line_without_a_full_stop():
+    """Each mistake has such a text."""
     for mistake in (*ITERATES, *LOSSES):
         assert mistake.hint and "\n" not in mistake.hint and not mistake.hint.endswith(".")

@@ -1,4 +1,4 @@
-"""Files are whole or as before: interrupted, on a full disk, with a second writer, and with somebody else's hand in them."""
+"""Files are complete or unchanged: after interrupts, on a full disk, with two writers, and after foreign changes."""
 
 import contextlib
 import errno
@@ -15,12 +15,12 @@ import pytest
 from bench.runtime import files
 from bench.runtime.files import AppendOnlyLog, Scratch, ensure_free_space, read, save
 
-EVENTS = [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
+ERRORS = [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
 
 
 @contextlib.contextmanager
 def file_size_limit(size):
-    """No file may grow beyond it, as with a quota; Python ignores the signal, so that writing raises."""
+    """Limit the size of files, as a quota does. Python ignores the signal, so writing raises."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -33,9 +33,9 @@ def file_size_limit(size):
 
 
 @pytest.mark.parametrize("step", ["replace", "fsync", "chmod", "write"])
-@pytest.mark.parametrize("error", EVENTS, ids=["full", "Ctrl-C"])
-def test_a_save_that_fails_changes_nothing(tmp_path, monkeypatch, step, error):
-    """Disk full or interrupted at any step: the old file is whole, the error passes on, no temporary file stays."""
+@pytest.mark.parametrize("error", ERRORS, ids=["full", "Ctrl-C"])
+def test_failed_save_changes_nothing(tmp_path, monkeypatch, step, error):
+    """If the disk is full or Ctrl-C comes at any step, the old file stays and there is no temporary file."""
     path = tmp_path / "file.txt"
     save(path, "old")
 
@@ -43,35 +43,31 @@ def test_a_save_that_fails_changes_nothing(tmp_path, monkeypatch, step, error):
         raise error
 
     monkeypatch.setattr(files.os, step, fail)
-    with pytest.raises(type(error)) as raised:
+    with pytest.raises(type(error)) as error_info:
         save(path, "new" * 10_000)
     monkeypatch.undo()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
-    assert getattr(raised.value, "filename", str(path)) is not None
+    assert getattr(error_info.value, "filename", str(path)) is not None
 
 
-def test_the_new_file_is_on_disk_before_it_replaces_the_old(tmp_path, monkeypatch):
-    """fsync comes before replace, and at replace the temporary file holds all bytes."""
+def test_new_file_is_on_disk_before_it_replaces_the_old(tmp_path, monkeypatch):
+    """fsync is called before replace, and at replace the temporary file has all bytes."""
     steps = []
     fsync, replace = os.fsync, os.replace
 
-    def watched_fsync(handle):
-        steps.append("fsync")
-        fsync(handle)
-
-    def watched_replace(source, target):
+    def recorded_replace(source, target):
         steps.append(("replace", Path(source).stat().st_size))
         replace(source, target)
 
-    monkeypatch.setattr(files.os, "fsync", watched_fsync)
-    monkeypatch.setattr(files.os, "replace", watched_replace)
+    monkeypatch.setattr(files.os, "fsync", lambda handle: (steps.append("fsync"), fsync(handle)))
+    monkeypatch.setattr(files.os, "replace", recorded_replace)
     save(tmp_path / "file.txt", b"x" * 100_000)
     assert steps == ["fsync", ("replace", 100_000)]
 
 
-def test_a_quota(tmp_path):
-    """Where no more bytes are allowed, saving and making room name the place, and the old file is whole."""
+def test_errors_of_a_quota_name_the_file(tmp_path):
+    """save and ensure_free_space raise, and the old file stays."""
     path = tmp_path / "file.txt"
     save(path, "old")
     with file_size_limit(100_000):
@@ -84,9 +80,9 @@ def test_a_quota(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk(a_disk):
-    """On a real file system without room: the same, and what was made to try it is gone."""
-    small_disk = a_disk("1m")
+def test_full_disk_leaves_complete_files(mount_disk):
+    """On a full file system, saves and appends raise. The old file and the complete lines stay."""
+    small_disk = mount_disk("1m")
     path = small_disk / "file.txt"
     save(path, "old")
     with pytest.raises(OSError, match=r"No space left on device.*file\.txt"):
@@ -104,19 +100,15 @@ def test_a_full_disk(a_disk):
     assert written == line * len(lines.lines) != b""
 
 
-def test_what_is_no_ordinary_file_is_not_read(tmp_path):
-    """A pipe does not keep the reader waiting, a device without end is not read, and neither is a far too large file."""
+def test_read_refuses_special_and_huge_files(tmp_path):
+    """A pipe, a device, a folder and a file over the limit are refused at once."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(files.MAX_READ_BYTES + 1)
-    for name, told in (
-        ("pipe", "not a regular file"),
-        ("link", "not a regular file"),
-        ("huge", "64 MiB; allowed"),
-        (".", "directory"),
-    ):
-        with pytest.raises(OSError, match=told):
+    messages = {"pipe": "not a regular file", "link": "not a regular file", "huge": "64 MiB; allowed", ".": "directory"}
+    for name, message in messages.items():
+        with pytest.raises(OSError, match=message):
             read(tmp_path / name)
     save(tmp_path / "text", "é")
     assert read(tmp_path / "text") == "é"
@@ -125,8 +117,8 @@ def test_what_is_no_ordinary_file_is_not_read(tmp_path):
 # AppendOnlyLog
 
 
-def test_each_line_is_on_disk_at_once(tmp_path, monkeypatch):
-    """After every append another reader finds one more whole line, and fsync has been called; opened again, it goes on."""
+def test_append_writes_each_line_at_once(tmp_path, monkeypatch):
+    """After each append the file has one more complete line and fsync has been called. A second log continues the file."""
     synced = []
     fsync = os.fsync
     monkeypatch.setattr(files.os, "fsync", lambda handle: (synced.append(handle), fsync(handle)))
@@ -140,23 +132,23 @@ def test_each_line_is_on_disk_at_once(tmp_path, monkeypatch):
         lines.close()
 
 
-def test_half_a_line_never_was_one(tmp_path):
-    """Cut at any byte, the whole lines before it stand, and the next one is appended to them."""
+def test_incomplete_last_line_is_removed(tmp_path):
+    """For a file cut at any byte, the complete lines stay and the next line follows them."""
     path = tmp_path / "lines"
-    whole = b"first\nsecond\n"
-    for length in range(len(whole) + 1):
-        path.write_bytes(whole[:length])
+    content = b"first\nsecond\n"
+    for length in range(len(content) + 1):
+        path.write_bytes(content[:length])
         lines = AppendOnlyLog(path)
         lines.append(b"new\n")
         lines.close()
-        kept = whole[: whole.rfind(b"\n", 0, length) + 1] if length else b""
-        assert path.read_bytes() == kept + b"new\n"
+        complete = content[: content.rfind(b"\n", 0, length) + 1]
+        assert path.read_bytes() == complete + b"new\n"
 
 
-@pytest.mark.parametrize("error", EVENTS, ids=["full", "Ctrl-C"])
+@pytest.mark.parametrize("error", ERRORS, ids=["full", "Ctrl-C"])
 @pytest.mark.parametrize("step", ["write", "fsync"])
-def test_an_append_that_fails_changes_nothing(tmp_path, monkeypatch, step, error):
-    """After a part was written, too: the file is as before, and takes the next line."""
+def test_failed_append_changes_nothing(tmp_path, monkeypatch, step, error):
+    """Even after a part was written, the file is as before, and the next append works."""
     path = tmp_path / "lines"
     lines = AppendOnlyLog(path)
     lines.append(b"first\n")
@@ -177,8 +169,8 @@ def test_an_append_that_fails_changes_nothing(tmp_path, monkeypatch, step, error
     assert path.read_bytes() == b"first\nthird\n"
 
 
-def test_one_writer_at_a_time(tmp_path):
-    """A second one is refused while the first has it open, and not afterwards."""
+def test_log_has_one_writer_at_a_time(tmp_path):
+    """A second log for the same file is refused until the first one is closed."""
     first = AppendOnlyLog(tmp_path / "lines")
     with pytest.raises(BlockingIOError):
         AppendOnlyLog(tmp_path / "lines")
@@ -186,8 +178,8 @@ def test_one_writer_at_a_time(tmp_path):
     AppendOnlyLog(tmp_path / "lines").close()
 
 
-def test_neither_a_link_nor_a_pipe_is_written(tmp_path):
-    """A run folder that somebody else has prepared leads nowhere else."""
+def test_log_does_not_follow_a_link(tmp_path):
+    """The target of the link does not change."""
     (tmp_path / "target").write_text("mine")
     (tmp_path / "link").symlink_to("target")
     with pytest.raises(OSError, match="link"):
@@ -195,31 +187,33 @@ def test_neither_a_link_nor_a_pipe_is_written(tmp_path):
     assert (tmp_path / "target").read_text() == "mine"
 
 
-def replaced_by(kind, path, outside):
+def replace_file(kind, path, outside):
+    """Replace the file at `path` by another kind of file."""
     path.unlink()
-    if kind == "folder":
-        path.mkdir()
-        (path / "in it").write_text("")
-    elif kind == "link":
-        path.symlink_to(outside)
-    elif kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "same":
-        path.write_bytes(b"first\n")
+    match kind:
+        case "folder":
+            path.mkdir()
+            (path / "file").write_text("")
+        case "link":
+            path.symlink_to(outside)
+        case "pipe":
+            os.mkfifo(path)
+        case "same":
+            path.write_bytes(b"first\n")
 
 
 @pytest.mark.parametrize("kind", ["gone", "folder", "link", "pipe", "same", "appended", "changed", "cut"])
-def test_what_somebody_else_does_to_it_is_undone(tmp_path, kind):
-    """Changed, longer, shorter, gone, or something else in its place: it is put back, still locked, and goes on."""
+def test_restore_undoes_foreign_changes(tmp_path, kind):
+    """A file that was changed, extended, cut, removed or replaced is restored. It stays locked and appends work."""
     path, outside = tmp_path / "lines", tmp_path / "outside"
-    outside.write_text("not ours")
+    outside.write_text("foreign")
     lines = AppendOnlyLog(path)
     lines.append(b"first\n")
     assert not lines.restore()
     if kind in ("appended", "changed", "cut"):
         path.write_bytes({"appended": b"first\nmore\n", "changed": b"fIrst\n", "cut": b""}[kind])
     else:
-        replaced_by(kind, path, outside)
+        replace_file(kind, path, outside)
     assert lines.restore()
     assert not lines.restore()
     with pytest.raises(BlockingIOError):
@@ -227,19 +221,19 @@ def test_what_somebody_else_does_to_it_is_undone(tmp_path, kind):
     lines.append(b"second\n")
     lines.close()
     assert path.read_bytes() == b"first\nsecond\n"
-    assert outside.read_text() == "not ours"
+    assert outside.read_text() == "foreign"
 
 
 # Scratch
 
 
-def test_scratch_of_a_killed_run_is_swept(tmp_path, monkeypatch):
-    """What lives is left alone, and so is what is not ours; what its owner has left is gone when the next one starts."""
+def test_scratch_of_a_killed_process_is_removed(tmp_path, monkeypatch):
+    """The next Scratch removes it. Folders of living processes and foreign folders stay."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    living = Scratch()
+    other_scratch = Scratch()
     (tmp_path / "gdbench-other").mkdir()
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "lock").write_text("half a line")
+    (tmp_path / "elsewhere" / "lock").write_text("foreign")
     (tmp_path / "gdbench-link").symlink_to("elsewhere")
     code = f"""
 import tempfile, time
@@ -248,18 +242,18 @@ from bench.runtime.files import Scratch
 print(Scratch().path, flush=True)
 time.sleep(600)
 """
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
-        path = Path(other.stdout.readline().strip())
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        path = Path(process.stdout.readline().strip())
         (path / "large").write_text("x")
         with Scratch():
             assert path.exists()
-        other.send_signal(signal.SIGKILL)
-    with Scratch() as mine:
+        process.send_signal(signal.SIGKILL)
+    with Scratch() as scratch:
         assert not path.exists()
-        assert mine.exists()
-    assert not mine.exists()
-    assert living.path.exists()
+        assert scratch.exists()
+    assert not scratch.exists()
+    assert other_scratch.path.exists()
     assert (tmp_path / "gdbench-other").exists()
-    assert (tmp_path / "elsewhere" / "lock").read_text() == "half a line"
-    with living:
+    assert (tmp_path / "elsewhere" / "lock").read_text() == "foreign"
+    with other_scratch:
         pass

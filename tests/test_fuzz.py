@@ -1,4 +1,4 @@
-"""Both doors, whatever comes in: an answer, or one clear sentence that names what is wrong with it."""
+"""Random input for the command line and for solve() gives a result, or one sentence that names the bad value."""
 
 import contextlib
 import functools
@@ -46,11 +46,11 @@ def tree():
     return {str(path): path.read_bytes() if path.is_file() else None for path in Path().rglob("*")}
 
 
-def gdbench(words, execute=None, check=None):
-    """main() where nothing starts a process, None cannot be called: exit code, outputs, whether nothing was written."""
+def run_main(words, execute=None, check=None):
+    """main() without child processes. A stub of None cannot be called. Return exit code, outputs, whether no file was written."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
     with contextlib.chdir(FOLDER.name), pytest.MonkeyPatch.context() as patch:
-        if tree() != TREE:  # another example has written into it
+        if tree() != TREE:  # the previous example wrote files
             for path in Path().iterdir():
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             for name, text in FILES.items():
@@ -61,13 +61,13 @@ def gdbench(words, execute=None, check=None):
             "subprocess.Popen": None, "bench.runtime.process.run": None, "webbrowser.open": lambda page: True,
             "bench.runtime.machine.describe": described, "bench.runtime.machine.peaks": lambda: PEAKS, "bench.check.check": check,
             "bench.measure.runner.execute": execute, "bench.report.write": lambda run, folder: folder / "report.html",
-            "backends._registry._entry_points": dict,  # a slow search through all that is installed
+            "backends._registry._entry_points": dict,  # a slow search of all installed packages
         }.items():  # fmt: skip
             patch.setattr(target, stub)
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exit_info:
             cli.main()
-        said = [stream.flush() or stream.buffer.getvalue().decode() for stream in (out, err)]
-        return ended.value.code, *said, tree() == TREE
+        texts = [stream.flush() or stream.buffer.getvalue().decode() for stream in (out, err)]
+        return exit_info.value.code, *texts, tree() == TREE
 
 
 NONE, ANY, LONG = "(?!)", r"(?s)[^\0]*", "9" * 5000
@@ -76,7 +76,7 @@ ODD = st.sampled_from([
     "", " ", "0", "-1", "-0", "nan", "inf", "-inf", "1e999", "1.e999", "1.5", "0x", "٣", "１", "²", "true",
     "none", "null", "1__0", "a\0b", "\x1b[31mred", "a\nb", "\r", "\u202ex", "\u2028", "\udc80", "9" * 400, LONG,
 ])  # fmt: skip
-# Verb, option, words before it, bad values besides PLAIN and ODD, and which of those would be good ones.
+# Verb, option, words before it, bad values in addition to PLAIN and ODD, pattern of the good values among those.
 VALUES = [
     ("run", "--size", [], ["10", "0x3", "3x0", "-3x3", "1e3x2", "٣x٣", "9x" + "9" * 20], "[0-9_]+[x×][0-9_]+"),
     ("run", "--dtype", [], ["float16", "f8", "Float64", "longdouble", "float64 "], "float(32|64)"),
@@ -110,8 +110,8 @@ OTHERS = [
 
 
 @st.composite
-def bad_lines(draw):
-    """(words, names of which one must be told) with exactly one thing wrong."""
+def bad_commands(draw):
+    """(words, names of which the message must contain one) with exactly one error."""
     if draw(st.integers(0, 3)) == 0:
         return draw(st.sampled_from(OTHERS))
     verb, name, words, more, good = draw(st.sampled_from(VALUES))
@@ -121,7 +121,7 @@ def bad_lines(draw):
 
 
 @settings(max_examples=examples(400), **SETTINGS)
-@given(line=bad_lines(), as_json=st.booleans())
+@given(line=bad_commands(), as_json=st.booleans())
 @example(line=(["run", "--seed", "1.e999"], ["--seed"]), as_json=False)  # was a traceback
 @example(line=(["run", "--max-iter", "none"], ["--max-iter"]), as_json=False)  # was the default
 @example(line=(["run", "--max-iter", "1.5"], ["--max-iter"]), as_json=True)  # was 2
@@ -129,20 +129,20 @@ def bad_lines(draw):
 @example(line=(["run", "--threads", LONG], ["--threads"]), as_json=True)
 @example(line=(["compare", "old", "new", "--html", "a\0b"], ["a\0b"]), as_json=False)
 @example(line=(["report", "\x1b[31mx"], ["x"]), as_json=False)
-def test_one_bad_word_is_one_clear_line(line, as_json):
-    """Whatever is wrong, one line names it, exit code 2 (6 for no run); a document with --json; nothing is written."""
+def test_one_bad_word_gives_one_line(line, as_json):
+    """The line names the word, the exit code is 2 (6 if it is no run), --json gives a document, and no file is written."""
     words = line[0][:1] + ["--json"] * as_json + line[0][1:]
-    code, out, err, untouched = gdbench(words)
+    code, out, err, untouched = run_main(words)
     assert code == 2 or (code == 6 and (words[0] in ("report", "compare") or "--resume" in "".join(words)))
     assert re.fullmatch(r"gdbench: .+\n", err) and err[:-1].isprintable(), repr(err)
     assert untouched
     assert (json.loads(out) == {"error": err[9:-1], "exit_code": code}) if "--json" in words else out == ""
-    # However a name is quoted, escaped or cleaned, its letters and digits are there.
-    told, *names = ("".join(filter(str.isalnum, text)) for text in (err, *line[1], *map(repr, line[1])))
-    assert any(name[:100] in told for name in names if name) or not any(names[: len(line[1])]), (line[1], err)
+    # The letters and digits of a name are there, however it is quoted, escaped or cleaned.
+    message, *names = ("".join(filter(str.isalnum, text)) for text in (err, *line[1], *map(repr, line[1])))
+    assert any(name[:100] in message for name in names if name) or not any(names[: len(line[1])]), (line[1], err)
 
 
-SOUP = ODD | PLAIN | st.sampled_from([
+WORDS = ODD | PLAIN | st.sampled_from([
     *(verb for verb, *_ in WHOLE * 2), *FLAGS, *(word for _, name, _, a, _ in VALUES for word in (name, *a)), "-b",
     "-", "--", "old", "new", "penguins", "good.csv", "b", "100x3", "float32", "1", "5s", "fresh", "main", "one/mine.py",
     "cpu", "numpy_vectorized", "--help", "--version", "--json=true", "--json=false", "page.html",
@@ -160,10 +160,10 @@ ENDINGS = [
 
 
 @st.composite
-def soups(draw):
-    """Words that may be no command at all, or a whole one with words put in and taken out."""
+def random_commands(draw):
+    """A command with words inserted and removed, which may be no valid command."""
     words = list(draw(st.sampled_from(COMMANDS)))
-    for word in draw(st.lists(SOUP, max_size=draw(st.sampled_from([0, 1, 1, 2, 5])))):
+    for word in draw(st.lists(WORDS, max_size=draw(st.sampled_from([0, 1, 1, 2, 5])))):
         words.insert(draw(st.integers(0, len(words))), word)
     if words and draw(st.integers(0, 9)) == 0:
         del words[draw(st.integers(0, len(words) - 1))]
@@ -171,9 +171,9 @@ def soups(draw):
 
 
 @settings(max_examples=examples(400), **SETTINGS)
-@given(words=soups(), how=st.sampled_from(ENDINGS))
-def test_any_words_end_with_an_exit_code(words, how):
-    """Never a traceback, always one of the eight exit codes, a message of one line, one JSON document with --json."""
+@given(words=random_commands(), how=st.sampled_from(ENDINGS))
+def test_any_words_give_an_exit_code(words, how):
+    """No traceback, one of the eight exit codes, one line for an error, one JSON document with --json."""
 
     def execute(*_):
         if isinstance(how, BaseException):
@@ -184,13 +184,13 @@ def test_any_words_end_with_an_exit_code(words, how):
     status = how if how in ("wrong", "failed") else "ok"
     passed = status == "ok"
     report = BackendReport("x", passed, status, [])
-    code, out, err, _ = gdbench(words, execute, lambda *_: CheckReport(passed, [report]))
+    code, out, err, _ = run_main(words, execute, lambda *_: CheckReport(passed, [report]))
     event(f"exit code {code}")
     assert type(code) is int and code in {0, 1, 2, 3, 4, 5, 6, 130}
     assert all(line.isprintable() for line in err.split("\n")), repr(err)
     *notes, message = err.splitlines() or [""]
     assert re.match("gdbench: .", message) if code == 2 else "gdbench: " not in message or code in (6, 130)
-    assert not notes or notes[0].startswith("note: ")  # notes are for people, and broken over lines
+    assert not notes or notes[0].startswith("note: ")  # a note can have several lines
     if "--json" in words and (code or not {"--help", "-h", "--version"} & set(words)):
         document = json.loads(out)
         assert code != 2 or document == {"error": message.removeprefix("gdbench: "), "exit_code": 2}
@@ -198,8 +198,8 @@ def test_any_words_end_with_an_exit_code(words, how):
         assert code != 2 or out == ""
 
 
-class Holding:
-    """What pandas and others offer: an object that says itself how it becomes an array. An error is raised instead."""
+class ArrayLike:
+    """An object with __array__, as pandas has. An exception is raised instead."""
 
     def __init__(self, array):
         self.array = array
@@ -210,17 +210,17 @@ class Holding:
         return np.array(self.array, dtype)
 
 
-HUGE = 10**400  # beyond every float; 10**5000 has more digits than Python prints
-NO_NUMBERS = [
+HUGE = 10**400  # beyond every float; 10**5000 has more digits than Python converts
+INVALID_NUMBERS = [
     "0.1", b"1", True, np.True_, 1j, [1], np.array([1.0]), np.array("a"), Decimal(1), Decimal("NaN"), np.ma.masked, -1,
-    np.timedelta64(1, "s"), np.timedelta64("NaT"), np.datetime64("2020"), Holding(1), math.nan, -HUGE,
+    np.timedelta64(1, "s"), np.timedelta64("NaT"), np.datetime64("2020"), ArrayLike(1), math.nan, -HUGE,
     -math.inf, -(10**5000), Fraction(-1, 3), np.float16(-1), np.array(-1), np.longdouble("nan"),
 ]  # fmt: skip
-NO_INTEGERS = [*NO_NUMBERS, 1.0, np.float64(1), Fraction(1), np.array(1.0), np.array([[1]]), "1"]
+INVALID_INTEGERS = [*INVALID_NUMBERS, 1.0, np.float64(1), Fraction(1), np.array(1.0), np.array([[1]]), "1"]
 
 
-def no_arrays(*shape):
-    """What is no finite array of numbers of this shape's dimensions."""
+def invalid_arrays(*shape):
+    """Values that are no finite numeric array with the dimensions of this shape."""
     hole = np.ones(shape)
     hole[(-1,) * len(shape)] = math.inf
     fills = None, 1j, "a", b"a", math.nan, np.longdouble(1), Fraction(1, 3), Decimal(1), 2**70
@@ -228,21 +228,30 @@ def no_arrays(*shape):
         object(), b"abc", "abc", {1, 2}, {1: 2}, iter([]), np.float64(1), [], [[]], [1, [2]], [[[1.0]]], [None], hole,
         *(np.full(shape, fill) for fill in fills), *(np.zeros(shape, kind) for kind in ("M8[s]", "m8", "f8,f8", "V3")),
         np.ma.masked, np.ma.masked_all(shape), np.zeros((0, *shape[1:])), np.zeros((*shape, 1)), memoryview(b"a"),
-        Holding(hole), Holding(np.array(1.0)), Holding(hole.astype(">f2")), Holding(RuntimeError("no gradient")),
+        ArrayLike(hole), ArrayLike(np.array(1.0)), ArrayLike(hole.astype(">f2")), ArrayLike(RuntimeError("no gradient")),
     ]  # fmt: skip
 
 
 WRONG = {
-    "X": [None, *no_arrays(3, 2), np.full((3, 2), 1e200), np.full((3, 2), 5e-324)],
-    "y": [None, *no_arrays(3), np.ones(2)],
-    "beta0": [*no_arrays(2), "", "Random", "x" * 9999, np.ones(3)],
-    "learning_rate": [*NO_NUMBERS, 0, -0.0, math.inf, HUGE, 10**5000, np.longdouble("1e4000"), Fraction(1, 10**5000)],
-    "tol": [None, *NO_NUMBERS, -5e-324],
-    "max_iter": [None, *NO_INTEGERS, 2**31, 10**5000, np.int64(-1), np.uint64(2**63)],
-    "seed": [None, *NO_INTEGERS],
-    "log_every": [*NO_INTEGERS, 0, np.int8(0)],
-    "backend": [None, 3, b"numpy", "", "numpy", "none.py", "a\0.py", ".", Path(), Holding(1), ["python_loops"]],
-    "X_new": [None, *no_arrays(4, 2), np.ones((4, 3))],
+    "X": [None, *invalid_arrays(3, 2), np.full((3, 2), 1e200), np.full((3, 2), 5e-324)],
+    "y": [None, *invalid_arrays(3), np.ones(2)],
+    "beta0": [*invalid_arrays(2), "", "Random", "x" * 9999, np.ones(3)],
+    "learning_rate": [
+        *INVALID_NUMBERS,
+        0,
+        -0.0,
+        math.inf,
+        HUGE,
+        10**5000,
+        np.longdouble("1e4000"),
+        Fraction(1, 10**5000),
+    ],
+    "tol": [None, *INVALID_NUMBERS, -5e-324],
+    "max_iter": [None, *INVALID_INTEGERS, 2**31, 10**5000, np.int64(-1), np.uint64(2**63)],
+    "seed": [None, *INVALID_INTEGERS],
+    "log_every": [*INVALID_INTEGERS, 0, np.int8(0)],
+    "backend": [None, 3, b"numpy", "", "numpy", "none.py", "a\0.py", ".", Path(), ArrayLike(1), ["python_loops"]],
+    "X_new": [None, *invalid_arrays(4, 2), np.ones((4, 3))],
 }
 BASIC = {"y": np.ones(3), "backend": "numpy_vectorized", "beta0": "random", "max_iter": 9, "tol": 0}
 
@@ -250,24 +259,26 @@ BASIC = {"y": np.ones(3), "backend": "numpy_vectorized", "beta0": "random", "max
 @settings(max_examples=examples(500), **SETTINGS)
 @given(st.sampled_from([(name, index) for name, values in WRONG.items() for index in range(len(values))]))
 def test_one_bad_argument_is_named(which):
-    """TypeError or ValueError that begins with the argument's name, what was found and what is allowed; no other."""
+    """TypeError or ValueError begins with the argument, the value found and the values allowed."""
     name, value = which[0], WRONG[which[0]][which[1]]
     arguments = BASIC | {"X": np.eye(3)[:, :2]}
     call = solve(**arguments).predict if name == "X_new" else lambda value: solve(**arguments | {name: value})
-    with pytest.raises((TypeError, ValueError), match=rf"^{name}: found .*; allowed( with backend \w+)?: ") as raised:
+    with pytest.raises(
+        (TypeError, ValueError), match=rf"^{name}: found .*; allowed( with backend \w+)?: "
+    ) as error_info:
         call(value)
-    assert len(str(raised.value)) < 400
+    assert len(str(error_info.value)) < 400
 
 
-def mapped(array):
+def memory_mapped(array):
     with tempfile.TemporaryFile() as file:
-        found = np.memmap(file, array.dtype, "w+", shape=array.shape)
-    found[...] = array
-    return found
+        result = np.memmap(file, array.dtype, "w+", shape=array.shape)
+    result[...] = array
+    return result
 
 
 WAYS = [
-    np.asarray, np.asfortranarray, np.ma.asarray, np.ndarray.tolist, Holding, mapped, lambda a: a[::-1].copy()[::-1],
+    np.asarray, np.asfortranarray, np.ma.asarray, np.ndarray.tolist, ArrayLike, memory_mapped, lambda a: a[::-1].copy()[::-1],
     lambda a: np.repeat(a, 2, 0)[::2], lambda a: np.broadcast_to(a, (1, *a.shape))[0],
 ]  # fmt: skip
 TAME = st.sampled_from([0.0, -0.0, 1.0, 0.5, -3.0, 1e-3, 1e4]) | st.floats(-8, 8)
@@ -277,7 +288,7 @@ KINDS = [*[TAME] * 8, TAME | EXTREME, TAME | EXTREME, st.sampled_from([math.nan,
 
 @st.composite
 def problems(draw):
-    def array(*shape):  # in one of the many ways in which memory can hold it, or what becomes one
+    def array(*shape):  # in one of several memory layouts or types
         types = st.sampled_from(["f8", "f8", "f8", "f8", "f4", "f4", "f2", "i1", "i8", "u8", "?", ">f8", ">f4", ">i4"])
         dtype, count = np.dtype(draw(types)), math.prod(shape)
         values = draw(st.sampled_from(KINDS)) if dtype.kind == "f" else st.integers(0, 100)
@@ -299,8 +310,8 @@ def problems(draw):
     }, array(2, d)  # fmt: skip
 
 
-def rule(losses, max_iter, tol):
-    """The number of updates and the reason, by the contract's three ifs."""
+def expected_stop(losses, max_iter, tol):
+    """The number of updates and the stop reason, by the stop rule of the contract."""
     for k, loss in enumerate(losses):
         small = k >= 1 and abs(losses[k - 1] - loss) < losses.dtype.type(tol) * losses[0]
         if not math.isfinite(loss) or small or k == max_iter:
@@ -311,21 +322,21 @@ def rule(losses, max_iter, tol):
 @settings(max_examples=examples(800), **SETTINGS)
 @given(problems())
 @example((BASIC | {"X": np.eye(3), "y": np.full(3, 1e10)}, np.full((2, 3), 1e308)))  # predict overflows
-def test_any_numbers_give_a_fit_whose_parts_agree(problem):
-    """Finite input is fitted, without a warning: twice to the same bits, by the stop rule, the input as it was."""
+def test_any_finite_problem_has_a_consistent_fit(problem):
+    """No warning, equal bits in a second call, the stop rule holds, and the inputs do not change."""
     arguments, new = problem
     arrays = {name: arguments[name] for name in ("X", "y", "beta0") if not isinstance(arguments[name], str | None)}
     before = {name: np.array(value) for name, value in arrays.items()}
     single = before["X"].dtype.char == before["y"].dtype.char == "f"
     usable = all(np.isfinite(array).all() for array in before.values()) and len(before["X"]) == len(before["y"])
     try:
-        with contextlib.redirect_stdout(io.StringIO()) as told:
+        with contextlib.redirect_stdout(io.StringIO()) as output:
             fit, again = solve(**arguments), solve(**arguments)
     except (TypeError, ValueError) as error:
-        # Finite and yet no problem: a step or a start that is no number, a dtype that a backend lacks.
-        beyond = "for which 1/L is no", "too large for float32", "allowed with backend python_loops"
+        # Finite and invalid: the step or the start overflows, or the backend does not have the dtype.
+        messages = "for which 1/L is no", "too large for float32", "allowed with backend python_loops"
         if re.match(r"(X|y|beta0): found .*; allowed", str(error)) and (
-            not usable or any(b in str(error) for b in beyond)
+            not usable or any(message in str(error) for message in messages)
         ):
             return
         raise
@@ -337,13 +348,13 @@ def test_any_numbers_give_a_fit_whose_parts_agree(problem):
     assert (fit.beta.tobytes(), fit.losses.tobytes()) == (again.beta.tobytes(), again.losses.tobytes())
     tol = math.inf if arguments["tol"] is HUGE else float(arguments["tol"])
     with np.errstate(all="ignore"):
-        assert rule(fit.losses, operator.index(arguments["max_iter"]), tol) == (fit.n_iter, fit.stop_reason)
+        assert expected_stop(fit.losses, operator.index(arguments["max_iter"]), tol) == (fit.n_iter, fit.stop_reason)
     assert fit.stop_reason == "diverged" or np.isfinite(fit.beta).all()
-    assert (told.getvalue() == "") == (arguments.get("log_every") is None)
+    assert (output.getvalue() == "") == (arguments.get("log_every") is None)
     rows = np.array(new).astype("f8")
     if np.isfinite(rows).all():
         with np.errstate(all="ignore"):
             exact, size = sum((rows * fit.beta).T), sum(abs(rows * fit.beta).T)
-        found, normal = fit.predict(new), size < 1e37
-        assert found.shape == (2,)
-        assert (abs(found[normal] - exact[normal]) <= 1e-5 * size[normal] + 1e-37).all()
+        predicted, normal = fit.predict(new), size < 1e37
+        assert predicted.shape == (2,)
+        assert (abs(predicted[normal] - exact[normal]) <= 1e-5 * size[normal] + 1e-37).all()

@@ -7,7 +7,7 @@ import pytest
 
 BENCH = Path(__file__).parents[1] / "bench"
 BACKENDS = BENCH.parent / "backends"
-# From the bottom. A package may import itself and every package below it.
+# From the bottom to the top.
 LAYERS = (
     {"text", "stats", "runtime"},
     {"records", "plan"},
@@ -24,7 +24,7 @@ SOURCES = sorted(path for path in BENCH.rglob("*.py") if path != BENCH / "__init
 
 
 def modules_imported_by(path: Path, everywhere: bool) -> set[str]:
-    """Dotted names of the bench modules that a file imports; everywhere: inside functions, too."""
+    """The bench modules that a file imports. everywhere: also inside functions."""
     tree = ast.parse(path.read_text("utf-8"))
     nodes = ast.walk(tree) if everywhere else iter(tree.body)
     modules = set()
@@ -40,8 +40,8 @@ def modules_imported_by(path: Path, everywhere: bool) -> set[str]:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(BENCH)))
-def test_imports_run_down(path):
-    """A module imports from its own package or from one below it, even inside its functions."""
+def test_imports_point_down(path):
+    """A module imports only from its own package and from packages below it."""
     own = path.relative_to(BENCH).with_suffix("").parts[0]
     for module in modules_imported_by(path, everywhere=True) - {"bench"}:
         package = module.split(".")[1]
@@ -49,7 +49,7 @@ def test_imports_run_down(path):
 
 
 def test_imports_form_no_circle():
-    """The modules can be put in an order in which each imports only earlier ones."""
+    """The modules have an order in which each imports only earlier ones."""
     name = {path: ".".join(("bench", *path.relative_to(BENCH).with_suffix("").parts)) for path in SOURCES}
     edges = {name[path].removesuffix(".__init__"): modules_imported_by(path, everywhere=False) for path in SOURCES}
     placed: set[str] = {"bench"}
@@ -60,5 +60,5 @@ def test_imports_form_no_circle():
 
 @pytest.mark.parametrize("path", sorted(BACKENDS.glob("*.py")), ids=lambda path: path.name)
 def test_backends_import_nothing_from_bench(path):
-    """Backends can be used without the benchmark."""
+    """Backends work without the benchmark."""
     assert modules_imported_by(path, everywhere=True) == set()

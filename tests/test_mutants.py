@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from helpers.judged import found_wrong
+from helpers.judged import failed_checks
 from helpers.mutants import MUTANTS
 from helpers.unusual import COMPILED, FILES, SLOW, UNUSUAL
 
@@ -22,13 +22,13 @@ def verdict(tmp_path_factory):
     """A function from a mutant to its failing checks; each mutant is checked once."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         folder = tmp_path_factory.mktemp("mutants")
-        yield functools.cache(lambda mutant: found_wrong(mutant.build(folder), monkeypatch))
+        yield functools.cache(lambda mutant: failed_checks(mutant.build(folder), monkeypatch))
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_fails_a_check(mutant, tmp_path, monkeypatch):
     """The hint of the first failing check names no other mistake."""
-    ((_, _, detail, hint),) = found_wrong(mutant.build(tmp_path), monkeypatch, first=True)
+    ((_, _, detail, hint),) = failed_checks(mutant.build(tmp_path), monkeypatch, first=True)
     assert detail
     assert not hint or any(text in hint for text in mutant.hint), hint
 
@@ -79,7 +79,7 @@ def write(name, folder):
 @pytest.mark.parametrize("build", unusual_params())
 def test_unusual_but_correct_backends_pass(build, tmp_path, monkeypatch):
     """A different order of summation, layout, blocking, precision or library is no mistake."""
-    assert found_wrong(build(tmp_path), monkeypatch) == []
+    assert failed_checks(build(tmp_path), monkeypatch) == []
 
 
 LARGE = {variant.name for variant in UNUSUAL}.union(FILES) - SLOW

@@ -55,19 +55,19 @@ def test_names_are_the_files():
     assert names()[:4] == ["python_loops", "numpy_vectorized", "numba_jit", "jax_jit"]
 
 
-def test_a_file_is_loaded_under_a_private_name(tmp_path, fresh):
+def test_a_file_is_loaded_under_a_private_name(tmp_path, backend_file):
     """A user's file with the name of an installed module replaces no module."""
     for stem in ("numpy", "bench", "json"):
         before = sys.modules.get(stem)
-        module = load(fresh(stem))
+        module = load(backend_file(stem))
         assert sys.modules.get(stem) is before
         assert module.__name__.startswith("_gdbench_file_")
     assert solve([[1.0]], [1.0], str(tmp_path / "bench.py")).beta == pytest.approx([1.0])
 
 
-def test_an_edited_file_is_loaded_again(fresh):
+def test_an_edited_file_is_loaded_again(backend_file):
     """A path gives the same module until the file changes."""
-    path = fresh("mine")
+    path = backend_file("mine")
     assert load(path) is load(path)
     path.write_text(path.read_text() + "\nEDITED = True\n")
     assert load(path).EDITED
@@ -133,9 +133,9 @@ def test_an_unknown_name_is_a_value_error(name):
         load(name)
 
 
-def test_an_installed_package_can_add_a_backend(monkeypatch, fresh):
+def test_an_installed_package_can_add_a_backend(monkeypatch, backend_file):
     """An entry point of the group gdbench.backends adds a name; it does not replace a built-in backend."""
-    path = fresh("installed_backend")
+    path = backend_file("installed_backend")
     monkeypatch.syspath_prepend(path.parent)
     points = [
         EntryPoint("installed", "installed_backend", "gdbench.backends"),
@@ -151,9 +151,11 @@ def test_an_installed_package_can_add_a_backend(monkeypatch, fresh):
     assert load("numpy_vectorized").__name__ == "backends.numpy_vectorized"
 
 
-def test_describe_reads_constants_without_importing(fresh):
+def test_describe_reads_constants_without_importing(backend_file):
     """The description of a file has its ALGORITHM, its DTYPES and the first line of its docstring."""
-    path = fresh("other", "import math", 'ALGORITHM = "QR"\nDTYPES = ("float32",)\nraise RuntimeError\nimport math')
+    path = backend_file(
+        "other", "import math", 'ALGORITHM = "QR"\nDTYPES = ("float32",)\nraise RuntimeError\nimport math'
+    )
     description = describe(path)
     assert (description.algorithm, description.dtypes) == ("QR", ("float32",))
     assert description.summary.startswith("NumPy array expressions")

@@ -176,9 +176,9 @@ def test_a_wrong_answer_has_no_time(cheats, name):
     assert cheats[1]["numpy_vectorized"].status == "ok"
 
 
-def test_a_run_with_a_wrong_backend_exits_with_1(tmp_path, fresh):
+def test_a_run_with_a_wrong_backend_exits_with_1(tmp_path, backend_file):
     """The wrong backend has no time; the baseline and its control have theirs."""
-    path = fresh("wrong_sign", "(-2 / n)", "(2 / n)")
+    path = backend_file("wrong_sign", "(-2 / n)", "(2 / n)")
     code, out, err = unprobed("run", *SMALL, "-b", path, "--json", "--out", "run", cwd=tmp_path)
     assert code == 1, err
     assert json.loads(out) == {"run": "run", "exit_code": 1}
@@ -224,9 +224,9 @@ def test_a_slow_backend_is_skipped_after_its_first_calls(cheats):
 
 
 @pytest.mark.slow
-def test_the_first_rows_are_checked_if_the_bound_is_not_informative(tmp_path, fresh):
+def test_the_first_rows_are_checked_if_the_bound_is_not_informative(tmp_path, backend_file):
     """In float32 the bound of all rows hides that 1 % of the rows are ignored; the bound of 509 rows does not."""
-    path = fresh("tail", "    n = len(X)\n", "    n = len(X)\n    kept = n - n // 100 if n > 64 else n\n")
+    path = backend_file("tail", "    n = len(X)\n", "    n = len(X)\n    kept = n - n // 100 if n > 64 else n\n")
     path.write_text(path.read_text().replace("X.T @ residual", "X[:kept].T @ residual[:kept]"))
     size = ["--quick", "--no-report", "--size", "5000x4", "--dtype", "float32", "--max-iter", "50"]
     code, _, err = unprobed("run", *size, "-b", path, "--out", tmp_path / "run", cwd=tmp_path)
@@ -253,10 +253,10 @@ log("import")
 
 
 @pytest.mark.slow
-def test_a_worker_runs_the_planned_calls(tmp_path, fresh):
+def test_a_worker_runs_the_planned_calls(tmp_path, backend_file):
     """A backend logs its calls: each block has one process, with the planned order of cells and number of threads. It
     compiles before the timed calls, and every process makes the same number of calls."""
-    path = fresh(
+    path = backend_file(
         "logging",
         "    n = len(X)\n",
         "    n = len(X)\n    log('fit', n)\n"

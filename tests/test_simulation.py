@@ -113,7 +113,7 @@ def simulated(rng, machine, noise=0.03, mine=1.0):
     for block, factor in zip(blocks, machine, strict=True):
         block.sentinels = {kernel: [float(factor * rng.lognormal(0, 0.005))] for kernel in ("arithmetic", "memory")}
     digests = {case.key: "d" for case in PLAN.cases}
-    return aggregate(PLAN, samples, blocks, sample_run.start(digests), interrupted=False)
+    return aggregate(PLAN, samples, blocks, sample_run.manifest(digests), interrupted=False)
 
 
 def calm(rng):

@@ -195,18 +195,18 @@ def test_check_has_a_memory_limit(tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["run", ""])
-def test_a_run_on_a_full_disk_does_not_start(tmp_path, a_disk, folder):
+def test_a_run_on_a_full_disk_does_not_start(tmp_path, mount_disk, folder):
     """Nothing is measured or written. The exit code is 2, and one line has the path."""
-    disk = a_disk("1m")
+    disk = mount_disk("1m")
     code, out, err = unprobed("run", "--quick", "--out", disk / folder, cwd=tmp_path)
     assert (code, out) == (2, "")
     assert re.fullmatch(rf"gdbench: No space left on device: {disk}\S*\n", err)
     assert list(disk.iterdir()) == []
 
 
-def test_a_run_whose_disk_fills_up_can_be_resumed(tmp_path, a_disk):
+def test_a_run_whose_disk_fills_up_can_be_resumed(tmp_path, mount_disk):
     """The exit code is 2, standard error has the path and the command that resumes the run, and every file is complete."""
-    disk = a_disk("10m")
+    disk = mount_disk("10m")
     fill = f"with open({str(disk / 'filler')!r}, 'wb') as file:\n                while True: file.write(bytes(1 << 16)); file.flush()"
     fill = f"try:\n            open({str(tmp_path / 'once')!r}, 'x')\n            {fill}\n        except OSError: pass"
     file = write(tmp_path, "fills", fill)
@@ -225,9 +225,9 @@ def test_a_run_whose_disk_fills_up_can_be_resumed(tmp_path, a_disk):
     assert {cell.status for cell in load_run(disk / "run").cells} == {"ok"}
 
 
-def test_a_report_that_cannot_be_written_keeps_the_run(tmp_path, a_disk):
+def test_a_report_that_cannot_be_written_keeps_the_run(tmp_path, mount_disk):
     """The disk is full or read-only. The message has the path, and every written file is complete."""
-    disk = a_disk("400k")
+    disk = mount_disk("400k")
     save_run(disk, sample_run.quick())
     before = (disk / "run.json").read_bytes()
     for message in ("No space left on device", "Read-only file system"):

@@ -1,7 +1,9 @@
-"""What the cross-check says of a backend file, as its worker finds it, but in this process and without asking twice."""
+"""Run the cross-check on a backend file in this process."""
 
 import functools
 import warnings
+
+import pytest
 
 from backends import load
 from bench.check import checks
@@ -10,30 +12,35 @@ from bench.check.diagnosis import Diagnosis, hint
 from bench.check.worker import run_check
 
 
-def _once(function):
-    """The same problems are put to every backend: their exact answers are computed once."""
-    known = {}
+def _cached(function):
+    """`function` with a cache, whose key holds the contents of the arrays."""
+    results = {}
 
     @functools.wraps(function)
     def call(X, y, beta0, *rest):
         key = X.tobytes(), X.shape, X.dtype, y.tobytes(), beta0.tobytes(), *rest
-        if key not in known:
-            known[key] = function(X, y, beta0, *rest)
-        return known[key]
+        if key not in results:
+            results[key] = function(X, y, beta0, *rest)
+        return results[key]
 
     return call
 
 
-ONCE = {name: _once(getattr(checks, name)) for name in ("exact_iterates", "closed_form", "reference")}
+CACHED = {name: _cached(getattr(checks, name)) for name in ("exact_iterates", "closed_form", "reference")}
 
 
-def found_wrong(path, monkeypatch, first: bool = False) -> list[tuple[str, str, str, str | None]]:
-    """(check, dtype, detail, hint) of every check that fails, in the order of CHECKS; of the first one only if asked."""
-    for name, function in ONCE.items():
+def cache_exact_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute the exact answer of each problem once. All backends get the same problems."""
+    for name, function in CACHED.items():
         monkeypatch.setattr(checks, name, function)
-    found = []
+
+
+def failed_checks(path, monkeypatch: pytest.MonkeyPatch, first: bool = False) -> list[tuple[str, str, str, str | None]]:
+    """(check, dtype, detail, hint) of each check that fails, in the order of CHECKS. first: stop at the first one."""
+    cache_exact_answers(monkeypatch)
+    failures = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as in the worker: what a backend warns of is no verdict
+        warnings.simplefilter("ignore")  # the worker ignores the warnings of a backend, too
         backend = load(path)
         for dtype in getattr(backend, "DTYPES", UNIT):
             diagnosis = Diagnosis(backend, dtype)
@@ -41,7 +48,7 @@ def found_wrong(path, monkeypatch, first: bool = False) -> list[tuple[str, str, 
                 result, _ = run_check(check, backend, dtype, check.__name__)
                 if not result.passed:
                     mistake = hint(check.__name__, result.detail, diagnosis, result.error, result.bound)
-                    found.append((check.__name__, dtype, result.detail, mistake))
+                    failures.append((check.__name__, dtype, result.detail, mistake))
                     if first:
-                        return found
-    return found
+                        return failures
+    return failures

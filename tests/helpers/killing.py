@@ -1,6 +1,6 @@
-"""A driver in a simulated world, killed at each point at which it writes: `python killing.py FOLDER STEP` prints what it found.
+"""Kill a simulated driver at every STEP-th point at which it writes: `python killing.py FOLDER STEP` prints the counts.
 
-Not a test module but the program that test_resume.py starts, because it forks, and a test session has threads.
+test_resume.py starts this program in a child process, because it forks and a test session has threads.
 """
 
 import json
@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-import scipy.stats  # noqa: F401 - once here instead of in each process
+import scipy.stats  # noqa: F401 - imported once here, not in each child
 
 from bench.measure import runner
 from bench.measure.run_directory import RunDirectory
@@ -32,7 +32,7 @@ PLAN = Plan(
 
 
 def simulated(arguments, *, on_message, environment=None, **options):
-    """In the place of a child: data are staged at once, and every cell is measured in no time."""
+    """Replacement of process.run: stage the data at once, measure each cell in no time."""
     if environment is None:
         for case in PLAN.cases:
             on_message({"case": case.key, "digest": "d"})
@@ -52,7 +52,7 @@ def simulated(arguments, *, on_message, environment=None, **options):
             "cost_s": 0.1,
         }
         if decision.calls is not None and decision.calls != sample["calls"]:
-            sample |= {"status": "failed", "detail": f"the counts were not kept: {decision}"}
+            sample |= {"status": "failed", "detail": f"other counts than in block 1: {decision}"}
         if cell.startswith("failing_one-synthetic-20"):
             sample = {"cell": cell, "block": spec["block"], "status": "wrong", "detail": "wrong"}
         on_message({"event": "cell", "sample": sample})
@@ -61,6 +61,7 @@ def simulated(arguments, *, on_message, environment=None, **options):
 
 
 def simulate():
+    """Replace the probes of the machine and the child processes of the runner."""
     machine.describe = lambda: {"cpu": {"model": "none"}, "versions": {}, "threads_available": 4, "gdbench": "0"}
     machine.peaks = lambda threads=(), quick=False: [{"threads": count} for count in threads]
     machine.sentinels = lambda threads: {"arithmetic": 0.1, "memory": 0.2}
@@ -69,37 +70,37 @@ def simulate():
 
 
 class Killer:
-    """Ends this process at the n-th point of writing; each call that changes a disk has two, half way and after it."""
+    """Kill this process at write point `at`. Each call that changes the disk has two points: half way and at its end."""
 
     CALLS = ("open", "write", "fsync", "replace", "mkdir", "ftruncate")
 
     def __init__(self, at):
         self.left = at
         for name in self.CALLS:
-            setattr(os, name, self.deadly(name, getattr(os, name)))
+            setattr(os, name, self.wrapped(name, getattr(os, name)))
 
-    def deadly(self, name, call):
-        def wrapped(*arguments, **options):
+    def wrapped(self, name, call):
+        def wrapper(*arguments, **options):
             if name == "open" and not arguments[1] & os.O_CREAT:
                 return call(*arguments, **options)
-            if self.over():
-                if name == "write":  # half of it is on disk
+            if self.is_due():
+                if name == "write":  # write half of the data
                     call(arguments[0], arguments[1][: len(arguments[1]) // 2])
                 os.kill(os.getpid(), signal.SIGKILL)
-            found = call(*arguments, **options)
-            if self.over():
+            result = call(*arguments, **options)
+            if self.is_due():
                 os.kill(os.getpid(), signal.SIGKILL)
-            return found
+            return result
 
-        return wrapped
+        return wrapper
 
-    def over(self):
+    def is_due(self):
         self.left -= 1
         return self.left < 0
 
 
 def attempt(folder, at=None):
-    """Begin or resume the run in a process of its own, killed at a point or not at all; how it ended."""
+    """Begin or resume the run in a child process, killed at point `at` unless it is None. Return the exit code."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -120,8 +121,8 @@ def attempt(folder, at=None):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def whole(folder):
-    """The journal's whole lines; complains of any file that is half, other than the journal's last line."""
+def complete_lines(folder):
+    """The complete lines of the journal. Raise if another file is incomplete."""
     for path in folder.rglob("*.json"):
         if path.name == "run.json":
             load_run(path)
@@ -133,41 +134,41 @@ def whole(folder):
 
 
 def outcome(folder):
-    """What a finished run must have, however often it was stopped."""
+    """The parts of a finished run that do not depend on how often it was stopped."""
     run = load_run(folder)
-    lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
-    cells = sorted((line["cell"], line["block"], line["status"]) for line in lines)
+    samples = map(json.loads, (folder / "journal.jsonl").read_text().splitlines())
+    cells = sorted((sample["cell"], sample["block"], sample["status"]) for sample in samples)
     blocks = [(block.index, block.order, len(block.sentinels["memory"])) for block in run.blocks]
     hidden = [path.name for path in folder.rglob(".*")]
     summary = [(cell.backend, cell.n_samples, cell.control, cell.status, cell.samples_s) for cell in run.cells]
     return {"cells": cells, "blocks": blocks, "hidden": hidden, "summary": summary}
 
 
+def names_in(folder):
+    return {path.name for path in folder.iterdir()}
+
+
 def main(folder, step):
     simulate()
-    assert attempt(folder / "whole") == 0
-    expected, points, resumed = outcome(folder / "whole"), 0, 0
+    assert attempt(folder / "reference") == 0
+    expected, points, resumed = outcome(folder / "reference"), 0, 0
     while True:
         run = folder / f"killed-{points}"
-        ended = attempt(run, points)
-        if ended != -signal.SIGKILL:
-            assert ended == 0, ended
+        exit_code = attempt(run, points)
+        if exit_code != -signal.SIGKILL:
+            assert exit_code == 0, exit_code
             break
-        before = whole(run) if run.exists() else b""
-        # Every third is killed once more while it resumes.
+        before = complete_lines(run) if run.exists() else b""
+        # Every third run is killed once more while it resumes.
         if points % 3 == 0 and attempt(run, 25 + points % 50) == -signal.SIGKILL:
-            assert whole(run).startswith(before), "a finished cell has changed"
-            before = whole(run)
-        assert attempt(run) == 0, f"killed at point {points}, it cannot go on"
-        assert whole(run).startswith(before), "a finished cell has changed"
-        found = outcome(run)
-        for part, value in expected.items():
-            assert found[part] == value, (points, part, found[part])
-        # A worker's file is written when it ends: of one that the killing cut short there is none.
-        lost = {path.name for path in (folder / "whole" / "raw").iterdir()} - {
-            path.name for path in (run / "raw").iterdir()
-        }
-        assert len(lost) <= 2, lost
+            assert complete_lines(run).startswith(before), "a complete line of the journal changed"
+            before = complete_lines(run)
+        assert attempt(run) == 0, f"killed at point {points}, the run does not resume"
+        assert complete_lines(run).startswith(before), "a complete line of the journal changed"
+        assert outcome(run) == expected, (points, outcome(run))
+        # A worker writes its file when it ends. A killed worker leaves none.
+        missing = names_in(folder / "reference" / "raw") - names_in(run / "raw")
+        assert len(missing) <= 2, missing
         points, resumed = points + step, resumed + bool(load_run(run).resumed)
     print(json.dumps({"points": points, "resumed": resumed, "cells": len(expected["cells"])}))
 

@@ -1,7 +1,8 @@
-"""Runs as a machine could have recorded them, small enough to read, for the tests of the report."""
+"""Small invented runs for the tests of analysis and report."""
 
 import math
 import random
+from operator import attrgetter
 from typing import Any
 
 from bench.analysis import cost_model
@@ -49,9 +50,9 @@ MACHINE = {
 def cell(
     backend: str, n: int, seconds: float | None = None, *, blocks: int = 6, scatter: str = "", **other: Any
 ) -> Cell:
-    """A cell with `seconds` per iteration, scattered by a percent or so; without them it is not ok.
+    """A cell with `seconds` per iteration and a scatter of about one percent. Without seconds its status is not "ok".
 
-    scatter: another word, another scatter.
+    scatter: part of the seed of the random scatter.
     """
     n_iter = other.pop("n_iter", ITERATIONS.get(n, 20))
     fields: dict[str, Any] = {
@@ -67,24 +68,24 @@ def cell(
         role = "control" if fields.get("control") else ""
         noise = random.Random(f"{backend}{n}{role}{scatter}")
         samples = [seconds * n_iter * noise.uniform(0.99, 1.012) for _ in range(blocks)]
-        found = median_interval(samples)
+        interval = median_interval(samples)
         fields |= {
-            "calls": max(1, round(0.01 / found.median)),
+            "calls": max(1, round(0.01 / interval.median)),
             "samples_s": samples,
-            "median_s": found.median,
-            "ci_low_s": found.low,
-            "ci_high_s": found.high,
-            "per_iteration_s": found.median / n_iter,
+            "median_s": interval.median,
+            "ci_low_s": interval.low,
+            "ci_high_s": interval.high,
+            "per_iteration_s": interval.median / n_iter,
             "peak_bytes": 1_200_000,
             "cpu_over_wall": 0.99,
             "error": Error(noise.uniform(0.01, 0.09) * 1e-12, 1e-12),
-            "error_curve": curve(backend, n, n_iter) if fields["status"] == "ok" else None,
+            "error_curve": error_curve(backend, n, n_iter) if fields["status"] == "ok" else None,
         } | {key: other[key] for key in other if key in ("error", "error_curve", "cold_costs", "peak_bytes")}
     return Cell(backend=backend, n_samples=n, n_iter=n_iter, **fields)
 
 
-def curve(backend: str, n: int, n_iter: int) -> list[list[float]]:
-    """Errors of the loss as they look: steps of the rounding, many of them 0, under a bound that grows."""
+def error_curve(backend: str, n: int, n_iter: int) -> list[list[float]]:
+    """A realistic error curve: errors in multiples of the rounding unit, many of them 0, under a growing bound."""
     noise = random.Random(f"{backend}{n}")
     picked = sorted({0, *(int(n_iter ** (step / 22)) for step in range(23)), n_iter})
     steps = [noise.choice((0, 0, 1, 1, 2, 3, 5)) * (1 + (backend == "python_loops")) for _ in picked]
@@ -95,20 +96,14 @@ def curve(backend: str, n: int, n_iter: int) -> list[list[float]]:
 
 
 def run(cells: list[Cell], **other: Any) -> Run:
-    """A run of these cells, with their speed-ups over both baselines filled in."""
+    """A run of these cells, with their speed-ups over both baselines."""
+    condition = attrgetter("problem", "n_samples", "n_features", "dtype", "threads")
     for baseline in ("python_loops", "numpy_vectorized"):
-        for base in [c for c in cells if c.backend == baseline and not c.control and c.status == "ok"]:
-            for c in cells:
-                same = (c.problem, c.n_samples, c.n_features, c.dtype, c.threads) == (
-                    base.problem,
-                    base.n_samples,
-                    base.n_features,
-                    base.dtype,
-                    base.threads,
-                )
-                ratio = speedup(base.samples_s, c.samples_s) if same and c.samples_s and c is not base else None
-                if ratio is not None:
-                    c.speedup = [*c.speedup, Speedup(baseline, *ratio)]
+        bases = {condition(c): c for c in cells if c.backend == baseline and not c.control and c.status == "ok"}
+        for c in cells:
+            base = bases.get(condition(c))
+            if base and c.samples_s and c is not base and (ratio := speedup(base.samples_s, c.samples_s)):
+                c.speedup = [*c.speedup, Speedup(baseline, *ratio)]
     fields: dict[str, Any] = {
         "created": "2025-11-24T10:00:00Z",
         "command": "gdbench run",
@@ -119,14 +114,14 @@ def run(cells: list[Cell], **other: Any) -> Run:
         "reasons": [],
         "cells": cells,
     } | other
-    found = Run(**fields)
+    result = Run(**fields)
     if {c.dtype for c in cells} <= set(cost_model.ITEMSIZE):
-        found.roofline = found.roofline or rooflines(cells, found.blocks or reads(cells), found.machine)
-    return found
+        result.roofline = result.roofline or rooflines(cells, result.blocks or blocks_with_reads(cells), result.machine)
+    return result
 
 
-def reads(cells: list[Cell]) -> list[Block]:
-    """Blocks in which the bandwidth of each problem was measured: 200 GB/s in the first cache, 30 from memory."""
+def blocks_with_reads(cells: list[Cell]) -> list[Block]:
+    """Six blocks per number of threads, with read bandwidths: 200 GB/s in the first cache, 30 GB/s from memory."""
     sizes = {cost_model.bytes_per_pass(c.n_samples, c.n_features, "float64") for c in cells if c.n_samples < 10**9}
     rates = {str(size): 200.0 if size < 1e5 else 100.0 if size < 3e7 else 30.0 for size in sizes}
     rates |= {str(int(size) // 2): rate for size, rate in rates.items()}  # in float32
@@ -137,7 +132,7 @@ def reads(cells: list[Cell]) -> list[Block]:
 
 
 def sentinels(count: int, threads: int = 1, **seconds: float) -> list[Block]:
-    """As many blocks in which each sentinel kernel took its seconds."""
+    """`count` blocks, in which each sentinel kernel takes these seconds."""
     return [
         Block(
             index=index,
@@ -154,60 +149,45 @@ def sentinels(count: int, threads: int = 1, **seconds: float) -> list[Block]:
 
 
 def core_cells(blocks: int = 6, **other: Any) -> list[Cell]:
-    """Four backends on five sizes and the penguins; the naive loops skip the two largest sizes."""
+    """The four core backends on five sizes and on the penguins; python_loops skips the two largest sizes."""
     cells = []
     for backend, seconds in SECONDS.items():
         for n, time in zip(SIZES, seconds, strict=True):
             if backend == "python_loops" and n >= 100_000:
-                cells.append(
-                    cell(
-                        backend,
-                        n,
-                        status="skipped",
-                        detail=f"would take {time * 1200:.0f} s; the budget is 120 s",
-                        predicted_s=time * ITERATIONS[n],
-                        **other,
-                    )
-                )
-                continue
-            cells.append(cell(backend, n, time, blocks=blocks, cold_costs=COLD[backend], **other))
-        cells.append(
-            cell(
-                backend,
-                342,
-                PENGUINS[backend],
-                blocks=blocks,
-                cold_costs=COLD[backend],
-                **{"n_features": 4, "problem": ProblemId("penguins", "f" * 16, None)} | other,
-            )
-        )
+                detail = f"would take {time * 1200:.0f} s; the budget is 120 s"
+                predicted_s = time * ITERATIONS[n]
+                cells.append(cell(backend, n, status="skipped", detail=detail, predicted_s=predicted_s, **other))
+            else:
+                cells.append(cell(backend, n, time, blocks=blocks, cold_costs=COLD[backend], **other))
+        penguins = {"n_features": 4, "problem": ProblemId("penguins", "f" * 16, None)} | other
+        cells.append(cell(backend, 342, PENGUINS[backend], blocks=blocks, cold_costs=COLD[backend], **penguins))
     for n, time in zip(SIZES, SECONDS["numpy_vectorized"], strict=True):
         cells.append(cell("numpy_vectorized", n, time, blocks=blocks, control=True, **other))
     return cells
 
 
-def start(digests: dict[str, str]) -> RunManifest:
-    """What an unremarkable run knew when it began."""
+def manifest(digests: dict[str, str]) -> RunManifest:
+    """The manifest of an ordinary run."""
     return RunManifest(created="now", command="gdbench run", plan={}, machine={}, sources={}, digests=digests)
 
 
 def full() -> Run:
-    """A whole healthy run."""
+    """A complete run without problems."""
     return run(core_cells())
 
 
 def quick() -> Run:
-    """Three processes, so no interval is defined, and no million rows."""
+    """A run of three processes, so without intervals, and without the largest size."""
     cells = [c for c in core_cells(blocks=3) if c.n_samples < 1_000_000]
     return run(cells, plan={"blocks": 3, "rounds": 3, "threads": [1], "dtypes": ["float64"], "seed": 0})
 
 
 def broken() -> Run:
-    """A healthy core beside backends that are wrong, crash, hang, are missing, or use another algorithm."""
+    """The complete run with backends that are wrong, crash, hang, are unavailable, or use another algorithm."""
     cells = core_cells()
     wrong = {"status": "wrong", "error": Error(3.4e-3, 1e-12), "detail": "beta is off by a factor of 2"}
     for n, time in zip(SIZES, SECONDS["numba_jit"], strict=True):
-        # A wrong cell keeps its samples in the record, and yet has no time in any table or picture.
+        # A wrong cell keeps its samples, but no table or figure shows a time of it.
         cells.append(cell("my_backend", n, time, **(wrong if n == 1_000 else {})))
         cells.append(cell("qr_reduced", n, time / 50, algorithm="QR factor of the rows"))
         cells.append(
@@ -236,23 +216,13 @@ HOSTILE = (
 
 
 def hostile() -> Run:
-    """Backends, details and settings whose names try to be markup, formulas and control codes."""
-    cells = [
-        cell(
-            name,
-            n,
-            1e-6 * (index + 1) * n,
-            detail=f"{name} </details>",
-            flags=[f"flag {name}"],
-            rerun=f"gdbench run -b '{name}'",
-        )
-        for index, name in enumerate(HOSTILE)
-        for n in (100, 1_000)
-    ]
-    cells += [
-        cell(name, 10_000, status="crashed", detail=f"{name}\ud800 </pre><img src=x onerror=alert(1)>")
-        for name in HOSTILE
-    ]
+    """Backends, details and settings whose names contain markup, formulas and control codes."""
+    cells = []
+    for index, name in enumerate(HOSTILE):
+        texts = {"detail": f"{name} </details>", "flags": [f"flag {name}"], "rerun": f"gdbench run -b '{name}'"}
+        cells += [cell(name, n, 1e-6 * (index + 1) * n, **texts) for n in (100, 1_000)]
+    markup = "\ud800 </pre><img src=x onerror=alert(1)>"
+    cells += [cell(name, 10_000, status="crashed", detail=f"{name}{markup}") for name in HOSTILE]
     cells.append(cell("<b>", 342, 1e-5, problem=ProblemId("<i>$x$|\n", "0" * 16, None), dtype="../../<float>"))
     return run(
         cells, command="gdbench run '<script>'", machine={"<b>": {"a|b": ["<script>", {"x": None}]}}, reasons=["<u>"]
@@ -260,7 +230,7 @@ def hostile() -> Run:
 
 
 def groups() -> Run:
-    """Two dtypes with one and two threads each; float32 and two threads are faster."""
+    """Two dtypes with one and two threads each. The cells of float32 come first."""
     cells = []
     for dtype, threads in (("float32", 2), ("float64", 2), ("float32", 1), ("float64", 1)):
         cells += core_cells(dtype=dtype, threads=threads)
@@ -268,5 +238,5 @@ def groups() -> Run:
 
 
 def empty() -> Run:
-    """A run interrupted before its first cell."""
+    """A run that was interrupted before its first cell."""
     return run([], plan={}, machine={}, stable=False, reasons=["interrupted"])

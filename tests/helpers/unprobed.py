@@ -1,6 +1,7 @@
-"""gdbench without probes of the machine: `python unprobed.py run …` takes invented peaks, sentinels and read rates.
+"""gdbench with invented peaks, sentinels and read rates: `python unprobed.py run …`.
 
-The probes take most of the time of a tiny run. MIN_DEADLINE_S in the environment shortens the wait for a hanging worker. Workers, gate, journal and report are the real ones.
+The probes take most of the time of a small run. Workers, checks, journal and report are the real ones. The environment variable
+MIN_DEADLINE_S is the shortest deadline of a silent worker, in seconds.
 """
 
 import os
@@ -19,7 +20,7 @@ machine.peaks = lambda threads=(), quick=False: [
 ]
 machine.sentinels = lambda threads: {"arithmetic": 0.01, "memory": 0.02}
 machine.read_rates = lambda threads, working_sets: dict.fromkeys(working_sets, 40.0)
-if "MIN_DEADLINE_S" in os.environ:  # how long a silent worker may take at least
+if "MIN_DEADLINE_S" in os.environ:
     runner.MIN_DEADLINE_S, runner.HANG_SHARE = float(os.environ["MIN_DEADLINE_S"]), 0.0
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""Correct backends written in unusual ways, which the cross-check must not reject.
-
-Edits of numpy_vectorized or python_loops, as in mutants.py, and whole files where little of those is left.
-"""
+"""Correct backends in unusual form, which the cross-check must accept: edits as in mutants.py, and whole files."""
 
 from helpers.mutants import (
     HEAD,
@@ -15,8 +12,8 @@ from helpers.mutants import (
     STEP,
     TWO,
     Variant,
-    more,
-    one,
+    edit,
+    edits,
 )
 
 THREADS = """
@@ -30,7 +27,7 @@ def by_threads(work, n):
         return list(pool.map(lambda i: work(slice(cuts[i], cuts[i + 1])), range(parts)))
 """
 
-# Compensated sums of the rows of an array.
+# Compensated sum of the rows of an array.
 KAHAN = """
 def kahan(terms):
     total, lost = np.zeros_like(terms[0]), np.zeros_like(terms[0])
@@ -48,7 +45,7 @@ def pairwise(terms):
     return pairwise(terms[: len(terms) // 2]) + pairwise(terms[len(terms) // 2 :])
 """
 
-NUMBA_PARALLEL = '''"""Rows in parallel, and reductions that any number of threads may cut."""
+NUMBA_PARALLEL = '''"""Parallel rows and reductions over any number of threads."""
 import math
 import numpy as np
 from numba import njit, prange
@@ -122,7 +119,7 @@ def to_numpy(array):
     return np.array(array)
 '''
 
-JAX_SCAN = '''"""A scan over all updates that holds still once it has stopped."""
+JAX_SCAN = '''"""A scan over all updates. After the stop, an update changes nothing."""
 from functools import partial
 import jax
 import jax.numpy as jnp
@@ -156,7 +153,7 @@ def to_numpy(array):
     return np.array(array)
 '''
 
-DECIMAL = '''"""Products and sums in forty decimal digits, rounded once."""
+DECIMAL = '''"""Products and sums with forty decimal digits, rounded once."""
 from decimal import Context, Decimal
 import math
 import numpy as np
@@ -195,7 +192,7 @@ def to_numpy(array):
     return np.array(array, dtype=float)
 '''
 
-SPECTRAL = '''"""The descent in the basis of the right singular vectors, where the components do not meet."""
+SPECTRAL = '''"""Gradient descent in the basis of the right singular vectors, in which the components are independent."""
 import math
 import numpy as np
 
@@ -208,7 +205,7 @@ def fit(X, y, beta, learning_rate, max_iter, tol):
     n = len(X)
     U, s, Vt = np.linalg.svd(X, full_matrices=False)
     target, c = U.T @ y, Vt @ beta
-    still = beta - Vt.T @ c  # what no step moves, where there are more columns than rows
+    still = beta - Vt.T @ c  # the part that no step changes, if d > n
     rest = np.sum((y - U @ target) ** 2)
     losses = []
     with np.errstate(all="ignore"):
@@ -231,46 +228,46 @@ SPARSE = (
 )
 
 UNUSUAL = (
-    one("reversed_rows", PREDICT, "(X[::-1] @ beta)[::-1]"),
-    one("backwards_sum", PRODUCT, "X[::-1].T @ residual[::-1]"),
-    one("einsum", PREDICT, "np.einsum('ij,j->i', X, beta)"),
-    one("tensordot", PRODUCT, "np.tensordot(residual, X, 1)"),
-    one("add_reduce", PRODUCT, "np.add.reduce(X * residual[:, None], axis=0)"),
-    one("running_sum", PRODUCT, "np.cumsum(X * residual[:, None], axis=0)[-1]"),
-    one("columns_first", "np.ascontiguousarray(X)", "np.asfortranarray(X)"),
-    one("strided", "np.ascontiguousarray(X)", "np.repeat(X, 2, axis=1)[:, ::2]"),
-    one("blocks_of_5", PRODUCT, "sum(X[i : i + 5].T @ residual[i : i + 5] for i in range(0, n, 5))"),
-    one("blocks_of_512", PRODUCT, "sum(X[i : i + 512].T @ residual[i : i + 512] for i in range(0, n, 512))"),
-    one("rows_sorted", PREPARE, "order = np.argsort(y)\n    return X[order], y[order], np.array(beta)"),
-    one("residual_turned", "(-2 / n) * (X.T @ residual)", "(2 / n) * (X.T @ (y_pred - y))"),
-    one("halved_twice", TWO, "(-(0.5 ** -1) / n)"),
-    one("mean_of_rows", "(-2 / n) * (X.T @ residual)", "-2 * np.mean(X * residual[:, None], axis=0)"),
-    one("dot_loss", LOSS, "residual @ residual / n"),
-    one("squared_norm", LOSS, "np.linalg.norm(residual) ** 2 / n"),
-    one("sorted_sum", LOSS, "np.sort(residual * residual).sum() / n"),
-    one("rate_folded_in", "beta - learning_rate * gradient", "beta - (learning_rate * np.ones_like(beta)) * gradient"),
-    more("step_folded_into_X", (START, START + "\n    scaled = (X * (2 * learning_rate / n)).T.copy()"), (STEP, "beta = beta + scaled @ residual")),
-    one("update_by_component", STEP, "beta = np.array([b - learning_rate * g for b, g in zip(beta, gradient)], X.dtype)"),
-    one("gram_step", PRODUCT, "X.T @ y - (X.T @ X) @ beta"),
-    one("wider_inside", PREDICT, "(X.astype(np.longdouble) @ beta).astype(X.dtype)"),
-    more("wide_throughout", (START, "dtype = X.dtype; X, y, beta = (a.astype(np.longdouble) for a in (X, y, beta))"), ("np.mean(residual * residual)", "dtype.type(np.mean(residual * residual))"), (RETURN, "return beta.astype(dtype), np.array(losses, dtype=dtype)")),
-    more("fused", (RESIDUAL, "residual = (y - X.astype(np.longdouble) @ beta).astype(X.dtype)"), (STEP, "beta = (beta.astype(np.longdouble) - np.longdouble(learning_rate) * gradient).astype(X.dtype)")),
-    more("a_column_vector", (RESIDUAL, "residual = (y[:, None] - X @ beta[:, None])[:, 0]")),
-    more("intercept_free_matrix_of_ones", (PREDICT, "np.hstack([X, np.zeros((n, 1), X.dtype)]) @ np.append(beta, X.dtype.type(0))")),
-    more("kahan", (HEAD, HEAD + KAHAN), (PRODUCT, "kahan(X * residual[:, None])"), (LOSS, "kahan(residual * residual) / n")),
-    more("pairwise", (HEAD, HEAD + PAIRWISE), (PRODUCT, "pairwise(X * residual[:, None])"), (LOSS, "pairwise(residual * residual) / n")),
-    more("threads", (HEAD, HEAD + THREADS), (PREDICT, "np.concatenate(by_threads(lambda part: X[part] @ beta, n))"), (PRODUCT, "sum(by_threads(lambda part: X[part].T @ residual[part], n))")),
-    more("qr_rows", (HEAD, HEAD + 'ALGORITHM = "rows compressed by QR"\n'), (START, START + "\n    Q, R = np.linalg.qr(X)\n    z = Q.T @ y\n    rest = np.sum((y - Q @ z) ** 2)"), (RESIDUAL, "residual = z - R @ beta"), (LOSS, "(np.sum(residual * residual) + rest) / n"), (PRODUCT, "R.T @ residual")),
-    more("gram_once", (HEAD, HEAD + 'ALGORITHM = "Gram matrix"\n'), (START, START + "\n    G, m = X.T @ X, X.T @ y"), (PRODUCT, "m - G @ beta")),
-    more("gram_once_step_by_step", (START, START + "\n    G, m = X.T @ X, X.T @ y"), (PRODUCT, "m - G @ beta")),
-    more("sparse", *SPARSE),
-    more("blas", (HEAD, HEAD + "from scipy.linalg.blas import dgemv, sgemv\n"), (START, START + "\n    gemv = dgemv if X.dtype == np.float64 else sgemv\n    F = np.asfortranarray(X)"), (PREDICT, "gemv(1, F, beta)"), (PRODUCT, "gemv(1, F, residual, trans=1)")),
-    more("stops_by_two_buffers", (LOSS, "np.mean(residual * residual, dtype=X.dtype)"), ("abs(losses[k - 1] - losses[k]) < tol * losses[0]", "-tol * losses[0] < losses[k] - losses[k - 1] < tol * losses[0]")),
+    edit("reversed_rows", PREDICT, "(X[::-1] @ beta)[::-1]"),
+    edit("backwards_sum", PRODUCT, "X[::-1].T @ residual[::-1]"),
+    edit("einsum", PREDICT, "np.einsum('ij,j->i', X, beta)"),
+    edit("tensordot", PRODUCT, "np.tensordot(residual, X, 1)"),
+    edit("add_reduce", PRODUCT, "np.add.reduce(X * residual[:, None], axis=0)"),
+    edit("running_sum", PRODUCT, "np.cumsum(X * residual[:, None], axis=0)[-1]"),
+    edit("columns_first", "np.ascontiguousarray(X)", "np.asfortranarray(X)"),
+    edit("strided", "np.ascontiguousarray(X)", "np.repeat(X, 2, axis=1)[:, ::2]"),
+    edit("blocks_of_5", PRODUCT, "sum(X[i : i + 5].T @ residual[i : i + 5] for i in range(0, n, 5))"),
+    edit("blocks_of_512", PRODUCT, "sum(X[i : i + 512].T @ residual[i : i + 512] for i in range(0, n, 512))"),
+    edit("rows_sorted", PREPARE, "order = np.argsort(y)\n    return X[order], y[order], np.array(beta)"),
+    edit("residual_turned", "(-2 / n) * (X.T @ residual)", "(2 / n) * (X.T @ (y_pred - y))"),
+    edit("halved_twice", TWO, "(-(0.5 ** -1) / n)"),
+    edit("mean_of_rows", "(-2 / n) * (X.T @ residual)", "-2 * np.mean(X * residual[:, None], axis=0)"),
+    edit("dot_loss", LOSS, "residual @ residual / n"),
+    edit("squared_norm", LOSS, "np.linalg.norm(residual) ** 2 / n"),
+    edit("sorted_sum", LOSS, "np.sort(residual * residual).sum() / n"),
+    edit("rate_folded_in", "beta - learning_rate * gradient", "beta - (learning_rate * np.ones_like(beta)) * gradient"),
+    edits("step_folded_into_X", (START, START + "\n    scaled = (X * (2 * learning_rate / n)).T.copy()"), (STEP, "beta = beta + scaled @ residual")),
+    edit("update_by_component", STEP, "beta = np.array([b - learning_rate * g for b, g in zip(beta, gradient)], X.dtype)"),
+    edit("gram_step", PRODUCT, "X.T @ y - (X.T @ X) @ beta"),
+    edit("wider_inside", PREDICT, "(X.astype(np.longdouble) @ beta).astype(X.dtype)"),
+    edits("wide_throughout", (START, "dtype = X.dtype; X, y, beta = (a.astype(np.longdouble) for a in (X, y, beta))"), ("np.mean(residual * residual)", "dtype.type(np.mean(residual * residual))"), (RETURN, "return beta.astype(dtype), np.array(losses, dtype=dtype)")),
+    edits("fused", (RESIDUAL, "residual = (y - X.astype(np.longdouble) @ beta).astype(X.dtype)"), (STEP, "beta = (beta.astype(np.longdouble) - np.longdouble(learning_rate) * gradient).astype(X.dtype)")),
+    edits("a_column_vector", (RESIDUAL, "residual = (y[:, None] - X @ beta[:, None])[:, 0]")),
+    edits("intercept_free_matrix_of_ones", (PREDICT, "np.hstack([X, np.zeros((n, 1), X.dtype)]) @ np.append(beta, X.dtype.type(0))")),
+    edits("kahan", (HEAD, HEAD + KAHAN), (PRODUCT, "kahan(X * residual[:, None])"), (LOSS, "kahan(residual * residual) / n")),
+    edits("pairwise", (HEAD, HEAD + PAIRWISE), (PRODUCT, "pairwise(X * residual[:, None])"), (LOSS, "pairwise(residual * residual) / n")),
+    edits("threads", (HEAD, HEAD + THREADS), (PREDICT, "np.concatenate(by_threads(lambda part: X[part] @ beta, n))"), (PRODUCT, "sum(by_threads(lambda part: X[part].T @ residual[part], n))")),
+    edits("qr_rows", (HEAD, HEAD + 'ALGORITHM = "rows compressed by QR"\n'), (START, START + "\n    Q, R = np.linalg.qr(X)\n    z = Q.T @ y\n    rest = np.sum((y - Q @ z) ** 2)"), (RESIDUAL, "residual = z - R @ beta"), (LOSS, "(np.sum(residual * residual) + rest) / n"), (PRODUCT, "R.T @ residual")),
+    edits("gram_once", (HEAD, HEAD + 'ALGORITHM = "Gram matrix"\n'), (START, START + "\n    G, m = X.T @ X, X.T @ y"), (PRODUCT, "m - G @ beta")),
+    edits("gram_once_step_by_step", (START, START + "\n    G, m = X.T @ X, X.T @ y"), (PRODUCT, "m - G @ beta")),
+    edits("sparse", *SPARSE),
+    edits("blas", (HEAD, HEAD + "from scipy.linalg.blas import dgemv, sgemv\n"), (START, START + "\n    gemv = dgemv if X.dtype == np.float64 else sgemv\n    F = np.asfortranarray(X)"), (PREDICT, "gemv(1, F, beta)"), (PRODUCT, "gemv(1, F, residual, trans=1)")),
+    edits("stops_by_two_buffers", (LOSS, "np.mean(residual * residual, dtype=X.dtype)"), ("abs(losses[k - 1] - losses[k]) < tol * losses[0]", "-tol * losses[0] < losses[k] - losses[k - 1] < tol * losses[0]")),
     Variant("fsum", (("total = 0.0\n            for j in range(d):\n                total += X[i][j] * beta[j]\n", "total = math.fsum(X[i][j] * beta[j] for j in range(d))\n"), ("gradient = [0.0] * d\n        for i in range(n):\n            for j in range(d):\n                gradient[j] += X[i][j] * residual[i]\n", "gradient = [math.fsum(X[i][j] * residual[i] for i in range(n)) for j in range(d)]\n")), base="python_loops"),
     Variant("loops_from_the_end", (("for i in range(n):", "for i in reversed(range(n)):"), ("y_pred.append(total)", "y_pred.insert(0, total)"), ("residual.append(y[i] - y_pred[i])\n            total += residual[i] * residual[i]", "residual.insert(0, y[i] - y_pred[i])\n            total += residual[0] * residual[0]")), base="python_loops"),
 )  # fmt: skip
 FILES = {"numba_parallel": NUMBA_PARALLEL, "jax_transposed": JAX_TRANSPOSED, "jax_scan": JAX_SCAN, "decimal": DECIMAL, "spectral": SPECTRAL}  # fmt: skip
-# Python loops over rows, for which 100,000 of them are too many.
+# Python loops over rows: too slow for 20,000 rows.
 SLOW = {"fsum", "loops_from_the_end", "decimal", "kahan", "blocks_of_5", "pairwise", "spectral"}
-# Compiled anew for every number of updates, or slowly.
+# Compiled for each number of updates, or slow to compile.
 COMPILED = {"numba_parallel", "jax_transposed", "jax_scan", "threads"}
