@@ -6,20 +6,25 @@ import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from helpers import sample_run
 from helpers.slips import slips_of
 from msgspec import to_builtins
 from rich.console import Console
 
-from bench.learn import build, experiment, give, reader
+from bench import text
+from bench.learn import build, charts, experiment, facts, give, reader
 from bench.learn import judge as judging
 from bench.learn.chapters import chapter, chapters
 from bench.learn.judge import Verdict, judge, verdict_on
 from bench.learn.lesson import NO_FIGURE, NO_PARAGRAPH, Lesson, perform
+from bench.learn.variants import Variant
 from bench.records import load_run, save_run
+from bench.stats import Interval
 
 CHAPTERS = [pytest.param(each, id=each.folder.name) for each in chapters()]
 COMPILES = (5, 7)  # chapters whose exercise takes seconds per answer
@@ -81,9 +86,9 @@ def measuring(monkeypatch):
 
 
 def calls(each):
-    """Each call of a method of the lesson in the script of a chapter: (name, node)."""
+    """Each call of a method of the lesson in the script of a chapter, in order: (name, node)."""
     tree = ast.parse(each.script.read_text("utf-8"))
-    for node in ast.walk(tree):
+    for node in sorted(ast.walk(tree), key=lambda node: getattr(node, "lineno", 0)):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -186,23 +191,43 @@ def test_solution_is_right_and_start_is_not(each, measuring, tmp_path):
     assert verdict_on(each, each.folder / "solution.py").passed
     if hasattr(each.exercise, "timed") and each.number not in COMPILES:
         assert each.exercise.timed(each.folder / "solution.py", quick=True).passed
-    start = verdict_on(each, each.start)
+    path = tmp_path / "start.py"
+    path.write_text(each.start)
+    start = verdict_on(each, path)
     measuring("your_file", seconds=1.0, peak_bytes=10**9)
     if start.passed and hasattr(each.exercise, "timed"):
-        start = each.exercise.timed(each.start, quick=True)
+        start = each.exercise.timed(path, quick=True)
     assert not start.passed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 3, 7])
-def test_solution_passes_for_real(number):
+def test_solution_passes_for_real(number, tmp_path):
     """In a child process, timed on this machine: chapter 3 by the clock, chapter 7 by the work of its threads."""
     each = chapter(number)
     verdict = judge(each, each.folder / "solution.py", quick=True)
     assert verdict.passed or (verdict.outcome == "inconclusive" and hasattr(each.exercise, "timed")), verdict
-    start = judge(each, each.start, quick=True)
+    (tmp_path / "start.py").write_text(each.start)
+    start = judge(each, tmp_path / "start.py", quick=True)
     assert not start.passed
     assert len(start.hints) == 3
+
+
+def variants():
+    for each in chapters():
+        if (each.folder / "files.py").exists():
+            module = import_module(f"bench.learn.{each.folder.name}.files")
+            for value in vars(module).values():
+                if isinstance(value, Variant) and value.name != "start":
+                    marks = [pytest.mark.slow] if "njit" in value.source else []
+                    yield pytest.param(value, id=value.name, marks=marks)
+
+
+@pytest.mark.parametrize("variant", list(variants()))
+def test_variant_computes_what_the_formula_says(variant, tmp_path):
+    """A file that a chapter measures passes the checks of `gdbench check`."""
+    verdict = judging.cross_check(variant.write(tmp_path))
+    assert verdict.passed, verdict.why
 
 
 def test_timed_verdict_follows_the_interval(measuring):
@@ -253,6 +278,40 @@ def test_hint_level_follows_the_attempts():
     verdict = Verdict("wrong", "why", "", ("a", "b", "c"))
     assert [verdict.words(n)[-1] for n in (0, 1, 2, 3, 9)] == ["a", "a", "b", "c", "c"]
     assert "Hint" not in Verdict("passed", "why").words(1)
+
+
+def test_lines_are_drawn_at_the_floor_and_the_table_is_true():
+    """Small values are drawn at the floor, and the table has what was computed. A mark far outside is at the edge."""
+    points = charts.points(range(5), [1, 1e-3, 1e-6, -1e-9, 1e-20])
+    drawing = charts.lines("t", "x", "y", {"a": points}, "y", mark=(1e6, "guess"), floor=1e-8, every=2)
+    assert [row[2] for row in drawing.table.rows] == ["1.00", "1.00e-06", "1.00e-20"]
+    (axes,) = drawing.figure.axes
+    assert np.min(axes.lines[0].get_ydata()) == 1e-8
+    assert axes.get_xlim()[1] < 10
+    assert f"guess, {text.significant(1e6)}" in [words.get_text() for words in axes.texts]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (Interval(2, 1.5, 3), "faster"),
+        (Interval(0.5, 0.4, 0.6), "slower"),
+        (Interval(1, 0.9, 1.1), "unsure"),
+        (Interval(2, None, None), facts.NO_INTERVAL),
+        (None, None),
+    ],
+)
+def test_verdict_on_a_ratio_follows_its_interval(ratio, words):
+    """A sentence is chosen by the interval of a ratio, and not by its median."""
+    assert facts.verdict(ratio, "faster", "slower", "unsure") == words
+
+
+def test_a_value_is_above_another_if_the_intervals_do_not_overlap():
+    """Intervals that touch or are missing decide nothing."""
+    low, high = Interval(2, 1.5, 2.4), Interval(3, 2.5, 3.5)
+    assert (facts.is_above(high, low), facts.is_above(low, high)) == (True, False)
+    assert facts.is_above(Interval(3, 2.4, 3.5), low) is None
+    assert facts.is_above(Interval(3, None, None), low) is None
 
 
 @pytest.mark.parametrize("each", CHAPTERS)

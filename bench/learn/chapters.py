@@ -6,7 +6,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal, NamedTuple
 
-from backends import describe
+from bench.learn.variants import Variant
+from bench.records import Run, load_run
 
 HERE = Path(__file__).parent
 CELL = re.compile(r"^# %%(.*)$", re.MULTILINE)
@@ -46,14 +47,18 @@ class Chapter(NamedTuple):
         return [_cell(mark, body) for mark, body in zip(parts[::2], parts[1::2], strict=True)]
 
     @property
-    def start(self) -> Path:
-        """The file that the reader starts the exercise from: start.py, or the backend that the exercise names START."""
+    def start(self) -> str:
+        """The file that the reader starts the exercise from: start.py, or the variant START in files.py."""
         start = self.folder / "start.py"
         if start.exists():
-            return start
-        path = describe(self.exercise.START).path
-        assert path is not None
-        return path
+            return start.read_text("utf-8")
+        variant: Variant = import_module(f"bench.learn.{self.folder.name}.files").START
+        return variant.source
+
+    def run(self, name: str, folder: Path) -> tuple[Run, bool]:
+        """The run of an experiment: the reader's in `folder`, and True, or the recorded one."""
+        measured = (folder / name / "run.json").exists()
+        return load_run(folder / name if measured else self.folder / "recorded" / f"{name}.json"), measured
 
     @property
     def exercise(self) -> ModuleType:

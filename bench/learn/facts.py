@@ -3,7 +3,7 @@
 from bench import text
 from bench.analysis.cost_model import time_per_pass
 from bench.analysis.speed import time_per_iteration
-from bench.records import Cell, Run
+from bench.records import Cell, ProblemRoofline, Run
 from bench.stats import Interval, speedup
 
 
@@ -42,6 +42,11 @@ def scaled(interval: Interval | None, factor: float) -> Interval | None:
     return interval and interval.scaled(factor)
 
 
+def number(value: float | None) -> str:
+    """A value in a table: 7.10; a dash for None."""
+    return text.MISSING if value is None else text.significant(value)
+
+
 def times(interval: Interval | None) -> str | None:
     """8.14× [8.01, 8.30]"""
     return interval and text.ratio_interval(*interval)
@@ -65,9 +70,35 @@ def computed_by(names: list[str], missing: list[str]) -> str:
     return f"Computed on this machine by {text.listed(names)}.{note}"
 
 
-def chosen(answer: str | None) -> str:
-    """The reader's choice as a sentence, empty without one."""
-    return f"You chose “{answer}”." if answer else ""
+NO_INTERVAL = "These figures have no interval, so they show no difference. A run without `--quick` has intervals."
+
+
+def verdict(ratio: Interval | None, faster: str, slower: str, unsure: str) -> str | None:
+    """One of three sentences, by the interval of a ratio. NO_INTERVAL without one, None without a ratio."""
+    if ratio is None:
+        return None
+    if ratio.low is None:
+        return NO_INTERVAL
+    return {True: faster, False: slower, None: unsure}[is_faster(ratio)]
+
+
+def is_above(first: Interval | None, second: Interval | None) -> bool | None:
+    """Whether one value is above another: True or False if their intervals do not overlap, otherwise None."""
+    if first is None or second is None or None in (*first, *second):
+        return None
+    low, high = (first.low or 0) - (second.high or 0), (first.high or 0) - (second.low or 0)
+    return True if low > 0 else False if high < 0 else None
+
+
+def chosen(answer: str | None, truth: str | None = None) -> str:
+    """The reader's choice as a sentence, with whether it is right where `truth` is known. Empty without a choice."""
+    right = "" if truth is None else f", which is {'right' if answer == truth else 'wrong'}"
+    return f"You chose “{answer}”{right}." if answer else ""
+
+
+def roof(run: Run, n: int, threads: int = 1) -> ProblemRoofline | None:
+    """The measured limits at n rows in float64."""
+    return next((r for r in run.roofline if (r.n_samples, r.dtype, r.threads) == (n, "float64", threads)), None)
 
 
 def judge_prediction(guess: float | None, truth: float | None) -> str | None:

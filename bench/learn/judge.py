@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -22,13 +23,15 @@ from bench.check.bound import UNIT
 from bench.check.checks import CHECKS
 from bench.check.diagnosis import Diagnosis, hint
 from bench.check.worker import run_check
+from bench.learn import child, facts
 from bench.learn.chapters import Chapter, chapter
 from bench.learn.reader import Reader, attempted
 from bench.records import Run
 from bench.runtime import process
-from bench.stats import Interval, speedup
+from bench.stats import Interval
 
 DEADLINE_S = 90.0
+YOURS = "your_file"  # the name of the reader's file in a run
 # Hints for a file that gave no answer.
 FAILED = (
     "Your file gave no answer. The sentence above is the message of Python: start there.",
@@ -69,22 +72,9 @@ def judge(chapter: Chapter, path: Path, quick: bool = False) -> Verdict:
         raise ValueError(
             f"--check: found no file {str(path)!r} of Python; allowed: your file for the exercise, a .py file"
         )
-    verdicts: list[Verdict] = []
-
-    def on_message(message: Any) -> dict[str, Any]:
-        verdicts.append(msgspec.convert(message, Verdict))
-        return {}
-
-    with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
-        outcome = process.run(
-            ["-m", "bench.learn.judge", str(chapter.number), str(path.resolve())],
-            threads=process.available_threads(),
-            deadline_s=DEADLINE_S,
-            folder=Path(folder),
-            on_message=on_message,
-        )
-    if verdicts:
-        verdict = verdicts[-1]
+    answer, outcome = child.run("judge", str(chapter.number), str(path.resolve()), deadline_s=DEADLINE_S)
+    if answer:
+        verdict = msgspec.convert(answer, Verdict)
     elif outcome.timed_out:
         why = f"your file gave no answer for {DEADLINE_S:.0f} seconds and was stopped: does a loop never end?"
         verdict = Verdict("failed", why)
@@ -105,6 +95,22 @@ def attempt(chapter: Chapter, path: Path, saved: Reader, quick: bool = False) ->
     """Judge a reader's file and store the attempt. Returns the verdict and how often this slip was made."""
     verdict = judge(chapter, path, quick)
     return verdict, attempted(saved, chapter.number, verdict.passed, verdict.slip)
+
+
+class Rejected(Exception):
+    """The verdict on a file, raised where it is found."""
+
+    def __init__(self, outcome: Outcome, why: str, slip: str = ""):
+        super().__init__(why)
+        self.verdict = Verdict(outcome, why, slip)
+
+
+def function(path: Path, call: str) -> Callable[..., Any]:
+    """The function of the reader's file that `call` names, such as "gradient(X, y, beta)". Raises Rejected."""
+    found: Callable[..., Any] | None = getattr(load(path), call.partition("(")[0], None)
+    if not callable(found):
+        raise Rejected("failed", f"your file has no function `{call}`")
+    return found
 
 
 def load(path: Path) -> ModuleType:
@@ -144,7 +150,7 @@ def imported(tree: ast.AST) -> list[str]:
     return names
 
 
-def against(path: Path, other: str | Path, size: str, quick: bool) -> tuple[Interval | None, Run]:
+def against(path: Path, other: str, size: str, quick: bool, max_iter: int | None = None) -> tuple[Interval | None, Run]:
     """The speed-up of a backend file over another backend, with its interval, and the run.
 
     The speed-up is None if one of them has no time.
@@ -152,14 +158,11 @@ def against(path: Path, other: str | Path, size: str, quick: bool) -> tuple[Inte
     from bench.learn import experiment
 
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
-        copy = Path(folder) / "your_file.py"  # two files with one stem cannot be in one run
+        copy = Path(folder) / f"{YOURS}.py"  # two files with one stem cannot be in one run
         shutil.copyfile(path, copy)
-        run = experiment.measured(Path(folder) / "run", experiment.backends_of([other, copy]), [size], quick=quick)
-    cells = {cell.backend: cell for cell in run.cells if not cell.control}
-    your_cell, other_cell = cells["your_file"], cells[Path(str(other)).stem]
-    if your_cell.median_s is None or other_cell.median_s is None:
-        return None, run
-    return speedup(other_cell.samples_s, your_cell.samples_s), run
+        backends = experiment.backends_of([other, copy])
+        run = experiment.measured(Path(folder) / "run", backends, [size], max_iter=max_iter, quick=quick)
+    return facts.ratio(facts.cell(run, other), facts.cell(run, YOURS)), run
 
 
 def verdict_on(chapter: Chapter, path: Path) -> Verdict:
@@ -167,6 +170,8 @@ def verdict_on(chapter: Chapter, path: Path) -> Verdict:
     try:
         verdict: Verdict = chapter.exercise.judge(path)
         return verdict
+    except Rejected as rejected:
+        return rejected.verdict
     except BaseException as error:
         words = " ".join(str(error).split())[:300]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]

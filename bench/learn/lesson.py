@@ -19,7 +19,8 @@ from bench.analysis.speed import get_nested
 from bench.learn import reader
 from bench.learn.blocks import Asked, Block, Descents, Picture, Words
 from bench.learn.chapters import Chapter, chapter
-from bench.records import Run, load_run
+from bench.learn.variants import Variant
+from bench.records import Run
 from bench.report.plots.canvas import Drawing
 from bench.report.tables import Table
 
@@ -81,10 +82,10 @@ class Lesson:
     def explain(self, markdown: str, *, shown_by: str, **facts: str | None) -> None:
         """Show a paragraph with figures from the experiment `shown_by`. {name} is replaced by a fact.
 
-        Only these paragraphs give causes. A paragraph is left out, with a note, if one of its facts is None. Facts that
-        the text does not name are ignored.
+        Only these paragraphs give causes. A paragraph is left out, with a note, if one of its facts is None or missing.
+        Facts that the text does not name are ignored.
         """
-        named = {name: facts[name] for _, name, _, _ in Formatter().parse(markdown) if name}
+        named = {name: facts.get(name) for _, name, _, _ in Formatter().parse(markdown) if name}
         missing = [name for name, fact in named.items() if fact is None]
         if missing:
             self.say(f"*{NO_PARAGRAPH} {text.listed(missing)}.*", note=True)
@@ -153,61 +154,43 @@ class Lesson:
         """Run an experiment that needs no timing. name: the name that `explain` refers to."""
         return experiment(*arguments)
 
-    def measure(
-        self,
-        name: str,
-        backends: Sequence[str | Path],
-        sizes: Sequence[str],
-        dtypes: Sequence[str] = ("float64",),
-        threads: Sequence[int] = (1,),
-        max_iter: int | None = None,
-    ) -> Run:
+    def measure(self, name: str, backends: Sequence[str | Path | Variant], sizes: Sequence[str], **options: Any) -> Run:
         """A run of these backends and files, with numpy_vectorized as baseline and A/A control.
+
+        options: dtypes, threads and max_iter of `experiment.measured`.
 
         Returns the reader's run, stored under results/course, or the recorded run. Backends without their library are
         left out, with a note, and so are numbers of threads that this machine does not have.
         """
-        folder = self.folder / name
         if self.live:
-            run = self._live_run(folder, backends, sizes, dtypes, threads, max_iter)
-        measured = (folder / "run.json").exists()
-        if not self.live:
-            run = load_run(folder if measured else self.chapter.folder / "recorded" / f"{name}.json")
+            self._measure(self.folder / name, backends, sizes, options)
+        run, measured = self.chapter.run(name, self.folder)
         self.say(origin(run, measured, self.chapter.number), note=True)
         if not run.stable:
             self.say(doubt(run, name, self.chapter.number), note=True)
         return run
 
-    def _live_run(
-        self,
-        folder: Path,
-        backends: Sequence[str | Path],
-        sizes: Sequence[str],
-        dtypes: Sequence[str],
-        threads: Sequence[int],
-        max_iter: int | None,
-    ) -> Run:
+    def _measure(
+        self, folder: Path, backends: Sequence[str | Path | Variant], sizes: Sequence[str], options: dict[str, Any]
+    ) -> None:
         from bench.learn import experiment
 
-        chosen = experiment.backends_of(backends)
+        written = [each.write(self.folder / "variants") if isinstance(each, Variant) else each for each in backends]
+        chosen = experiment.backends_of(written)
         gone = [f"{backend.name} ({backend.missing})" for backend in chosen if backend.missing is not None]
         if gone:
             self.say(f"Not installed on this machine: {text.listed(gone)}.", note=True)
         if self.again and folder.exists():
             shutil.rmtree(folder)
         if (folder / "run.json").exists():
-            return load_run(folder)
+            return
 
         def foretold(seconds: float) -> None:
-            self.stage(
-                Words(
-                    f"Measuring takes about {max(seconds, 5):.0f} s. Please do not use the machine meanwhile.",
-                    note=True,
-                )
-            )
+            words = f"Measuring takes about {max(seconds, 5):.0f} s. Please do not use the machine meanwhile."
+            self.stage(Words(words, note=True))
 
         command = f"gdbench learn {self.chapter.number}"
-        return experiment.measured(folder, chosen, sizes, dtypes, threads, max_iter, self.quick, command, foretold)
+        experiment.measured(folder, chosen, sizes, quick=self.quick, command=command, foretold=foretold, **options)
 
     # --------------------------------------------------------------------------------------------------- exercise
 
@@ -221,7 +204,7 @@ class Lesson:
 
         if self.live and not self.exercise_file.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.chapter.start, self.exercise_file)
+            self.exercise_file.write_text(self.chapter.start, "utf-8")
         command = f"gdbench learn {self.chapter.number} --check {self.exercise_file}"
         self.say(f"**Your file:** `{self.exercise_file}`. Edit it, then `{command}`.")
         while self.live and (line := self.ask("Enter to check your file, s to go on > ")) is not None:

@@ -58,11 +58,14 @@ slope = lesson.predict("slope", "The slope after one step")
 step = lesson.compute("step", picture.one_step)
 parts = lesson.compute("parts", picture.parts)
 lesson.say(facts.computed_by(list(step.results), step.missing), note=True)
-lesson.show(picture.beside(intercept, slope))
+for words in picture.beside():
+    lesson.say(words)
+lesson.show(picture.fitted_lines(step, intercept, slope))
 
 # %% [markdown]
-# Read each band from top to bottom: the formula, the formula with your numbers, and the code of the four backends. In the code, `@` is
-# matrix multiplication, `X.T` is Xᵀ, and `residual` holds the residuals y − ŷ.
+# Read each step from top to bottom: the formula, the formula with your numbers, and the code of the four backends. In the code, `@` is
+# matrix multiplication, `X.T` is Xᵀ, and `residual` holds the residuals y − ŷ. The chart shows the three points and the line before and
+# after the step.
 #
 # ## Investigate
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench.check.bound import UNIT, gamma
 from bench.learn.ch01_formula import picture
-from bench.learn.judge import Verdict, load
+from bench.learn.judge import Verdict, function
 
 # n and d: the shape of the chapter, d = n, one row, one column, more columns than rows, many rows.
 SHAPES = ((3, 2), (5, 3), (4, 4), (1, 3), (7, 1), (3, 6), (16, 5), (50, 2), (6, 6))
@@ -77,20 +77,21 @@ HINTS = {
         "`y_pred = X @ beta`, then `residual = y - y_pred`, then −2/n times `X.T @ residual`.",
     ),
 }
-# The gradient that each mistake gives, from X and the residuals r. The check also tries each of them with the opposite sign.
-SCALED = {
-    "the 2": ("too short: the factor 2 is missing", lambda X, r: -1 / len(X) * (X.T @ r)),
-    "1/n": ("too long by the factor n = {n}, the number of rows: the 1/n is missing", lambda X, r: -2 * (X.T @ r)),
-    "1/n and 2": ("too long by the factor n/2, with n = {n} rows: both the 2 and the 1/n are missing", lambda X, r: -(X.T @ r)),
-    "d for n": ("divided by the number of columns, d = {d}, instead of n", lambda X, r: -2 / X.shape[1] * (X.T @ r)),
-}  # fmt: skip
 UPHILL = "the sign is wrong: your vector points downhill, but the gradient points uphill"
+# The gradient that each mistake gives, from X, the residuals r and y. The check also tries each with the opposite sign.
+MISTAKES = {
+    "sign": (UPHILL, lambda X, r, y: 2 / len(X) * (X.T @ r)),
+    "the 2": ("your gradient is too short: the factor 2 is missing", lambda X, r, y: -1 / len(X) * (X.T @ r)),
+    "1/n": ("your gradient is too long by the factor n = {n}, the number of rows: the 1/n is missing", lambda X, r, y: -2 * (X.T @ r)),
+    "1/n and 2": ("your gradient is too long by the factor n/2, with n = {n} rows: both the 2 and the 1/n are missing", lambda X, r, y: -(X.T @ r)),
+    "d for n": ("your gradient is divided by the number of columns, d = {d}, instead of n", lambda X, r, y: -2 / X.shape[1] * (X.T @ r)),
+    "no prediction": ("your gradient is −(2/n) Xᵀy: the prediction is not subtracted from y", lambda X, r, y: -2 / len(X) * (X.T @ y)),
+    "intercept": ("the first number of your gradient, for the intercept, is always 0", lambda X, r, y: np.append(0.0, (-2 / len(X) * (X.T @ r))[1:])),
+}  # fmt: skip
 
 
 def judge(path: Path) -> Verdict:
-    gradient = getattr(load(path), "gradient", None)
-    if not callable(gradient):
-        return Verdict("failed", "your file has no function `gradient(X, y, beta)`")
+    gradient = function(path, "gradient(X, y, beta)")
     answers = [(case, ask(gradient, case)) for case in cases()]
     for _, result in answers:
         if isinstance(result, Verdict) and result.slip == "inputs":
@@ -177,25 +178,15 @@ def named(answers: Any) -> Verdict | None:
 
     if all_fit(lambda X, r, y: -2 / len(X) * (X.T @ r)):
         return None
-    if all_fit(lambda X, r, y: 2 / len(X) * (X.T @ r)):
-        return Verdict("wrong", UPHILL, "sign")
-    for slip, (why, of) in SCALED.items():
-        factor_text, key = why.format(n=n, d=d), slip.split(" and ")[0]
-        if all_fit(lambda X, r, y, of=of: of(X, r)):
-            return Verdict("wrong", f"your gradient has the right direction, but it is {factor_text}", key)
-        if all_fit(lambda X, r, y, of=of: -of(X, r)):
-            return Verdict("wrong", f"{UPHILL}; it is also {factor_text}", "sign")
-    if all_fit(lambda X, r, y: -2 / len(X) * (X.T @ y)):
-        return Verdict("wrong", "your gradient is −(2/n) Xᵀy: the prediction is not subtracted from y", "no prediction")
-    if all_fit(lambda X, r, y: np.append(0.0, (-2 / len(X) * (X.T @ r))[1:])):
-        return Verdict("wrong", "the first number of your gradient, for the intercept, is always 0", "intercept")
+    for slip, (why, of) in MISTAKES.items():
+        if all_fit(of):
+            return Verdict("wrong", why.format(n=n, d=d), slip.split(" and ")[0])
+        if all_fit(lambda X, r, y, of=of: -of(X, r, y)):
+            return Verdict("wrong", f"{UPHILL}, and {why.format(n=n, d=d)}", "sign")
     square = [(c, result) for c, result in answers if len(c[0]) == len(c[2]) and not isinstance(result, Verdict)]
     others = [result for c, result in answers if len(c[0]) != len(c[2])]
     along = all(fits(result, -2 / len(X) * (X @ (y - X @ beta)), X, y, beta) for (X, y, beta), result in square)
     if square and along and all(isinstance(result, Verdict) for result in others):
-        return Verdict(
-            "wrong",
-            "your function multiplies by X instead of Xᵀ, which gives d numbers only if X is square",
-            "transpose",
-        )
+        why = "your function multiplies by X instead of Xᵀ, which gives d numbers only if X is square"
+        return Verdict("wrong", why, "transpose")
     return None

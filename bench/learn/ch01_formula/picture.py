@@ -6,8 +6,6 @@ from textwrap import dedent
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from backends import BackendUnavailable, solve
 from bench import text
@@ -15,6 +13,7 @@ from bench.analysis.speed import CORE
 from bench.check.fixtures import Fixture
 from bench.check.mistakes import RIGHT, Mistake
 from bench.check.oracle import exact_iterates
+from bench.learn import charts
 from bench.report import dialects
 from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing
@@ -32,7 +31,6 @@ FORMULAS = {
     "gradient": "∂J/∂β = −(2/n) Xᵀ(y − ŷ)",
     "update": "β := β − η ∂J/∂β",
 }
-LINE, CODE = 0.155, 8  # height of a line of code in inches, its font size in points
 
 
 class Step(NamedTuple):
@@ -123,14 +121,8 @@ def starts() -> tuple[Table, float]:
         first, end = (
             solve(X, Y, "numpy_vectorized", learning_rate=RATE, max_iter=k, tol=0, beta0=beta0) for k in (0, LONG)
         )
-        rows.append(
-            (
-                name,
-                *(vector(fit.beta.round(4) + 0.0) for fit in (first, end)),
-                number(end.losses[0]),
-                number(end.losses[-1]),
-            )
-        )
+        betas = (vector(fit.beta.round(4) + 0.0) for fit in (first, end))
+        rows.append((name, *betas, number(end.losses[0]), number(end.losses[-1])))
         last.append(end.beta)
     apart = float(np.ptp(last, axis=0).max())
     return Table(f"{LONG} updates from four starts", ("start", "first β", "last β", "first J", "last J"), rows), apart
@@ -172,51 +164,26 @@ def code_of(step: str) -> dict[str, list[str]]:
     return results
 
 
-def beside(intercept: float | None, slope: float | None) -> Drawing | None:
-    """Each formula with its values, above the source lines of the four backends, and the reader's prediction."""
-    values, code = filled_in(), {step: code_of(step) for step in FORMULAS}
-    guess = None if intercept is None or slope is None else f"your prediction: {vector((intercept, slope))}"
-    grid = [[name for name in pair if any(name in of for of in code.values())] for pair in (CORE[:2], CORE[2:])]
-    if not any(grid):
-        return None
-    heights = {
-        step: [max((len(of[name]) for name in pair if name in of), default=0) * LINE + 0.32 for pair in grid]
-        for step, of in code.items()
-    }
-    looks = canvas.series_styles(CORE)
-    with canvas.house_style():
-        top, whole = 0.55, 0.6 + sum(0.78 + sum(of) for of in heights.values()) + (0.22 if guess else 0)
-        figure = Figure(figsize=(canvas.WIDTH, whole))
-        canvas.heading(figure, 0.12, "One step: the formula, its values, and its code in four backends")
+def beside() -> list[str]:
+    """Each step in Markdown: the formula, its values, and its code in the four backends."""
+    values = filled_in()
+    cells = []
+    for place, (step, formula) in enumerate(FORMULAS.items(), 1):
+        code = "\n\n".join("\n".join([f"# {name}", *lines]) for name, lines in code_of(step).items())
+        cells.append(f"**{place}. {step}:** {formula}\n\nHere: {values[step]}\n\n```python\n{code}\n```")
+    return cells
 
-        def write(x: float, down: float, words: str, **style: Any) -> None:
-            figure.text(x / canvas.WIDTH, 1 - down / whole, words, va="top", **style)
 
-        for place, (step, formula) in enumerate(FORMULAS.items(), 1):
-            tall = 0.55 + (0.22 if guess and step == "update" else 0)
-            figure.add_artist(Rectangle((0.08 / canvas.WIDTH, 1 - (top + tall) / whole), 1 - 0.16 / canvas.WIDTH, tall / whole, facecolor="#eef2f6", edgecolor="none"))  # fmt: skip
-            write(0.18, top + 0.06, f"{place}  {step}", weight="bold", color=canvas.INK)
-            write(1.5, top + 0.06, formula, color=canvas.INK)
-            write(1.5, top + 0.3, values[step], color=canvas.INK, fontsize=10.5)
-            if guess and step == "update":
-                write(1.5, top + 0.52, guess, color=canvas.FAINT, fontsize=10.5, style="italic")
-            top += tall + 0.07
-            for pair, height in zip(grid, heights[step], strict=True):
-                for column, name in enumerate(pair):
-                    x = 0.18 + column * 3.9
-                    write(x, top, name, fontsize=9, weight="bold", color=looks[name].ink)
-                    lines = "\n".join(code[step].get(name, ()))
-                    write(x, top + 0.18, lines, fontsize=CODE, family="DejaVu Sans Mono", color=canvas.INK, linespacing=1.2)  # fmt: skip
-                top += height
-            top += 0.16
-    rows = [row for step in FORMULAS for row in [
-        (step, "formula", FORMULAS[step]), (step, "values", values[step]),
-        *((step, name, line) for name, lines in code[step].items() for line in lines),
-    ]]  # fmt: skip
-    if guess:
-        rows.append(("update", "you", guess))
-    steps_text = "; ".join(f"{step}: {FORMULAS[step]}, here {values[step]}" for step in FORMULAS)
-    alt = f"The four steps. Each shows the formula with its values above the code of four backends. {steps_text}."
-    return Drawing(
-        figure, f"{alt}{f' The last row is {guess}.' if guess else ''}", Table("One step", ("step", "in", ""), rows)
+def fitted_lines(step: Step, intercept: float | None, slope: float | None) -> Drawing | None:
+    """The points and the line before and after the step, and the line that the reader predicts."""
+    lines: dict[str, Any] = {"start": START, "after one step": step.beta}
+    if intercept is not None and slope is not None:
+        lines[charts.GUESS] = (intercept, slope)
+    ends = (X[0, 1], X[-1, 1])
+    series = {name: charts.points(ends, (float(b[0]) + float(b[1]) * x for x in ends)) for name, b in lines.items()}
+    drawing = charts.lines("The line before and after the step", "x", "y", series, log="")
+    assert drawing is not None
+    drawing.figure.axes[0].plot(X[:, 1], Y, "o", color=canvas.INK, markersize=8)
+    return drawing._replace(
+        alt=f"{drawing.alt} Dots: the three points, {', '.join(map(vector, zip(X[:, 1], Y, strict=True)))}."
     )

@@ -30,15 +30,16 @@ choice = lesson.choose("agree", "The β of the four backends are ...", picture.C
 # ## Run
 #
 # Every backend solves the same problem in float64 and, if it supports it, in float32. The oracle starts from exactly the numbers that the
-# backend gets, so the comparison covers only the arithmetic. The dark line is a **bound**. It is derived, not chosen: each operation may
-# be wrong by one rounding, and the formula adds up the worst case over all sums and all updates. A correct program stays below the bound
-# in any order of summation. A program above it is wrong.
+# backend gets, so the comparison covers only the arithmetic. The line named **bound** is derived, not chosen: each operation may be wrong by
+# one rounding, and the formula adds up the worst case over all sums and all updates. A correct program stays below the bound, in the grey
+# area, in any order of summation. A program above it is wrong.
 
 # %%
 errors = lesson.compute("oracle", picture.errors)
 statements = picture.statements(errors, guess, choice)
 lesson.say(facts.computed_by(list(errors.betas), errors.missing), note=True)
-lesson.show(picture.draw(errors, guess))
+lesson.show(picture.draw(errors, "float64", guess))
+lesson.show(picture.draw(errors, "float32"))
 
 # %% [markdown]
 # ## Investigate
@@ -51,10 +52,9 @@ lesson.explain(
     **statements,
 )
 lesson.explain(
-    "**Which of them is right?** {inside}: in float64 the bound ends at {bound}. The bound assumes that every rounding error is as large as"
+    "**Which of them is right?** {inside}: in float64 the bound ends at {double_bound}. The bound assumes that every rounding error is as large as"
     " possible and that all errors have the same direction. The points show that real errors are much smaller.",
     shown_by="oracle",
-    bound=statements["double_bound"],
     **statements,
 )
 skipped = lesson.compute("wrong", picture.wrong)

@@ -15,7 +15,7 @@ from bench.check.answer import solve_fixture
 from bench.check.bound import reference
 from bench.check.fixtures import Fixture
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake
-from bench.learn.judge import Outcome, Verdict, load
+from bench.learn.judge import Outcome, Verdict, function
 
 HINTS = {
     "bit for bit": (
@@ -105,19 +105,9 @@ def writes_into_beta(X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any], *rest
     return result, losses
 
 
-def _whole_blocks(
-    X: NDArray[Any],
-    y: NDArray[Any],
-    beta: NDArray[Any],
-    residual: NDArray[Any],
-    scale: float,
-    k: int,
-    betas: list[NDArray[Any]],
-) -> NDArray[Any]:
-    end = max(len(X) - len(X) % 4, 1)
-    return np.asarray(scale * (X[:end].T @ residual[:end]))
-
-
+WHOLE_BLOCKS = Mistake(
+    "", step=lambda X, y, b, r, s, k, bs: s * (X[: max(len(X) // 4 * 4, 1)].T @ r[: max(len(X) // 4 * 4, 1)])
+)
 EXACT_SUMS = replace(
     RIGHT,
     loss=lambda r, y, p, d: math.fsum(r * r) / len(r),
@@ -160,7 +150,7 @@ PLANTED: dict[str, dict[str, Descent]] = {
         ),
     },
     "one problem": {
-        "rows lost if their number is not a multiple of 4": descent(Mistake("", step=_whole_blocks)),
+        "rows lost if their number is not a multiple of 4": descent(WHOLE_BLOCKS),
         "zero instead of the start": descent(by_hint("the descent starts at zero")),
         "a step that shrinks with every update": descent(by_hint("the step shrinks from update to update")),
     },
@@ -169,9 +159,7 @@ PLANTED: dict[str, dict[str, Descent]] = {
 
 
 def judge(path: Path) -> Verdict:
-    check = getattr(load(path), "check", None)
-    if not callable(check):
-        return Verdict("failed", "your file has no function `check(fit)`")
+    check = function(path, "check(fit)")
     honest = {name: outcome(check, make()) for name, make in HONEST.items()}
     refused = {name: error for name, (error, _) in honest.items() if error is not None}
     if refused:

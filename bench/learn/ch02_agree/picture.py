@@ -5,7 +5,6 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from backends import BackendUnavailable, load
 from bench import text
@@ -16,8 +15,7 @@ from bench.check.bound import UNIT, reference
 from bench.check.fixtures import Fixture
 from bench.check.mistakes import Mistake
 from bench.check.oracle import closed_form, distance, exact_iterates
-from bench.learn import charts
-from bench.report.plots import canvas
+from bench.learn import charts, facts
 from bench.report.plots.canvas import Drawing
 from bench.report.tables import Table
 
@@ -79,12 +77,9 @@ def statements(results: Errors, guess: float | None, choice: str | None) -> dict
         for (_, each_dtype), of in results.errors.items()
         for e, b in zip(of, results.bounds[each_dtype], strict=True)
     )
-    chosen = (
-        "You did not choose." if choice is None else f"You {'were right' if choice == truth else 'chose: ' + choice}."
-    )
     verdict = "" if guess is None or guess <= 0 else f" Your prediction was {text.significant(guess)}."
     return {
-        "truth": truth, "chosen": chosen, "widest": text.significant(widest),
+        "truth": truth, "chosen": facts.chosen(choice, truth) or "You did not choose.", "widest": text.significant(widest),
         "same": f"These pairs are equal bit for bit: {text.listed(same)}" if same else "No two are equal bit for bit",
         "double": text.significant(worst["float64"]), "single": text.significant(worst["float32"]),
         "double_bound": text.significant(results.bounds["float64"][-1]), "guess": verdict,
@@ -92,50 +87,17 @@ def statements(results: Errors, guess: float | None, choice: str | None) -> dict
     }  # fmt: skip
 
 
-def draw(results: Errors, guess: float | None) -> Drawing | None:
-    """Error against number of updates, with the bound, in one panel for each dtype."""
-    if not results.errors:
-        return None
-    names = list(dict.fromkeys(name for name, _ in results.errors))
-    looks, title = canvas.series_styles(names), "Distance of β from the exact answer"
-    with canvas.house_style():
-        figure = Figure(figsize=(canvas.WIDTH, 4.6))
-        canvas.heading(figure, 0.12, title)
-        canvas.legend(figure, looks)
-        for x0, x1, dtype in ((0.95, 4.3, "float64"), (4.75, 0.25, "float32")):
-            axes = canvas.add_axes(figure, x0, 1.15, x1, 2.8)
-            values = [
-                e for (_, each_dtype), of in results.errors.items() if each_dtype == dtype for e in of
-            ] + results.bounds[dtype]
-            if dtype == "float64" and guess is not None and 1e-30 < guess < 1e30:
-                values.append(guess)
-                axes.axhline(guess, linestyle="--", color=canvas.FAINT)
-                axes.annotate(charts.GUESS, (SEEN[0], guess), (0, -11), textcoords="offset points", color=canvas.FAINT)
-            charts.scale(axes, "y", values, log=True)
-            axes.set_xscale("log")
-            axes.set_xlim(0.8, UPDATES * 1.25)
-            canvas.place_ticks(axes.xaxis, SEEN, text.tick)
-            axes.fill_between(SEEN, results.bounds[dtype], axes.get_ylim()[0], color="#e9eef4", zorder=0)
-            axes.plot(SEEN, results.bounds[dtype], color=canvas.INK, linewidth=1.5)
-            axes.annotate(
-                "bound", (SEEN[2], results.bounds[dtype][2]), (10, -16), textcoords="offset points", color=canvas.INK
-            )
-            for (name, each_dtype), of in results.errors.items():
-                if each_dtype == dtype:
-                    look = looks[name]
-                    axes.plot(
-                        SEEN, of, color=look.colour, marker=look.marker, markersize=6.5, linewidth=1.2, alpha=0.85
-                    )
-            axes.set_title(dtype, loc="left", fontsize=11)
-            axes.set_xlabel("updates")
-    series = [(name, dtype, of) for (name, dtype), of in results.errors.items()]
-    series += [("bound", dtype, of) for dtype, of in results.bounds.items()]
-    rows = [(name, dtype, *map(text.scientific, of)) for name, dtype, of in series]
-    ends = ", ".join(f"{name} {dtype} {text.significant(of[-1])}" for name, dtype, of in series)
-    alt = f"Two charts, {title}, against the number of updates, on logarithmic axes. After {UPDATES} updates: {ends}."
-    if guess is not None:
-        alt += f" Your prediction for float64: {text.significant(guess)}."
-    return Drawing(figure, alt, Table(title, ("", "dtype", *(f"after {k}" for k in SEEN)), rows))
+def draw(results: Errors, dtype: str, guess: float | None = None) -> Drawing | None:
+    """Error against number of updates in one dtype, with the bound."""
+    series = {name: charts.points(SEEN, of) for (name, each), of in results.errors.items() if each == dtype}
+    level = (guess, charts.GUESS) if guess is not None and 1e-30 < guess < 1e30 else None
+    bound = {"bound": charts.points(SEEN, results.bounds[dtype])} if series else {}
+    title = f"Distance of β from the exact answer in {dtype}"
+    drawing = charts.lines(title, "updates", "distance", series | bound, level=level, floor=1e-20)
+    if drawing is not None:
+        axes = drawing.figure.axes[0]
+        axes.fill_between(SEEN, results.bounds[dtype], axes.get_ylim()[0], color="#e9eef4", zorder=0)
+    return drawing
 
 
 def wrong() -> float:

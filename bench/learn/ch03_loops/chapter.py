@@ -8,8 +8,8 @@
 # prediction Xβ and n·d times for the gradient Xᵀ(y − ŷ). So the time of an iteration divided by 2·n·d is the time of one multiply-add.
 
 # %%
-from bench.learn import begin, facts
-from bench.learn.ch03_loops import picture
+from bench.learn import begin
+from bench.learn.ch03_loops import files, picture
 
 lesson = begin(3)
 
@@ -20,11 +20,7 @@ lesson = begin(3)
 
 # %%
 guess = lesson.predict("loop", "How long does one multiply-add take in a plain Python loop?", "ns")
-worse = lesson.choose(
-    "indexing",
-    "The same loop over a NumPy array, element by element, is ...",
-    ["faster than over a list", "about as fast", "slower than over a list"],
-)
+worse = lesson.choose("indexing", "The same loop over a NumPy array, element by element, is ...", picture.CHOICES)
 
 # %% [markdown]
 # ## Run
@@ -35,10 +31,7 @@ worse = lesson.choose(
 
 # %%
 run = lesson.measure(
-    "loops",
-    ["python_loops", picture.VARIANTS / "array_indexing.py", picture.VARIANTS / "indexing_compiled.py"],
-    sizes=["100x10", "1000x10"],
-    max_iter=50,
+    "loops", ["python_loops", files.ARRAY_INDEXING, files.INDEXING_COMPILED], sizes=["100x10", "1000x10"], max_iter=50
 )
 lesson.show(picture.prices(run, guess))
 
@@ -46,7 +39,7 @@ lesson.show(picture.prices(run, guess))
 # ## Investigate
 
 # %% jupyter={"source_hidden": true}
-statements = picture.statements(run, guess)
+statements = picture.statements(run, guess, worse)
 lesson.explain("In a plain loop, a multiply-add takes **{loop}**. {verdict}", shown_by="loops", **statements)
 lesson.explain(
     "**The straw man.** The same loop takes {indexing_ratio} as long over a NumPy array as over lists. Only the container changed, so the"
@@ -54,7 +47,6 @@ lesson.explain(
     " because the interpreter works only with objects. A comparison of “loops over arrays” with vectorized NumPy uses this slow version"
     " instead of Python's best loop. {chosen}",
     shown_by="loops",
-    chosen=facts.chosen(worse),
     **statements,
 )
 lesson.explain(

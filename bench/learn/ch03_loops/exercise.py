@@ -15,7 +15,6 @@ ALLOWED = (
     "array",
     "numpy",
 )  # NumPy only for to_numpy, which is not timed
-START = "python_loops"
 SIZE = "200x10"  # small enough for a busy machine
 
 HINTS = {

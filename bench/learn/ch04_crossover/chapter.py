@@ -10,7 +10,7 @@
 
 # %%
 from bench.learn import begin
-from bench.learn.ch04_crossover import picture
+from bench.learn.ch04_crossover import files, picture
 
 lesson = begin(4)
 
@@ -35,8 +35,9 @@ narrow = lesson.choose(
 # The run includes a third file, `fewer_calls`. It is `numpy_vectorized` with one changed line: it computes the loss with fewer NumPy calls.
 
 # %%
-run = lesson.measure("sweep", ["python_loops", picture.FEWER], sizes=picture.ALL, max_iter=20)
-lesson.show(picture.sweep(run, guess))
+run = lesson.measure("sweep", ["python_loops", files.FEWER_CALLS], sizes=picture.ALL, max_iter=20)
+lesson.show(picture.sweep(run, 10, guess))
+lesson.show(picture.sweep(run, 2))
 
 # %% [markdown]
 # ## Investigate
@@ -53,15 +54,15 @@ lesson.explain(
     **statements,
 )
 lesson.explain(
-    "**The flat part.** With one row, an iteration of NumPy takes {first}; with a hundred rows it takes {hundredth}, which is {grown} as long."
-    " For the same change in size, the loops take {loops_grown} as long. {flat}",
+    "**The flat part.** With one row, an iteration of NumPy takes {first}. With a hundred rows it takes {grown} as long, and the loops take"
+    " {loops_grown} as long. {flat}",
     shown_by="sweep",
     **statements,
 )
 lesson.explain(
     "**What explains the flat part?** `fewer_calls` changes only the number of calls and computes the same loss. With one row,"
-    " `numpy_vectorized` takes {saved} as long as `fewer_calls`; with ten thousand rows it takes {saved_large} as long. The fitted overhead of"
-    " `fewer_calls` is a = {a_fewer}. {calls}",
+    " `numpy_vectorized` takes {saved} as long as `fewer_calls`; with ten thousand rows it takes {saved_large} as long. The fitted overhead is"
+    " a = {a_numpy} for `numpy_vectorized` and a = {a_fewer} for `fewer_calls`. {calls}",
     shown_by="sweep",
     **statements,
 )
@@ -74,7 +75,7 @@ lesson.explain(
 )
 lesson.explain(
     "**How good is the formula?** Omit one size, fit the others, and predict the omitted size: the largest error of NumPy's fit is {worst}."
-    " This fit uses d = 10. At d = 2, a value of X costs b = {b_narrow}. One pair a, b does not fit every d.",
+    " This fit uses d = 10. At d = 2, a value of X costs b = {b_narrow}. {narrow_statement}",
     shown_by="sweep",
     **statements,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,11 +10,10 @@ from bench import text
 from bench.analysis import cost_model
 from bench.learn import facts
 from bench.learn.ch04_crossover import picture
-from bench.learn.judge import Verdict, load
-from bench.records import Run, load_run
+from bench.learn.chapters import chapter
+from bench.learn.judge import Rejected, Verdict, function
 from bench.stats import straight_line
 
-NAME = "seconds_per_iteration"
 MEASURED = ((1, 10), (10, 2), (4, 25), (100, 5), (200, 10), (1000, 2), (5000, 20), (100_000, 10))
 QUERIES = ((2, 2), (2, 20), (30, 4), (30, 10), (900, 5), (900, 50), (20_000, 10), (50_000, 30))  # most n with two d
 NOISE = (1.04, 0.97, 0.96, 1.05, 0.98, 1.03, 0.92, 1.06)  # factors on the times of MEASURED
@@ -72,18 +72,10 @@ def machines() -> list[tuple[list[tuple[int, int, float]], list[float]]]:
 
 
 def judge(path: Path) -> Verdict:
-    predict = getattr(load(path), NAME, None)
-    if not callable(predict):
-        return Verdict("wrong", f"your file has no function {NAME}")
+    predict = function(path, "seconds_per_iteration(measured, n_samples, n_features)")
     answers, truths = [], []
     for table, truth in machines():
-        results = [predict(list(table), n, d) for n, d in QUERIES]
-        for answer in results:
-            if isinstance(answer, bool) or not isinstance(answer, float | int | np.floating):
-                return Verdict("wrong", f"your function returned a {type(answer).__name__}; allowed: one number")
-            if not np.isfinite(answer):
-                return Verdict("wrong", f"your function returned {answer}; allowed: a finite number")
-        answers.append([float(answer) for answer in results])
+        answers.append([_number(predict(list(table), n, d)) for n, d in QUERIES])
         truths.append(truth)
     ratios = np.array(answers) / truths
     if np.all(np.abs(ratios - 1) <= cost_model.HELD_OUT):
@@ -91,22 +83,35 @@ def judge(path: Path) -> Verdict:
     return _named(np.array(answers), ratios)
 
 
+def _number(answer: Any) -> float:
+    if isinstance(answer, bool) or not isinstance(answer, float | int | np.floating):
+        raise Rejected("wrong", f"your function returned a {type(answer).__name__}; allowed: one number")
+    if not np.isfinite(answer):
+        raise Rejected("wrong", f"your function returned {answer}; allowed: a finite number")
+    return float(answer)
+
+
 def _named(answers: np.ndarray, ratios: np.ndarray) -> Verdict:
     """The mistake that explains the answers. answers, ratios: a row for each machine, a column for each of QUERIES."""
     values = np.array([n * d for n, d in QUERIES])
     worst = np.unravel_index(np.argmax(np.abs(ratios - 1)), ratios.shape)
     n, d = QUERIES[worst[1]]
+    ns = [n for n, _ in QUERIES]
+    first = [ns.index(n) for n in ns]  # for each query, the first one with its n
+
+    def same(these: np.ndarray, those: np.ndarray) -> bool:
+        return np.allclose(these, those, rtol=1e-9, atol=0)
+
     if not answers.any():
         return Verdict("wrong", "your function returns 0 for every size: compute a and b first")
-    if np.allclose(answers, answers[0], rtol=1e-9, atol=0):
-        return Verdict(
-            "wrong", "your function returns the same times for machines of different speed", "measured ignored"
-        )
-    if np.allclose(answers, answers[:, :1], rtol=1e-9, atol=0):
+    if same(answers, answers[0]):
+        why = "your function returns the same times for machines of different speed"
+        return Verdict("wrong", why, "measured ignored")
+    if same(answers, answers[:, :1]):
         return Verdict("wrong", "your function returns the same time for every size", "average")
-    if _same_n(answers):
+    if same(answers, answers[:, first]):
         return Verdict("wrong", "your function returns the same time for the same n, whatever d is", "d ignored")
-    if np.allclose(answers / values, answers[:, :1] / values[0], rtol=1e-9, atol=0):
+    if same(answers / values, answers[:, :1] / values[0]):
         why = f"your answers are proportional to n·d: at n·d = {values[0]} your answer is {text.percent(ratios[0][0])} of the true time"
         return Verdict("wrong", why, "no overhead")
     unit = float(np.median(ratios))
@@ -116,24 +121,13 @@ def _named(answers: np.ndarray, ratios: np.ndarray) -> Verdict:
     if np.all(np.abs(ratios[:, large] - 1) <= cost_model.HELD_OUT):
         why = f"large sizes are right, but at n = {n}, d = {d} your answer is {text.percent(ratios[worst])} of the true time"
         return Verdict("wrong", why, "small sizes")
-    return Verdict(
-        "wrong",
-        f"at n = {n}, d = {d} on a simulated machine, your answer is {text.percent(ratios[worst])} of the true time",
-    )
-
-
-def _same_n(answers: np.ndarray) -> bool:
-    """Whether the answers depend only on n, not on d."""
-    ns = [n for n, _ in QUERIES]
-    pairs = [(i, j) for i in range(len(ns)) for j in range(i) if ns[i] == ns[j]]
-    return all(np.allclose(answers[:, i], answers[:, j], rtol=1e-9, atol=0) for i, j in pairs)
+    why = f"at n = {n}, d = {d} on a simulated machine, your answer is {text.percent(ratios[worst])} of the true time"
+    return Verdict("wrong", why)
 
 
 def judge_hidden(predict: Predict, path: Path) -> Verdict:
     """Try the hidden sizes of the reader's run, which is next to the file, or of the recorded run."""
-    folder = path.parent / "sweep"
-    measured = (folder / "run.json").exists()
-    run: Run = load_run(folder if measured else Path(__file__).parent / "recorded" / "sweep.json")
+    run, measured = chapter(4).run("sweep", path.parent)
     table = [(c.n_samples, c.n_features, picture.seconds(c).median) for c in picture.cells(run, picture.NUMPY)]
     hidden = [c for n in picture.HIDDEN if (c := facts.cell(run, picture.NUMPY, n, 10)) is not None]
     machine = "this machine" if measured else "the recorded machine"

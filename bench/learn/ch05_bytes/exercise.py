@@ -1,8 +1,6 @@
 """Chapter 5: fewer temporaries, which lower the memory peak without changing the answer."""
 
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from types import ModuleType
 
@@ -11,11 +9,9 @@ import numpy as np
 from bench import text
 from bench.analysis.cost_model import ITEMSIZE
 from bench.learn import facts
-from bench.learn.judge import Verdict, cross_check, load
+from bench.learn.judge import YOURS, Verdict, against, cross_check, load
 
 N, D = 500_000, 2  # few columns, so that arrays of n numbers dominate the peak
-START = "numpy_vectorized"
-YOURS = "your_file"
 
 HINTS = {
     "peak": (
@@ -85,13 +81,7 @@ def _kept(module: ModuleType) -> str | None:
 
 
 def timed(path: Path, quick: bool) -> Verdict:
-    from bench.learn import experiment
-
-    with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
-        copy = Path(folder) / f"{YOURS}.py"  # the files in a run must have different stems
-        shutil.copyfile(path, copy)
-        backends = experiment.backends_of([copy])
-        run = experiment.measured(Path(folder) / "run", backends, [f"{N}x{D}"], max_iter=5, quick=quick)
+    _, run = against(path, "numpy_vectorized", f"{N}x{D}", quick, max_iter=5)
     baseline, yours = facts.cell(run, "numpy_vectorized"), facts.cell(run, YOURS)
     if baseline is None or yours is None:
         return Verdict("failed", "right, but it could not be measured with numpy_vectorized")

@@ -1,7 +1,6 @@
 """Chapter 5: bytes read per second compared with the measured limit, and the gain of each change that saves bytes."""
 
 import re
-from pathlib import Path
 
 from bench import text
 from bench.analysis.cost_model import ITEMSIZE, bytes_per_pass, flops_per_pass
@@ -11,19 +10,12 @@ from bench.records import ProblemRoofline, Run
 from bench.report.plots.canvas import Drawing, Point
 from bench.report.tables import Table
 from bench.stats import Interval
-from bench.text import MISSING
 
-VARIANTS = Path(__file__).parent / "variants"
 NUMPY, OUT, FORTRAN, TWO, ONE = "numpy_vectorized", "out_buffers", "fortran_order", "two_passes", "one_pass"
-FILES = [VARIANTS / f"{name}.py" for name in (OUT, FORTRAN, TWO, ONE)]
 SMALL, MIDDLE, LARGE, D = 200, 5_000, 100_000, 100
 SIZES = [f"{n}x{D}" for n in (SMALL, MIDDLE, LARGE)]
 WAYS = ("no new arrays", "X column by column", "one pass over X", "float32")
 LIMIT = "measured limit"
-
-
-def roof(run: Run, n: int) -> ProblemRoofline | None:
-    return next((r for r in run.roofline if (r.n_samples, r.dtype, r.threads) == (n, "float64", 1)), None)
 
 
 def value(run: Run, backend: str, n: int, dtype: str = "float64") -> Interval | None:
@@ -48,14 +40,15 @@ def narrower(run: Run, backend: str) -> Interval | None:
 
 
 def gains(run: Run, halves: Run) -> dict[str, Interval | None]:
-    """The gain of each of WAYS at the largest size."""
-    ratios = (gain(run, NUMPY, OUT), gain(run, NUMPY, FORTRAN), gain(run, TWO, ONE), narrower(halves, ONE))
+    """The speed-up of each of WAYS over numpy_vectorized in float64, at the largest size."""
+    ratios = (gain(run, NUMPY, OUT), gain(run, NUMPY, FORTRAN), gain(run, NUMPY, ONE), narrower(halves, NUMPY))
     return dict(zip(WAYS, ratios, strict=True))
 
 
 def statements(run: Run, halves: Run, guess: float | None, choice: str | None) -> dict[str, str | None]:
     """Facts for the text. guess: the predicted ratio of times. choice: one of WAYS."""
-    slow, large, middle = slower(run), roof(run, LARGE), roof(run, MIDDLE)
+    slow, large, middle = slower(run), facts.roof(run, LARGE), facts.roof(run, MIDDLE)
+    step = facts.per_pass(facts.cell(run, NUMPY, LARGE, D))
     work, size = flops_per_pass(LARGE, D), bytes_per_pass(LARGE, D, "float64")
     peak, rate = large and large.peak_gflop_per_s, large and large.read_gb_per_s
     shares = {reached.backend: reached.share for reached in large.backends} if large else {}
@@ -64,7 +57,8 @@ def statements(run: Run, halves: Run, guess: float | None, choice: str | None) -
         "work": text.count(work),
         "work_s": text.duration(work / peak / 1e9) if peak else None,
         "read_s": text.duration(2 * size / rate / 1e9) if rate else None,
-        "more": _more(2 * size / rate, work / peak) if rate and peak else None,
+        "step_s": step and text.duration(step.median),
+        "more": _more(2 * size / rate / 1e9, work / peak / 1e9, step.median) if rate and peak and step else None,
         "slow": facts.times(slow),
         "verdict": facts.judge_prediction(guess, slow and slow.median),
         "reads": _reads(middle, large) if middle and large else None,
@@ -75,7 +69,12 @@ def statements(run: Run, halves: Run, guess: float | None, choice: str | None) -
         "best": _best(gains(run, halves), choice),
         "narrow_numpy": facts.times(narrower(halves, NUMPY)),
         "narrow": facts.times(narrower(halves, ONE)),
-        "narrow_so": _halved(narrower(halves, ONE)),
+        "narrow_so": facts.verdict(
+            narrower(halves, ONE),
+            HALVED,
+            "Half the bytes do not make it faster here.",
+            "These figures do not show whether this is a gain.",
+        ),
     }
     result |= {
         f"share_{b}": text.percent(shares[b] or 0) if shares.get(b) else None for b in (NUMPY, FORTRAN, TWO, ONE)
@@ -91,9 +90,10 @@ def statements(run: Run, halves: Run, guess: float | None, choice: str | None) -
     return result
 
 
-def _more(read: float, work: float) -> str:
+def _more(read: float, work: float, step: float) -> str:
+    """What the shortest times of reading and of computing say about a step. All in seconds."""
     if read > work:
-        return "Reading takes longer than computing, so at this size bytes set the limit."
+        return f"Reading takes longer than computing. It explains {text.percent(min(read / step, 1))} of the step."
     return "Computing takes longer than reading, so on this machine bytes do not set the limit."
 
 
@@ -107,40 +107,29 @@ def _cache(middle: ProblemRoofline, large: ProblemRoofline) -> str:
     return "On this machine the larger X is read about as fast, so it still fits into the cache."
 
 
-def _so(inside: Interval | None, beyond: Interval | None, same: str) -> str:
+def _so(inside: Interval | None, beyond: Interval | None, same: str) -> str | None:
     """The conclusion from both ratios. same: the conclusion if only the larger size gains."""
-    if inside is None or beyond is None or None in (*inside, *beyond):
-        return "These figures have no intervals, so they allow no verdict. A run without `--quick` has intervals."
-    if facts.is_faster(beyond) is None:
-        return "At the large size, the difference is within the noise."
-    if facts.is_faster(beyond) is False:
-        return "At the large size, this is slower."
-    if (beyond.low or 0) > (inside.high or 0):
-        return f"The gain at the large size is clearly larger than at the small one. {same}"
-    return "There is a gain at the large size, but it is not clearly larger than at the small one, so this does not show a saving of memory traffic."
+    more = "There is a gain at the large size, but it is not clearly larger than at the small one, so this does not show a saving of memory traffic."
+    if facts.is_above(beyond, inside):
+        more = f"The gain at the large size is clearly larger than at the small one. {same}"
+    return facts.verdict(
+        beyond, more, "At the large size, this is slower.", "At the large size, the difference is within the noise."
+    )
 
 
-def _halved(ratio: Interval | None) -> str:
-    if facts.is_faster(ratio):
-        return (
-            "With half the bytes, it is faster. But a processor also computes with more float32 numbers at once, so this"
-            " run alone does not separate the two effects."
-        )
-    return "These figures do not show whether this is a gain."
+HALVED = "With half the bytes, it is faster. But a processor also computes with more float32 numbers at once, so this run alone does not separate the two effects."
 
 
 def _best(gains: dict[str, Interval | None], choice: str | None) -> str | None:
-    medians = {name: ratio.median for name, ratio in gains.items() if ratio is not None}
-    if not medians:
+    """The largest gain, the gains that may be as large, and the reader's choice."""
+    known = {name: ratio for name, ratio in gains.items() if ratio is not None}
+    if not known:
         return None
-    best = max(medians, key=lambda name: medians[name])
-    yours = "" if choice is None else ", as you chose" if choice == best else f"; you chose: {choice}"
-    low = next(ratio.low for name, ratio in gains.items() if name == best and ratio is not None)
-    near = [
-        name for name, r in gains.items() if r and name != best and (low is None or r.high is None or r.high >= low)
-    ]
-    unsure = f"; not clearly larger than {text.listed(near)}" if near else ""
-    return f"{best} ({text.significant(medians[best])}×){yours}{unsure}"
+    best = max(known, key=lambda name: known[name].median)
+    near = [name for name in known if name != best and not facts.is_above(known[best], known[name])]
+    unsure = f", which is not clearly larger than {text.listed(near)}" if near else ""
+    truth = None if near and choice in (best, *near) else best
+    return f"{best} ({facts.times(known[best])}){unsure}. {facts.chosen(choice, truth)}"
 
 
 def _peak(run: Run, backend: str) -> str | None:
@@ -153,24 +142,22 @@ def values(run: Run) -> Table:
     rows = []
     for backend in (NUMPY, OUT, FORTRAN, TWO, ONE):
         times = [value(run, backend, n) for n in (SMALL, MIDDLE, LARGE)]
-        rows.append((backend, *(MISSING if each is None else text.significant(each.median) for each in times)))
+        rows.append((backend, *(facts.number(each and each.median) for each in times)))
     heads = [f"n = {text.count(n)}" for n in (SMALL, MIDDLE, LARGE)]
     return Table("Nanoseconds of a step for each value of X (d = 100)", ("", *heads), rows)
 
 
 def limits(run: Run, guess: float | None) -> Drawing | None:
     """GB/s against size with the measured limit. The prediction is the resulting speed of numpy_vectorized."""
-    roofs = [roofline for n in (SMALL, MIDDLE, LARGE) if (roofline := roof(run, n)) is not None]
+    roofs = [roofline for n in (SMALL, MIDDLE, LARGE) if (roofline := facts.roof(run, n)) is not None]
     series = {LIMIT: [Point(r.bytes // 1000, r.read_gb_per_s, r.read_ci_low, r.read_ci_high) for r in roofs]}
     for backend in (ONE, TWO, FORTRAN, NUMPY):
-        reached = [(r.bytes // 1000, each) for r in roofs for each in r.backends if each.backend == backend]
-        series[backend] = [Point(at, each.gb_per_s, None, None) for at, each in reached]
-    inside = next((p.value for p in series[NUMPY] if p.n == bytes_per_pass(MIDDLE, D, "float64") // 1000), None)
+        reached = [(r.bytes // 1000, each.gb_per_s) for r in roofs for each in r.backends if each.backend == backend]
+        series[backend] = [Point(at, speed, None, None) for at, speed in reached]
+    ends = [bytes_per_pass(n, D, "float64") // 1000 for n in (MIDDLE, LARGE)]
+    inside = next((p.value for p in series[NUMPY] if p.n == ends[0]), None)
     if inside and guess and guess > 0:
-        ends = bytes_per_pass(MIDDLE, D, "float64"), bytes_per_pass(LARGE, D, "float64")
-        series[charts.GUESS] = [
-            Point(at // 1000, y, None, None) for at, y in zip(ends, (inside, inside / guess), strict=True)
-        ]
+        series[charts.GUESS] = charts.points(ends, (inside, inside / guess))
     cache = _last_cache(run)
     return charts.lines(
         "Bytes of X read per second, counted once per step", "size of X and y in kB", "GB/s", series,
@@ -187,4 +174,4 @@ def _last_cache(run: Run) -> float | None:
 
 
 def ways(run: Run, halves: Run) -> Drawing | None:
-    return charts.dots("What helps at n = 100 000?", "times as fast", gains(run, halves))
+    return charts.dots("What helps at n = 100 000?", "times as fast as numpy_vectorized", gains(run, halves))

@@ -24,9 +24,7 @@ lesson = begin(6)
 # %%
 guess = lesson.predict("break_even", "After how many calls does numba_jit break even with numpy_vectorized?", "calls")
 shape = lesson.choose(
-    "shape",
-    "jax_jit is compiled for 100 rows. You call it with 200 rows. What happens?",
-    ["it compiles again", "it uses the same program"],
+    "shape", "jax_jit is compiled for 100 rows. You call it with 200 rows. What happens?", demonstrations.CHOICES
 )
 
 # %% [markdown]
@@ -34,7 +32,7 @@ shape = lesson.choose(
 #
 # Four files compute the same result. `numpy_vectorized` compiles nothing. `numba_jit` and `jax_jit` compile the whole loop over the
 # iterations. `jax_step` compiles one iteration and keeps the loop in Python. Each process measures the one-time costs separately from the
-# warm calls.
+# warm calls. A ring in the chart is a break-even with `numpy_vectorized`.
 
 # %%
 run = lesson.measure(

@@ -1,7 +1,6 @@
 """Chapter 6: demonstrations without the suite. They count the programs of two compilers, and time a call of JAX twice."""
 
-import tempfile
-from pathlib import Path
+from itertools import pairwise
 from statistics import median
 from types import ModuleType
 from typing import Any
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 
 from backends import BackendError, load
 from bench import text
+from bench.learn import child, facts
 from bench.report.tables import Table
-from bench.runtime import process
 
 Waited = list[tuple[float, float, bool]]  # seconds until the return, seconds until the result, ready at the return
 # The calls in this order: description, rows, dtype, index of the numbers, max_iter.
@@ -24,6 +23,7 @@ CALLS = (
     ("100 rows, float32", 100, "float32", 0, 3),
     ("100 rows, float64, max_iter = 4 instead of 3", 100, "float64", 0, 4),
 )
+CHOICES = ("it compiles again", "it uses the same program")
 NEW_SHAPE = 3  # index of the call in which only the shape changes
 
 
@@ -72,42 +72,34 @@ def _fresh_numba(backend: ModuleType) -> Any:
     return call, lambda: len(compiled.signatures)
 
 
-def wait() -> list[tuple[float, float, bool]]:
+def wait() -> Waited:
     """Time several calls of jax_jit. Empty if JAX is missing."""
-    seen: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
-        process.run(
-            ["-m", "bench.learn.ch06_compiling.waiting"], threads=process.available_threads(), deadline_s=60.0,
-            folder=Path(folder), on_message=seen.append,
-        )  # fmt: skip
-    return [tuple(timing) for message in seen for timing in message.get("seen", [])]
+    answer, _ = child.run("ch06_compiling.waiting")
+    return [tuple(timing) for timing in answer.get("seen", [])]
 
 
 def programs(counted: dict[str, list[int]]) -> Table:
     """For each of CALLS, whether it compiles, and the number of programs so far."""
-    rows = []
-    for row, (words, *_) in enumerate(CALLS):
-        changes = [counts[row] - (counts[row - 1] if row else 0) for counts in counted.values()]
-        entries = [
-            f"{'compiles' if change else 'no compiling'} ({counts[row]} so far)"
-            for change, counts in zip(changes, counted.values(), strict=True)
-        ]
-        rows.append((words, *entries))
+    columns = [
+        [f"{'compiles' if now > before else 'no compiling'} ({now} so far)" for before, now in pairwise([0, *counts])]
+        for counts in counted.values()
+    ]
+    rows = [(words, *entries) for (words, *_), *entries in zip(CALLS, *columns, strict=True)]
     return Table("Calls of the same function, and the programs compiled for them", ("call", *counted), rows)
 
 
 def statements(counted: dict[str, list[int]], waited: Waited, choice: str | None) -> dict[str, str | None]:
-    """Facts for the text. choice: the reader's answer about a new shape."""
-    shape = counts[NEW_SHAPE] > counts[NEW_SHAPE - 1] if (counts := counted.get("jax_jit")) else None
-    right = None if choice is None or shape is None else shape == choice.endswith("again")
+    """Facts for the text. choice: the reader's answer about a new shape, one of CHOICES."""
+    programs = {name: str(counts[-1]) for name, counts in counted.items()}
+    compiled = _compiled_again(counted)
     result = {
-        "jax_programs": str(counted["jax_jit"][-1]) if "jax_jit" in counted else None,
-        "numba_programs": str(counted["numba_jit"][-1]) if "numba_jit" in counted else None,
+        "jax_programs": programs.get("jax_jit"),
+        "numba_programs": programs.get("numba_jit"),
         "shape_statement": _about_shape(counted),
-        "choice_statement": "" if right is None else f"You chose “{choice}”, which is {'right' if right else 'wrong'}.",
+        "choice_statement": facts.chosen(choice, CHOICES["jax_jit" not in compiled]) if programs else "",
     }
     if not waited:
-        return result | dict.fromkeys(("waits", "ready", "returned", "answered", "waiting_statement"))
+        return result
     early = not any(ready for *_, ready in waited) and all(answered > returned for returned, answered, _ in waited)
     return result | {
         "waits": str(len(waited)),
@@ -116,6 +108,11 @@ def statements(counted: dict[str, list[int]], waited: Waited, choice: str | None
         "answered": text.duration(median(answered for _, answered, _ in waited)),
         "waiting_statement": EARLY if early else "On this machine, the demonstration shows little.",
     }
+
+
+def _compiled_again(counted: dict[str, list[int]]) -> list[str]:
+    """The backends that compiled for the new shape."""
+    return [name for name, counts in counted.items() if counts[NEW_SHAPE] > counts[NEW_SHAPE - 1]]
 
 
 EARLY = (
@@ -128,9 +125,11 @@ EARLY = (
 def _about_shape(counted: dict[str, list[int]]) -> str | None:
     if len(counted) < 2:
         return None
-    again = [f"`{name}`" for name, counts in counted.items() if counts[NEW_SHAPE] > counts[NEW_SHAPE - 1]]
-    if again != ["`jax_jit`"]:
-        return f"With 200 rows instead of 100, {text.listed(again) or 'neither'} compiled again."
+    again = _compiled_again(counted)
+    if again != ["jax_jit"]:
+        return (
+            f"With 200 rows instead of 100, {text.listed([f'`{name}`' for name in again]) or 'neither'} compiled again."
+        )
     return (
         "With 200 rows instead of 100 and nothing else changed, JAX compiled again: the sizes are constants in its program. So is"
         " `max_iter`, which is the length of an array. Numba compiles only for types, and a longer array has the same type."

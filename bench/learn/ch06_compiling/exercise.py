@@ -8,10 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.learn.judge import Verdict, load
-from bench.records import Cell, UnreadableRun, load_run
+from bench.learn import facts
+from bench.learn.chapters import chapter
+from bench.learn.judge import Verdict, function
+from bench.records import Cell, UnreadableRun
 
-RECORDED = Path(__file__).parent / "recorded" / "compiling.json"
 BASELINE = "numpy_vectorized"
 
 HINTS = {
@@ -118,6 +119,14 @@ SLIPS: tuple[tuple[str, str, Callable[[Costs, Costs], Any]], ...] = (
 )  # fmt: skip
 
 
+# Costs that the random ones do not contain: (key of HINTS, what they are, changes to the first case, answer).
+SPECIAL: tuple[tuple[str, str, dict[str, float], int | None], ...] = (
+    ("at least one", "the backend starts faster than the baseline", {"import_s": 0, "compile_s": 0, "first_call_s": 1}, 1),
+    ("never", "a warm call is as long as the baseline's", {"warm_call_s": 3}, None),
+    ("never", "a warm call is longer than the baseline's", {"warm_call_s": 4}, None),
+)  # fmt: skip
+
+
 def random_cases() -> list[Case]:
     """Costs with a gain and a later break-even. The first case is exact in any order of arithmetic."""
     cases = [(Costs(4.0, 0.0, 5.0, 6.0, 1.0), Costs(1.0, 0.0, 0.0, 3.0, 3.0))]
@@ -136,13 +145,12 @@ def random_cases() -> list[Case]:
 def measured(folder: Path) -> list[tuple[str, Case]]:
     """The costs of all measured backends, from the reader's run or from the recorded one."""
     try:
-        run = load_run(folder / "compiling") if (folder / "compiling" / "run.json").exists() else load_run(RECORDED)
+        run, _ = chapter(6).run("compiling", folder)
     except UnreadableRun:
         return []
-    cells = {cell.backend: cell for cell in run.cells if not cell.control and cell.median_s}
-    base = _costs(cells.get(BASELINE))
-    pairs = [(name, _costs(cell)) for name, cell in cells.items() if name != BASELINE]
-    return [(name, (backend, base)) for name, backend in pairs if backend is not None and base is not None]
+    base = _costs(facts.cell(run, BASELINE))
+    pairs = [(name, _costs(facts.cell(run, name))) for name in dict.fromkeys(c.backend for c in run.cells)]
+    return [(name, (costs, base)) for name, costs in pairs if costs and base and name != BASELINE]
 
 
 def _costs(cell: Cell | None) -> Costs | None:
@@ -154,26 +162,19 @@ def _costs(cell: Cell | None) -> Costs | None:
 
 
 def judge(path: Path) -> Verdict:
-    answer = getattr(load(path), "break_even_calls", None)
-    if not callable(answer):
-        return Verdict("wrong", "your file has no function break_even_calls")
+    answer = function(path, "break_even_calls(backend, baseline)")
     cases = random_cases()
     answers = [answer(*case) for case in cases]
     if answers != [truth(*case) for case in cases]:
         return _wrong(cases, answers)
     backend, base = cases[0]
-    cheap = backend._replace(import_s=0.0, compile_s=0.0, first_call_s=1.0)
-    if (result := answer(cheap, base)) != 1:
-        why = f"for a backend that starts faster than the baseline, your answer is {_short(result)}; it is ahead after 1 call"
-        return Verdict("wrong", why, "at least one")
-    for what, warm in (("as long as", 3.0), ("longer than", 4.0)):
+    for slip, what, change, expected in SPECIAL:
         try:
-            result = answer(backend._replace(warm_call_s=warm), base)
+            result = answer(backend._replace(**change), base)
         except ZeroDivisionError:
-            return Verdict("wrong", f"if a warm call is {what} the baseline's, your function divides by 0", "never")
-        if result is not None:
-            why = f"if a warm call is {what} the baseline's, your answer is {_short(result)}; there is no break-even"
-            return Verdict("wrong", why, "never")
+            return Verdict("wrong", f"if {what}, your function divides by 0", slip)
+        if result != expected:
+            return Verdict("wrong", f"if {what}, your answer is {_short(result)}; it is {expected}", slip)
     calls = ""
     for name, case in measured(path.parent):
         expected, result = truth(*case), answer(*case)
@@ -182,7 +183,9 @@ def judge(path: Path) -> Verdict:
                 "wrong", f"for the measured costs of {name}, your answer is {_short(result)}; it is {_short(expected)}"
             )
         calls += f"; {name}: {'never' if result is None else result}"
-    return Verdict("passed", f"right for {len(cases) + 3} random costs and for the measured ones (calls{calls})")
+    return Verdict(
+        "passed", f"right for {len(cases) + len(SPECIAL)} random costs and for the measured ones (calls{calls})"
+    )
 
 
 def _wrong(cases: list[Case], answers: list[Any]) -> Verdict:

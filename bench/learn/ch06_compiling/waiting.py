@@ -35,7 +35,7 @@ def main() -> None:
         ready = result[0].is_ready()
         jax.block_until_ready(result)
         seen.append((returned, time.perf_counter() - start, ready))
-    channel.send(seen=seen)
+    channel.ask(seen=seen)
 
 
 if __name__ == "__main__":

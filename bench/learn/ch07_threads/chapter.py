@@ -9,7 +9,7 @@
 
 # %%
 from bench.learn import begin
-from bench.learn.ch07_threads import picture, race
+from bench.learn.ch07_threads import files, picture, race
 
 lesson = begin(7)
 
@@ -24,9 +24,7 @@ guess = lesson.predict(
     "speedup", "What is the speed-up of numba_parallel with all processors of this machine?", "times"
 )
 numpy = lesson.choose(
-    "numpy",
-    "NumPy computes `a * b`, element by element, for two long arrays. It uses ...",
-    ["one thread", "all threads"],
+    "numpy", "NumPy computes `a * b`, element by element, for two long arrays. It uses ...", picture.CHOICES
 )
 
 # %% [markdown]
@@ -39,7 +37,7 @@ numpy = lesson.choose(
 # %%
 run = lesson.measure(
     "threads",
-    ["numba_jit", picture.VARIANTS / "numba_parallel.py"],
+    ["numba_jit", files.NUMBA_PARALLEL],
     sizes=["20000x10", "1000000x10"],
     threads=picture.THREADS,
     max_iter=4,
@@ -53,11 +51,7 @@ lesson.show(picture.processors(run))
 
 # %%
 products = lesson.measure(
-    "products",
-    [picture.VARIANTS / "numpy_elementwise.py"],
-    sizes=["50000x10"],
-    threads=picture.THREADS[-1:],
-    max_iter=10,
+    "products", [files.NUMPY_ELEMENTWISE], sizes=["50000x10"], threads=picture.THREADS[-1:], max_iter=10
 )
 
 # %% [markdown]
@@ -74,8 +68,8 @@ lesson.table(race.counts(counted))
 # %% jupyter={"source_hidden": true}
 statements = picture.statements(run, products, guess, numpy) | race.statements(counted)
 lesson.explain(
-    "**The gain from threads.** With {threads} threads, `numba_parallel` has a speed-up of {small_gain} at 20 000 rows: {small_statement}. At"
-    " 1 000 000 rows the speed-up is {large_gain}: {large_statement}. {verdict}",
+    "**The gain from threads.** With {threads} threads, `numba_parallel` has a speed-up of {small_gain} at 20 000 rows. {small_statement} At"
+    " 1 000 000 rows the speed-up is {large_gain}. {large_statement} {verdict}",
     shown_by="threads",
     **statements,
 )

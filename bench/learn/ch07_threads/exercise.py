@@ -1,14 +1,13 @@
 """Chapter 7: remove the race from a parallel sum. It must be right, repeatable, and use several threads."""
 
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
 
 from bench import text
+from bench.learn import child
 from bench.learn.judge import Verdict, cross_check
 from bench.runtime import process
 
@@ -104,15 +103,10 @@ def _near(sums: np.ndarray, X: np.ndarray) -> bool:
 
 def timed(path: Path, quick: bool) -> Verdict:
     """A verdict from the CPU time of each thread in a child process, which other processes do not affect."""
-    seen: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
-        outcome = process.run(
-            ["-m", "bench.learn.ch07_threads.exercise", str(path.resolve())], threads=process.available_threads(),
-            deadline_s=60.0, folder=Path(folder), on_message=seen.append, environment=SLEEP,
-        )  # fmt: skip
+    seen, outcome = child.run("ch07_threads.exercise", str(path.resolve()), environment=SLEEP)
     if not seen:
         return Verdict("failed", f"the answers were right, but then your file {outcome.describe()}")
-    first, others = seen[-1]["first"], seen[-1]["others"]
+    first, others = seen["first"], seen["others"]
     if not first:
         return Verdict("inconclusive", "right, but the work was too short to see which threads did it")
     work = f"the other threads worked {text.percent(others / first)} of the time of the busiest one"
@@ -128,7 +122,7 @@ def main() -> None:
     before = {thread.id: thread.user_time for thread in psutil.Process().threads()}
     ask(Path(sys.argv[1]), X, y, 2 * CALLS)
     worked = sorted(each.user_time - before.get(each.id, 0.0) for each in psutil.Process().threads())
-    channel.send(first=worked[-1], others=sum(worked[:-1]))
+    channel.ask(first=worked[-1], others=sum(worked[:-1]))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,14 @@
 """Chapter 7: the speed-up from threads, the busy processors, and the memory bandwidth."""
 
-from pathlib import Path
-from statistics import median
 from typing import Any
 
 from bench import text
 from bench.learn import charts, facts
-from bench.records import Cell, ProblemRoofline, Run
+from bench.records import Cell, Run
 from bench.report.plots.canvas import Drawing
 from bench.runtime import process
 from bench.stats import Interval
 
-VARIANTS = Path(__file__).parent / "variants"
 THREADS = (1, process.available_threads())
 SHOWN = ("numpy_vectorized", "numba_jit", "numba_parallel")
 SMALL, LARGE, MIDDLE = 20_000, 1_000_000, 50_000  # rows
@@ -19,6 +16,8 @@ BUSY = 1.2  # CPU/wall above which more than one processor was busy
 IDLE = 0.9  # CPU/wall below which even a single thread had to wait
 WAITED = "But the process waited for a processor that something else used, so this shows nothing. Repeat it on a quiet machine."
 WIDE = 1.1  # upper end of the control's interval above which the control shows little
+SURE = ("This is a gain.", "This is a loss.", "The interval contains 1, so there may be no gain.")
+CHOICES = ("one thread", "all threads")
 NEAR = 0.7  # share of the measured bandwidth above which reading is most of the work
 
 
@@ -72,8 +71,8 @@ def statements(run: Run, products: Run, guess: float | None, choice: str | None)
     return {
         "threads": text.count(max_threads(run)) if max_threads(run) > 1 else None,
         "small_gain": facts.times(small),
-        "small_statement": _sure(small),
-        "large_statement": _sure(large),
+        "small_statement": facts.verdict(small, *SURE),
+        "large_statement": facts.verdict(large, *SURE),
         "large_gain": facts.times(large),
         "verdict": facts.judge_prediction(guess, large and large.median),
         "control_gain": facts.times(control),
@@ -89,16 +88,6 @@ def statements(run: Run, products: Run, guess: float | None, choice: str | None)
 
 def _number(value: float | None) -> str | None:
     return None if value is None else text.significant(value)
-
-
-def _sure(ratio: Interval | None) -> str | None:
-    if ratio is None:
-        return None
-    if ratio.low is None:
-        return "without an interval (as with `--quick`), the figures do not show whether this is a gain"
-    return {True: "a gain", False: "a loss", None: "the interval contains 1, so there may be no gain"}[
-        facts.is_faster(ratio)
-    ]
 
 
 def _about_control(ratio: Interval | None, busy: float | None) -> str | None:
@@ -118,29 +107,29 @@ def _about_control(ratio: Interval | None, busy: float | None) -> str | None:
     return f"{words} So it gains nothing, as expected."
 
 
-def _roof(run: Run, threads: int) -> ProblemRoofline | None:
-    return next((roof for roof in run.roofline if roof.threads == threads and roof.n_samples == LARGE), None)
-
-
 def _memory(run: Run) -> dict[str, str | None]:
     """The bandwidth with one thread and with all threads, and the share that the parallel file reaches."""
-    names = ("reads_one", "reads_all", "reads_gain", "share_one", "share_all", "memory_statement")
-    single, every = _roof(run, 1), _roof(run, max_threads(run))
-    if single is None or every is None or max_threads(run) < 2:
-        return dict.fromkeys(names)
-    shares = []
-    for roof in (single, every):
-        passes = [reached.gb_per_s for reached in roof.backends if reached.backend == "numba_parallel"]
-        shares.append(median(passes) / roof.read_gb_per_s if passes else None)
+    threads = max_threads(run)
+    single, every = facts.roof(run, LARGE, 1), facts.roof(run, LARGE, threads)
+    if single is None or every is None or threads < 2:
+        return {}
+    shares = [
+        reached.gb_per_s / roof.read_gb_per_s
+        for roof in (single, every)
+        for reached in roof.backends
+        if reached.backend == "numba_parallel"
+    ]
+    if len(shares) < 2:
+        return {}
     grown = every.read_gb_per_s / single.read_gb_per_s
-    gigabytes = [f"{text.significant(roof.read_gb_per_s)} GB/s" for roof in (single, every)]
-    percents = [None if share is None else text.percent(share) for share in shares]
-    words = (
-        None
-        if shares[1] is None
-        else _about_memory(shares[1], grown, max_threads(run), cpu(run, "numba_parallel", LARGE))
-    )
-    return dict(zip(names, (*gigabytes, f"{text.significant(grown)}×", *percents, words), strict=True))
+    return {
+        "reads_one": f"{text.significant(single.read_gb_per_s)} GB/s",
+        "reads_all": f"{text.significant(every.read_gb_per_s)} GB/s",
+        "reads_gain": f"{text.significant(grown)}×",
+        "share_one": text.percent(shares[0]),
+        "share_all": text.percent(shares[1]),
+        "memory_statement": _about_memory(shares[1], grown, threads, cpu(run, "numba_parallel", LARGE)),
+    }
 
 
 def _about_memory(share: float, grown: float, threads: int, busy: float | None) -> str:
@@ -173,15 +162,13 @@ def _about_busy(busy: float | None, ratio: Interval | None) -> str | None:
 def _numpy(run: Run, choice: str | None) -> dict[str, str | None]:
     """CPU/wall of NumPy with and without its matrix products."""
     blas, plain = cpu(run, "numpy_vectorized", MIDDLE), cpu(run, "numpy_elementwise", MIDDLE)
-    words = right = None
-    if blas is not None and plain is not None:
-        words = _about_numpy(blas, plain)
-        right = None if choice is None else (choice == "one thread") == (plain < BUSY)
+    if blas is None or plain is None:
+        return {}
     return {
-        "blas_cpu": _number(blas),
-        "plain_cpu": _number(plain),
-        "numpy_statement": words,
-        "choice_statement": "" if right is None else f"You chose “{choice}”, which is {'right' if right else 'wrong'}.",
+        "blas_cpu": text.significant(blas),
+        "plain_cpu": text.significant(plain),
+        "numpy_statement": _about_numpy(blas, plain),
+        "choice_statement": facts.chosen(choice, CHOICES[plain >= BUSY]),
     }
 
 

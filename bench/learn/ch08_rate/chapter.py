@@ -8,9 +8,8 @@
 # intercept and a slope. The lengths are **standardized** first: subtract their mean, then divide by their spread (the standard deviation).
 
 # %%
-from bench.learn import begin, facts
-from bench.learn.ch08_rate import picture, valley
-from bench.learn.player import descents, still
+from bench.learn import begin, facts, player
+from bench.learn.ch08_rate import descents, picture
 
 lesson = begin(8)
 
@@ -39,8 +38,8 @@ start = lesson.choose(
 # rise of each line.
 
 # %%
-valleys = lesson.compute("flippers", valley.flippers)
-swept = lesson.compute("sweep", valley.sweep, valleys)
+valleys = lesson.compute("flippers", descents.flippers)
+swept = lesson.compute("sweep", descents.sweep, valleys)
 lesson.show(picture.sweep_picture(swept, guess))
 
 # %% [markdown]
@@ -49,7 +48,7 @@ lesson.show(picture.sweep_picture(swept, guess))
 # (`numpy.linalg.eigvalsh(H)` returns the curvatures from the smallest to the largest. They are the *eigenvalues* of H.)
 
 # %%
-limits = lesson.compute("limit", valley.limits, valleys)
+limits = lesson.compute("limit", descents.limits, valleys)
 lesson.table(picture.limits_table(valleys, limits))
 
 # %% [markdown]
@@ -60,9 +59,9 @@ lesson.table(picture.limits_table(valleys, limits))
 
 # %%
 tilted = valleys["cm from 190 mm"]
-played = descents(tilted.X, tilted.y, valley.MULTIPLES, 40, ("cm from 190 mm", "body mass (g)"))
-lesson.play(played, still(played, valley.MULTIPLES.index(0.9)))
-lesson.show(picture.curves(tilted, valley.MULTIPLES))
+played = player.descents(tilted.X, tilted.y, descents.MULTIPLES, 40, ("cm from 190 mm", "body mass (g)"))
+lesson.play(played, player.still(played, descents.MULTIPLES.index(0.9)))
+lesson.show(picture.curves(tilted, descents.MULTIPLES))
 
 # %% jupyter={"source_hidden": true}
 statements = picture.statements(valleys, limits, guess)
@@ -74,7 +73,7 @@ lesson.explain(
     shown_by="limit",
     **statements,
 )
-begun = lesson.compute("starts", valley.starts, tilted)
+begun = lesson.compute("starts", descents.starts, tilted)
 lesson.explain(
     "**A bad start does not make it diverge.** The experiment uses {starts} starts, from next to the best β to a distance of a thousand"
     " million. {below} diverge at 0.9 of 2/L, and {above} diverge at 1.1 of 2/L. Only η changed between the two, so η decides. There are"
@@ -82,10 +81,10 @@ lesson.explain(
     " β has a gradient of exactly 0 and {at} there even at 1.1 of 2/L (tried with three points on one line, so that nothing is rounded)."
     " From a start that is off by 1e-12, the same descent {beside}. {chosen}",
     shown_by="starts",
-    chosen=facts.chosen(start),
+    chosen=facts.chosen(start, "a smaller learning rate"),
     **begun,
 )
-more = lesson.compute("longer", valley.longer, tilted)
+more = lesson.compute("longer", descents.longer, tilted)
 lesson.explain(
     "**More iterations go further, not faster.** At 1.05 of 2/L, the gap to the minimum loss relative to the first gap is {after_10} after"
     " 10 updates, {after_100} after 100 and {after_1000} after 1000. Update 10 multiplies the size of the error by {factor_10}, and update"
@@ -99,7 +98,7 @@ lesson.explain(
 # measures how long and narrow the valley is. The next experiment stretches one column of X and changes nothing else.
 
 # %%
-needs = lesson.compute("conditions", valley.conditions)
+needs = lesson.compute("conditions", descents.conditions)
 lesson.show(picture.conditions_picture(needs))
 
 # %% jupyter={"source_hidden": true}
@@ -111,9 +110,9 @@ lesson.explain(
     shown_by="conditions",
     **picture.pace(needs),
 )
-new = lesson.compute("new row", valley.new_row)
+new = lesson.compute("new row", descents.new_row)
 lesson.explain(
-    "**Scaling changes the valley.** The standardized condition number is {condition}; in millimeters it is {condition_raw}. After {updates}"
+    "**Scaling changes the descents.** The standardized condition number is {condition}; in millimeters it is {condition_raw}. After {updates}"
     " updates at a quarter of 2/L, the remaining gap is {gap} with standardized lengths and {gap_raw} in millimeters, and it shrinks slowly"
     " from there. Only the scaling of X changed, so the scaling makes the difference.",
     shown_by="sweep",

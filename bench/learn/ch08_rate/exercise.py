@@ -9,7 +9,8 @@ import numpy as np
 
 from bench import text
 from bench.data import problems
-from bench.learn.judge import Verdict, load
+from bench.learn.judge import Rejected, Verdict, function
+from bench.learn.valley import Valley
 
 NEAR = 1e-6  # the remaining gap to reach
 ROOM = 1.25  # N, as a multiple of the updates with 1/L
@@ -29,6 +30,11 @@ HINTS = {
         "The descent diverges. On which side of the limit 2/L is your η?",
         "L is the largest curvature. A column with large numbers makes it large. Print η and 2/L for such an X.",
         "1 / L is half of the limit and never diverges: 1 / np.linalg.eigvalsh((2 / n) * X.T @ X)[-1].",
+    ),
+    "near the limit": (
+        "The descent does not diverge, but your η is at 2/L or just below it. What does an update do to the steepest error?",
+        "Its factor 1 − η·L is near −1, so it hardly shrinks. If you meant 1/L, look for the 2 in H = (2/n)XᵀX.",
+        "1 / L removes the steepest error in one update: 1 / np.linalg.eigvalsh((2 / n) * X.T @ X)[-1].",
     ),
     "smallest curvature": (
         "One direction diverges. Which curvature determines the limit?",
@@ -55,96 +61,68 @@ HINTS = {
 
 class Task(NamedTuple):
     name: str
-    X: np.ndarray
-    y: np.ndarray
-
-    @property
-    def curvatures(self) -> np.ndarray:
-        return np.linalg.eigvalsh(2 / len(self.y) * self.X.T @ self.X)
-
-    def needed(self, rate: float, max_iter: int) -> int | None:
-        """Updates from zeros to a remaining gap of NEAR. None if `max_iter` updates are not enough."""
-        H, best = 2 / len(self.y) * self.X.T @ self.X, np.linalg.lstsq(self.X, self.y)[0]
-        error = -best
-        goal = NEAR * (error @ H @ error)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for k in range(max_iter + 1):
-                if error @ H @ error <= goal:
-                    return k
-                error = error - rate * (H @ error)
-        return None
+    valley: Valley
 
 
 def tasks() -> list[Task]:
     """Real and random problems, some scaled badly. The last one is a copy of another one with different values in y."""
     real = problems.penguins()
-    result = [Task("the penguins, standardized", real.X, real.y)]
+    result = [Task("the penguins, standardized", Valley.of(real.X, real.y))]
     rng = np.random.default_rng()  # unseeded, so that hard-coded answers fail
     scales = ([1.0, 1.0, 1.0], [1.0, 12.0], [1e3, 5e3], [1e-3, 1e-3, 8e-3], [1.0, 3.0, 9.0, 27.0])
     for number, columns in enumerate(scales, 1):
         X = rng.standard_normal((int(rng.integers(30, 90)), len(columns))) * columns
         y = X @ (rng.uniform(0.5, 2, len(columns)) / columns) + 0.1 * rng.standard_normal(len(X))
-        result.append(Task(f"random problem {number}, columns of sizes {', '.join(f'{c:g}' for c in columns)}", X, y))
-    return [*result, Task("random problem 2 with different values in y", result[2].X, 1000 * result[2].y + 5)]
+        result.append(
+            Task(f"random problem {number}, columns of sizes {', '.join(f'{c:g}' for c in columns)}", Valley.of(X, y))
+        )
+    X, y = result[2].valley[:2]
+    return [*result, Task("random problem 2 with different values in y", Valley.of(X, 1000 * y + 5))]
 
 
 def judge(path: Path) -> Verdict:
-    function = getattr(load(path), "learning_rate", None)
-    if not callable(function):
-        return Verdict("wrong", "your file has no function learning_rate(X, y)")
-    todo, rates = tasks(), []
-    for task in todo:
-        rate = _rate(function, task)
-        if isinstance(rate, Verdict):
-            return rate
-        rates.append(rate)
+    learning_rate, todo = function(path, "learning_rate(X, y)"), tasks()
+    rates = [_rate(learning_rate, task) for task in todo]
     for task, rate in zip(todo, rates, strict=True):
-        usual = task.needed(1 / task.curvatures[-1], 10**6)
+        usual = task.valley.updates(1 / task.valley.steepest, NEAR, of_loss=True)
         assert usual is not None
         max_iter = int(ROOM * usual) + 2
-        if task.needed(rate, max_iter) is None:
+        if task.valley.updates(rate, NEAR, True, max_iter) is None:
             return _wrong(task, rate, max_iter, rates)
     return Verdict(
         "passed", f"your η reaches the goal on {text.number_of(len(todo), 'problem')} within the allowed updates"
     )
 
 
-def _rate(function: Callable[..., Any], task: Task) -> float | Verdict:
-    rate = function(task.X.copy(), task.y.copy())
+def _rate(learning_rate: Callable[..., Any], task: Task) -> float:
+    rate = learning_rate(task.valley.X.copy(), task.valley.y.copy())
     if isinstance(rate, np.ndarray) and rate.ndim == 0:
         rate = rate[()]
     if isinstance(rate, bool) or not isinstance(rate, numbers.Real):
-        return Verdict("wrong", f"on {task.name} your function returned a {type(rate).__name__}; allowed: a number")
+        raise Rejected("wrong", f"on {task.name} your function returned a {type(rate).__name__}; allowed: a number")
     if not (np.isfinite(float(rate)) and float(rate) > 0):
-        return Verdict("wrong", f"on {task.name} your η is {float(rate):g}; allowed: a finite number above 0")
+        raise Rejected("wrong", f"on {task.name} your η is {float(rate):g}; allowed: a finite number above 0")
     return float(rate)
 
 
 def _wrong(task: Task, rate: float, max_iter: int, rates: list[float]) -> Verdict:
     """The mistake behind an η that misses the goal, by comparison with the η of each mistake."""
-    flattest, steepest, n = task.curvatures[0], task.curvatures[-1], len(task.y)
+    flattest, steepest, n = task.valley.flattest, task.valley.steepest, len(task.valley.y)
 
     def like(*others: float) -> bool:
         return any(abs(rate - other) <= 1e-6 * other for other in others)
 
+    reasons = (  # (whether it is this one, why, key of HINTS), in order
+        (len(set(rates)) == 1, "it is the same number on all problems, but their limits differ", "one number"),
+        (abs(rates[2] - rates[-1]) > 1e-6 * rates[2], "for the same X and different values in y your η differs, but the limit 2/L is the same", "depends on y"),
+        (like(1 / flattest, 2 / flattest), "it uses the smallest curvature and diverges", "smallest curvature"),
+        (like(2 / steepest), "exactly there, the descent jumps back and forth forever", "near the limit"),
+        (like(1 / (n * steepest), 2 / (n * steepest)), "it is too small by a factor of n or n/2, as if H were XᵀX without the 2/n", "factor of H"),
+        (rate > 2 / steepest, "it is above the limit, so the descent diverges", "too large"),
+    )  # fmt: skip
+    late = f"it does not reach the goal within {text.number_of(max_iter, 'update')}"
+    usual = (late, "too small" if rate * steepest < 1 else "near the limit")
+    why, slip = next(((why, slip) for holds, why, slip in reasons if holds), usual)
     share = text.significant(rate * steepest / 2)
     result = f"on {task.name} your η is {text.significant(rate)}, which is {share} of 2/L"
-    if len(set(rates)) == 1:
-        return Verdict(
-            "wrong", f"{result}; it is the same number on all problems, but their limits differ", "one number"
-        )
-    if abs(rates[2] - rates[-1]) > 1e-6 * rates[2]:
-        why = "for the same X and different values in y your η differs, but the limit 2/L is the same"
-        return Verdict("wrong", f"{result}; {why}", "depends on y")
-    if like(1 / flattest, 2 / flattest):
-        return Verdict("wrong", f"{result}: it uses the smallest curvature and diverges", "smallest curvature")
-    if like(2 / steepest):
-        why = "exactly the limit, as if the 2 in H = (2/n)XᵀX were missing: the descent jumps back and forth forever"
-        return Verdict("wrong", f"{result}: {why}", "factor of H")
-    if like(1 / (n * steepest), 2 / (n * steepest)):
-        why = "it is too small by a factor of n or n/2, as if H were XᵀX without the 2/n"
-        return Verdict("wrong", f"{result}: {why}", "factor of H")
-    if rate > 2 / steepest:
-        return Verdict("wrong", f"{result}: it is above the limit, so the descent diverges", "too large")
-    slip = "too small" if rate * steepest < 1 else "too large"
-    return Verdict("wrong", f"{result}: it does not reach the goal within {text.number_of(max_iter, 'update')}", slip)
+    return Verdict("wrong", f"{result}: {why}", slip)

@@ -119,7 +119,7 @@ lesson.explain(
     " because the gradient of each batch points downhill only for its own rows. With all rows in float64 and the same η, it rose {exact}"
     " times. So if a loss wiggles, check whether the reason is rounding or mini-batches. {chosen}",
     shown_by="wiggles",
-    chosen=facts.chosen(wiggle),
+    chosen=facts.chosen(wiggle, "only rounding"),
     **picture.wiggle_statements(wiggled),
 )
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from backends import Fit, solve
 from bench.check.bound import reference
 from bench.data import problems
-from bench.data.problems import Problem
+from bench.learn.valley import Valley
 
 TOL = 1e-9
 CONDITIONS = (2, 10, 100, 1_000, 10_000, 100_000)
@@ -20,29 +20,22 @@ ACCURACIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 ROUNDING = 1e-12  # relative to the loss: a smaller rise in float64 is rounding
 
 
-def penguins() -> Problem:
+def penguins() -> Valley:
     """Three measurements of a penguin, standardized, to its body mass: d = 4."""
-    return problems.penguins()
+    data = problems.penguins()
+    return Valley.of(data.X, data.y)
 
 
-def limit(data: Problem) -> float:
-    return float(2 / np.linalg.eigvalsh(2 / len(data.y) * data.X.T @ data.X)[-1])
-
-
-def best(X: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.asarray(np.linalg.lstsq(X, y)[0])
-
-
-def reasons(data: Problem) -> dict[str, Fit]:
+def reasons(data: Valley) -> dict[str, Fit]:
     """The same descent, stopped by each condition of the rule."""
     return {
         f"tol = {TOL:g}": solve(data.X, data.y, "numpy_vectorized", tol=TOL),
         "a fixed count: tol = 0, max_iter = 20": solve(data.X, data.y, "numpy_vectorized", tol=0.0, max_iter=20),
-        "η = 1.1 of 2/L": solve(data.X, data.y, "numpy_vectorized", 1.1 * limit(data), 10_000, TOL),
+        "η = 1.1 of 2/L": data.descend(1.1 * data.limit, 10_000, tol=TOL),
     }
 
 
-def logged(data: Problem) -> list[str]:
+def logged(data: Valley) -> list[str]:
     """The lines that solve prints during the descent."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         solve(data.X, data.y, "numpy_vectorized", tol=TOL, log_every=10)
@@ -57,20 +50,19 @@ class Stop(NamedTuple):
     first: float
 
 
-def _stop(X: NDArray[Any], y: NDArray[Any], tol: float, start: NDArray[Any] | None = None) -> Stop:
-    fit, goal = solve(X, y, "numpy_vectorized", None, 400_000, tol, start), best(X, y)
+def _stop(data: Valley, tol: float, start: NDArray[Any] | None = None) -> Stop:
+    fit = data.descend(data.limit / 2, 400_000, start, tol)
     assert fit.stop_reason == "converged"
-    return Stop(fit.n_iter, float(np.linalg.norm(fit.beta - goal) / np.linalg.norm(goal)), float(fit.losses[0]))
+    return Stop(fit.n_iter, data.distance(fit.beta), float(fit.losses[0]))
 
 
-def path(data: Problem, start: np.ndarray, updates: int = 160) -> tuple[np.ndarray, np.ndarray]:
+def path(data: Valley, start: np.ndarray, updates: int = 160) -> tuple[np.ndarray, np.ndarray]:
     """At η = 1/L: the gap of the loss relative to the first one, and ‖β − best‖ / ‖best‖."""
-    exact, goal = reference(data.X, data.y, start, limit(data) / 2, updates, "float64"), best(data.X, data.y)
-    gap = exact.losses - np.mean((data.y - data.X @ goal) ** 2)
-    return gap / gap[0], np.linalg.norm(exact.betas - goal, axis=1) / np.linalg.norm(goal)
+    exact = reference(data.X, data.y, start, data.limit / 2, updates, "float64")
+    return data.remaining_gap(exact.losses), np.array([data.distance(beta) for beta in exact.betas])
 
 
-def begin_at(data: Problem) -> dict[str, np.ndarray]:
+def begin_at(data: Valley) -> dict[str, np.ndarray]:
     """The starting weights."""
     rng, d = np.random.default_rng(9), data.X.shape[1]
     return {
@@ -80,17 +72,17 @@ def begin_at(data: Problem) -> dict[str, np.ndarray]:
     }
 
 
-def accuracy(data: Problem) -> dict[str, list[tuple[float, int]]]:
+def accuracy(data: Valley) -> dict[str, list[tuple[float, int]]]:
     """For each start: the number of updates until ‖β − best‖ / ‖best‖ is at most each of ACCURACIES."""
     fars = {name: path(data, start)[1] for name, start in begin_at(data).items()}
     return {name: [(share, int(np.argmax(far <= share))) for share in ACCURACIES] for name, far in fars.items()}
 
 
-def starts(data: Problem) -> dict[str, Stop]:
+def starts(data: Valley) -> dict[str, Stop]:
     """Stops with one tol from zeros, small random weights and a huge start, and the huge start with tol·J_0 of zeros."""
-    stops = {name: _stop(data.X, data.y, TOL, start) for name, start in begin_at(data).items()}
+    stops = {name: _stop(data, TOL, start) for name, start in begin_at(data).items()}
     same = TOL * stops["zeros"].first / stops["huge"].first
-    return stops | {"huge, with the tol·J₀ of zeros": _stop(data.X, data.y, same, begin_at(data)["huge"])}
+    return stops | {"huge, with the tol·J₀ of zeros": _stop(data, same, begin_at(data)["huge"])}
 
 
 def conditions() -> dict[float, list[tuple[int, Stop]]]:
@@ -100,7 +92,7 @@ def conditions() -> dict[float, list[tuple[int, Stop]]]:
     for tol in (1e-6, TOL):
         for condition in CONDITIONS:
             X = q * [1, condition**-0.5]
-            stops.setdefault(tol, []).append((condition, _stop(X, X @ [1.0, 1.0], tol)))
+            stops.setdefault(tol, []).append((condition, _stop(Valley.of(X, X @ [1.0, 1.0]), tol)))
     return stops
 
 
@@ -118,10 +110,10 @@ class Curve(NamedTuple):
         return cls(losses, int((grown > ignore).sum()), float(max(grown.max(), 0.0)))
 
 
-def wiggles(data: Problem) -> dict[str, Curve]:
+def wiggles(data: Valley) -> dict[str, Curve]:
     """Full-batch descent in both dtypes, and mini-batches, with one η."""
-    rate, X32, y32 = 0.2 * limit(data), data.X.astype(np.float32), data.y.astype(np.float32)
-    exact = solve(data.X, data.y, "numpy_vectorized", rate, UPDATES, 0.0).losses
+    rate, X32, y32 = 0.2 * data.limit, data.X.astype(np.float32), data.y.astype(np.float32)
+    exact = data.descend(rate, UPDATES).losses
     short = solve(X32, y32, "numpy_vectorized", rate, UPDATES, 0.0).losses
     return {
         "all rows, float64": Curve.of(exact, ROUNDING),
@@ -140,12 +132,12 @@ def minibatch(X: np.ndarray, y: np.ndarray, rate: float) -> np.ndarray:
     return np.array(losses)
 
 
-def smooth(data: Problem) -> tuple[int, int, int]:
+def smooth(data: Valley) -> tuple[int, int, int]:
     """Descents with many η below 2/L from many starts, all rows, float64: (descents, updates, rises beyond rounding)."""
     rng, descents, rises = np.random.default_rng(9), 0, 0
     for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
         for size in (0.0, 1.0, 1e3, 1e6):
-            start = size * rng.standard_normal(data.X.shape[1])
-            losses = solve(data.X, data.y, "numpy_vectorized", share * limit(data), UPDATES, 0.0, start).losses
+            start = np.multiply(size, rng.standard_normal(data.X.shape[1]))
+            losses = data.descend(share * data.limit, UPDATES, start).losses
             descents, rises = descents + 1, rises + Curve.of(losses, ROUNDING).rises
     return descents, descents * UPDATES, rises

@@ -3,75 +3,36 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from backends import Fit
 from bench import text
-from bench.data.problems import Problem
 from bench.learn import charts, facts
-from bench.learn.ch09_stopping.descents import TOL, UPDATES, Curve, Stop, best, path
-from bench.report.plots import canvas
-from bench.report.plots.canvas import Drawing, LineEndLabel, Point
+from bench.learn.ch09_stopping.descents import TOL, UPDATES, Curve, Stop, path
+from bench.learn.valley import Valley
+from bench.report.plots.canvas import Drawing
 from bench.report.tables import Table
 
 FLOOR = 1e-14  # smaller values are drawn here
-STYLES = ("-", "--", ":")
 
 
-def curves(
-    title: str, up: str, series: Mapping[str, np.ndarray], every: int, mark: tuple[float, str] | None = None
-) -> Drawing:
-    """A line without markers for each name. every: step between the updates in the table. mark: as in charts.lines."""
-    looks = canvas.series_styles(list(series))
-    clipped = {name: np.maximum(np.abs(values), FLOOR) for name, values in series.items()}
-    last = max(map(len, clipped.values())) - 1
-    with canvas.house_style():
-        figure = Figure(figsize=(canvas.WIDTH, 4.6))
-        canvas.heading(figure, 0.12, title)
-        axes = canvas.add_axes(figure, canvas.LEFT, 0.75, canvas.label_margin(list(series)), 3.15)
-        for (name, values), style in zip(clipped.items(), STYLES, strict=False):
-            axes.plot(values, style, color=looks[name].colour, linewidth=1.8)
-        across: list[float] = [0, last]
-        if mark is not None:
-            across.append(mark[0])
-            charts.upright(axes, *mark, before=mark[0] > last / 2)
-        charts.scale(axes, "x", across, False)
-        charts.scale(axes, "y", [float(v) for values in clipped.values() for v in (values.min(), values.max())], True)
-        ends = [LineEndLabel(name, last, float(values[-1]), looks[name]) for name, values in clipped.items()]
-        canvas.end_labels(axes, ends, 3.15)
-        axes.set_xlabel("update k")
-        axes.set_ylabel(up)
-    rows = [
-        (name, str(k), text.significant(float(values[k])))
-        for name, values in clipped.items()
-        for k in range(0, len(values), every)
-    ]
-    ends_text = "; ".join(
-        f"{name} from {text.significant(float(v[0]))} to {text.significant(float(v[-1]))} at update {len(v) - 1}"
-        for name, v in clipped.items()
-    )
-    marked = f" A vertical dashed line at {text.significant(mark[0])}: {mark[1]}." if mark else ""
-    alt = f"Chart, {title}. Horizontal axis: the update. Vertical axis: {up}, logarithmic. {ends_text}.{marked}"
-    return Drawing(figure, alt, Table(title, ("", "update k", up), rows))
+def curves(title: str, up: str, series: Mapping[str, np.ndarray], every: int, guess: float | None = None) -> Drawing:
+    """A line for each name over the updates. every: the updates between two markers."""
+    mark = None if guess is None else (guess, charts.GUESS)
+    drawn = {name: charts.points(range(len(values)), values) for name, values in series.items()}
+    drawing = charts.lines(title, "update k", up, drawn, "y", mark=mark, floor=FLOOR, every=every)
+    assert drawing is not None
+    return drawing
 
 
-def nearness(data: Problem, guess: float | None) -> Drawing:
+def nearness(data: Valley, guess: float | None) -> Drawing:
     gap, far = path(data, np.zeros(data.X.shape[1]), 80)
-    mark = (guess, charts.GUESS) if guess is not None and 0 <= guess <= 1000 else None
-    return curves(
-        "Remaining gap after each update",
-        "relative to the start",
-        {"gap of the loss": gap, "distance to best": far},
-        10,
-        mark,
-    )
+    series = {"gap of the loss": gap, "distance to best": far}
+    return curves("Remaining gap after each update", "relative to the start", series, 10, guess)
 
 
-def reasons_table(data: Problem, fits: Mapping[str, Fit]) -> Table:
-    goal = best(data.X, data.y)
-    minimum = float(np.mean((data.y - data.X @ goal) ** 2))
+def reasons_table(data: Valley, fits: Mapping[str, Fit]) -> Table:
     rows = [
-        (name, fit.stop_reason, text.count(fit.n_iter), text.significant((float(fit.losses[-1]) - minimum) / minimum))
+        (name, fit.stop_reason, text.count(fit.n_iter), text.significant(float(fit.losses[-1]) / data.minimum - 1))
         for name, fit in fits.items()
     ]
     return Table(
@@ -98,17 +59,13 @@ def accuracy(reached: Mapping[str, Sequence[tuple[float, int]]]) -> Drawing | No
     series = dict(reached)
     if series["zeros"] == series["small random"]:  # the two lines coincide
         series = {"zeros, small random": series["zeros"], "huge": series["huge"]}
-    names: dict[str, list[Point]] = {
-        name: [Point(share, updates, None, None) for share, updates in points]  # type: ignore[arg-type]
-        for name, points in series.items()
-    }
-    title = "Updates to reach an accuracy"
-    return charts.lines(title, "allowed distance to best / ‖best‖", "updates", names, log="x")
+    names = {name: charts.points(*zip(*points, strict=True)) for name, points in series.items()}
+    return charts.lines("Updates to reach an accuracy", "allowed distance to best / ‖best‖", "updates", names, log="x")
 
 
 def conditions(stops: Mapping[float, Sequence[tuple[int, Stop]]]) -> Drawing | None:
     series = {
-        f"tol = {tol:g}": [Point(condition, stop.far, None, None) for condition, stop in points]
+        f"tol = {tol:g}": charts.points((at for at, _ in points), (stop.far for _, stop in points))
         for tol, points in stops.items()
     }
     return charts.lines("Distance from the best β at the stop", "condition number", "distance / ‖best‖", series)
@@ -116,13 +73,8 @@ def conditions(stops: Mapping[float, Sequence[tuple[int, Stop]]]) -> Drawing | N
 
 def wiggles(wiggled: Mapping[str, Curve]) -> Drawing:
     minimum = wiggled["all rows, float64"].losses[-1]
-    series = {name: (c.losses - minimum) / (c.losses[0] - minimum) for name, c in wiggled.items()}
-    return curves(
-        f"The gap of the loss relative to the first one (values below {FLOOR:g} appear at {FLOOR:g})",
-        "remaining gap",
-        series,
-        25,
-    )
+    series = {name: np.abs(c.losses - minimum) / (c.losses[0] - minimum) for name, c in wiggled.items()}
+    return curves("Size of the remaining gap of the loss", "remaining gap", series, 25)
 
 
 def statements(ended: Mapping[str, Fit], guess: float | None) -> dict[str, str | None]:

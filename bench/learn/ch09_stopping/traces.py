@@ -9,6 +9,8 @@ import numpy as np
 from backends import solve
 from backends._solve import first_stop, stop_reason
 from bench.data import problems
+from bench.learn.judge import Rejected
+from bench.learn.valley import Valley
 
 ANSWERS = ("diverged", "converged", "max_iter", None)
 NAN, INF = math.nan, math.inf
@@ -34,11 +36,12 @@ class Trace(NamedTuple):
             return len(losses) - 1, stop_reason(losses, self.max_iter, self.tol)
 
     def ended(self, rule: Rule) -> Ended:
-        """Where a rule stops; (None, None) if it never does. Raises TypeError for a value that is not allowed."""
+        """Where a rule stops; (None, None) if it never does. Raises Rejected for a value that is not allowed."""
         for k in range(len(self.losses)):
             answer = rule(list(self.losses[: k + 1]), self.max_iter, self.tol)
             if not (answer is None or isinstance(answer, str)) or answer not in ANSWERS:
-                raise TypeError(f'found {answer!r}; allowed: "diverged", "converged", "max_iter" and None')
+                why = f'should_stop returned {answer!r}; allowed: "diverged", "converged", "max_iter" and None'
+                raise Rejected("wrong", why)
             if answer is not None:
                 return k, answer
         return None, None
@@ -115,7 +118,7 @@ def real(backend: str) -> list[Trace]:
         ("diverging", 20.0, 300, 1e-6),
     ):
         data = problems.synthetic(40, 3, seed=int(rng.integers(1000)))
-        rate = share * float(2 / np.linalg.eigvalsh(2 / len(data.y) * data.X.T @ data.X)[-1])
+        rate = share * Valley.of(data.X, data.y).limit
         whole = solve(data.X, data.y, backend, rate, max_iter + 1, 0.0)
         fit = solve(data.X, data.y, backend, rate, max_iter, tol)
         trace = Trace(f"{backend}, a descent {name}", whole.losses.tolist(), max_iter, tol)

@@ -25,12 +25,10 @@ lesson = begin(10)
 # %%
 rigged = lesson.compute("rigged", picture.rigged, lesson)
 lesson.table(picture.puzzle(rigged))
-first = lesson.choose("first", "What is wrong with the first claim, jax_jit?", picture.CHEATS[:-1])
-second = lesson.choose("second", "What is wrong with the second claim, numba_jit?", picture.CHEATS[:-1])
-third = lesson.choose("third", "What is wrong with the third claim, threaded?", picture.CHEATS[:-1])
-fourth = lesson.choose("fourth", "What is wrong with the fourth claim, NumPy, new?", picture.CHEATS[:-1])
-fifth = lesson.choose("fifth", "What is wrong with the fifth claim, NumPy, tuned?", picture.CHEATS[:-1])
-answers = {"first": first, "second": second, "third": third, "fourth": fourth, "fifth": fifth}
+answers = {
+    each.key: lesson.choose(each.key, f"What is wrong with the {each.key} claim, {each.by}?", picture.CHEATS[:-1])
+    for each in picture.CLAIMS
+}
 
 # %% [markdown]
 # ## Run
@@ -46,7 +44,8 @@ run = lesson.measure(
     sizes=[f"{picture.N}x{picture.D}"],
     max_iter=picture.K,
 )
-lesson.show(picture.pairs(rigged, run, answers))
+lesson.show(picture.pairs(rigged, run))
+lesson.table(picture.answers_table(answers))
 
 # %% [markdown]
 # ## Investigate
@@ -75,7 +74,7 @@ lesson.explain(
 )
 lesson.explain(
     "**The fourth claim used shorter numbers.** It is the source of `numpy_vectorized` without changes: in float64 it took {numpy}, in"
-    " float32 {float32}. {narrow} How much do two fair measurements of the same file differ? The fourth fair mark in the chart shows this.",
+    " float32 {float32}. {narrow} How much do two fair measurements of the same file differ? The row “NumPy, new, fair” of the chart shows this.",
     shown_by="rigged",
     **statements,
 )

@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from statistics import mean
 from typing import Any, NamedTuple
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from bench import text
 from bench.learn import charts, facts
 from bench.learn.ch10_fair.timer import GOAL, TARGETS, THREADED, D, K, N, race, rigged
 from bench.learn.lesson import Lesson
 from bench.records import Run
-from bench.report.plots import canvas
 from bench.report.plots.canvas import Drawing
 from bench.report.tables import Table
 from bench.stats import Interval, median_interval, speedup
@@ -87,78 +83,21 @@ def honest(run: Run) -> dict[str, Interval | None]:
     }
 
 
-class Pair(NamedTuple):
-    """A claim with its rigged and its fair speed-up."""
-
-    claim: Claim
-    rigged: float
-    fair: Interval
-
-
-def pairs(rigged: Mapping[str, Any], run: Run, answers: Mapping[str, str | None]) -> Drawing | None:
-    """Rigged and fair speed-ups, a row for each claim, with the reader's answer."""
+def pairs(rigged: Mapping[str, Any], run: Run) -> Drawing | None:
+    """The rigged and the fair speed-up of each claim."""
     claims, fair = claimed(rigged), honest(run)
-    series = [
-        Pair(each, claims[each.key], interval)
-        for each in CLAIMS
-        if each.key in claims and (interval := fair[each.key]) is not None
-    ]
-    if not series:
-        return None
-    title = "Rigged and fair"
-    with canvas.house_style():
-        figure = Figure(figsize=(canvas.WIDTH, 0.62 * len(series) + 1.75))
-        canvas.heading(figure, 0.12, title)
-        axes = canvas.add_axes(figure, 1.75, 0.75, 2.6, 0.62 * len(series))
-        for row, pair in enumerate(series):
-            _draw_pair(axes, row, pair, answers.get(pair.claim.key))
-        axes.axvline(1, linestyle="--", color=canvas.FAINT)
-        axes.annotate("numpy_vectorized", (1, -0.72), (4, 0), textcoords="offset points", va="center",
-                      color=canvas.FAINT, fontsize=9)  # fmt: skip
-        axes.annotate("your answer", (1.02, -0.72), xycoords=("axes fraction", "data"), va="center",
-                      color=canvas.FAINT, fontsize=9, annotation_clip=False)  # fmt: skip
-        ends = [value for pair in series for value in (pair.rigged, *pair.fair) if value] + [1.0]
-        charts.scale(axes, "x", [min(ends) / 1.5, max(ends) * 1.5], True)
-        axes.set_yticks(range(len(series)), [f"{pair.claim.key}: {pair.claim.by}" for pair in series])
-        axes.set_ylim(len(series) - 0.5, -0.95)
-        axes.set_xlabel("times as fast as numpy_vectorized")
-        anchor = (0.42, 1 - 0.05 / figure.get_size_inches()[1])
-        axes.legend(loc="upper left", bbox_to_anchor=anchor, bbox_transform=figure.transFigure, ncols=2, frameon=False)
-    rows = [
-        (
-            claim.key,
-            claim.by,
-            text.significant(value),
-            *(MISSING if end is None else text.significant(end) for end in interval),
-            answers.get(claim.key) or MISSING,
-            CHEATS[claim.cheat],
-        )
-        for claim, value, interval in series
-    ]
-    listed = "; ".join(
-        f"{claim.key}, {claim.by}: rigged {text.significant(value)}, fair {text.significant(interval.median)}"
-        for claim, value, interval in series
-    )
-    alt = f"Chart, {title}, in times as fast as numpy_vectorized, on a logarithmic axis: {listed}."
-    columns = ("claim", "program", "rigged", "fair", "from", "to", "your answer", "what is wrong")
-    return Drawing(figure, alt, Table(title, columns, rows))
+    rows: dict[str, Interval | None] = {}
+    for each in CLAIMS:
+        if each.key in claims and fair[each.key] is not None:
+            rows[f"{each.by}, rigged"] = Interval(claims[each.key], None, None)
+            rows[f"{each.by}, fair"] = fair[each.key]
+    return charts.dots("Rigged and fair", "times as fast as numpy_vectorized", rows)
 
 
-def _draw_pair(axes: Axes, row: int, pair: Pair, answer: str | None) -> None:
-    """A row of the chart: the rigged mark, the fair one with its interval, and the reader's answer."""
-    red, blue = canvas.series_styles(["python_loops", BASELINE]).values()
-    claim, value, (median, low, high) = pair
-    axes.plot([value, median], [row, row], color="#c4c4c4", linewidth=1.2, zorder=1)
-    axes.plot(value, row, "X", color=red.colour, markersize=10, label="" if row else "rigged")
-    if low is not None and high is not None:
-        axes.plot([low, high], [row, row], color=blue.ink, linewidth=6, alpha=0.35, solid_capstyle="butt")
-    axes.plot(median, row, "s", color=blue.colour, markersize=8, label="" if row else "fair")
-    for at, look, up in ((value, red, 9), (median, blue, -17)):
-        axes.annotate(text.significant(at), (at, row), (0, up), textcoords="offset points", ha="center", color=look.ink,
-                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
-    mark = "" if answer is None else "right: " if answer == CHEATS[claim.cheat] else "wrong: "
-    axes.annotate(f"{mark}{answer or 'no answer'}", (1.02, row), xycoords=("axes fraction", "data"), va="center",
-                  fontsize=9, annotation_clip=False)  # fmt: skip
+def answers_table(answers: Mapping[str, str | None]) -> Table:
+    """What is wrong with each claim, and the reader's answer."""
+    rows = [(each.key, each.by, answers[each.key] or MISSING, CHEATS[each.cheat]) for each in CLAIMS]
+    return Table("What is wrong with the claims", ("claim", "program", "your answer", "right answer"), rows)
 
 
 def statements(rigged: Mapping[str, Any]) -> dict[str, str | None]:
@@ -199,27 +138,19 @@ def _before(rigged: Mapping[str, Any]) -> str | None:
 
 # ---------------------------------------------------------------------------------------------------- the race
 
-SOLVERS = {"lstsq": "numpy.linalg.lstsq"}
+SOLVERS = {name: name for name in ("numpy_vectorized", "numpy_tuned", "qr_compressed")}
+SOLVERS |= {"lstsq": "numpy.linalg.lstsq", "scikit-learn": "scikit-learn"}
 
 
 def seconds(raced: Mapping[str, Any]) -> dict[str, Interval]:
     """The time of each solver from X and y to its result."""
-    samples = {name: [s for s in solver["seconds"] if s] for name, solver in raced["solvers"].items()}
-    return {
-        name: median_interval(times)
-        for name, times in sorted(samples.items(), key=lambda pair: _place(pair[0]))
-        if times
-    }
-
-
-def _place(name: str) -> int:
-    order = ("numpy_vectorized", "numpy_tuned", "qr_compressed", "lstsq", "scikit-learn")
-    return order.index(name)
+    samples = {name: [s for s in raced["solvers"].get(name, {}).get("seconds", ()) if s] for name in SOLVERS}
+    return {name: median_interval(times) for name, times in samples.items() if times}
 
 
 def finish(raced: Mapping[str, Any]) -> Drawing | None:
     """The times of the race in milliseconds, in rows."""
-    rows = {SOLVERS.get(name, name): facts.scaled(time, 1e3) for name, time in seconds(raced).items()}
+    rows = {SOLVERS[name]: time.scaled(1e3) for name, time in seconds(raced).items()}
     return charts.dots(f"From X and y to a relative distance of {GOAL:g}", "ms", rows)
 
 
@@ -227,7 +158,7 @@ def table(raced: Mapping[str, Any]) -> Table:
     """Time, number of updates and error of each solver."""
     rows = [
         (
-            SOLVERS.get(name, name),
+            SOLVERS[name],
             facts.seconds(time) or MISSING,
             MISSING if raced["solvers"][name]["updates"] is None else text.count(raced["solvers"][name]["updates"]),
             text.scientific(raced["solvers"][name]["error"]),

@@ -6,7 +6,6 @@ channel. The results are stored next to the chapter's runs. recorded/ has result
 
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +17,10 @@ import numpy as np
 from backends import BackendUnavailable, load
 from backends._solve import default_learning_rate
 from bench.data.problems import synthetic
+from bench.learn import child
 from bench.learn.blocks import Words
 from bench.learn.lesson import Lesson
+from bench.learn.valley import Valley
 from bench.runtime import process
 from bench.runtime.files import save
 
@@ -74,21 +75,7 @@ def _kept(lesson: Lesson, name: str, measure: Callable[[], Results]) -> Results:
 
 
 def _child(kind: str, threads: int, seed: int = 0) -> Results:
-    results: Results = {}
-
-    def on_message(message: Results) -> Results:
-        results.update(message)
-        return {}
-
-    with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
-        process.run(
-            ["-m", "bench.learn.ch10_fair.timer", kind, str(seed)],
-            threads=threads,
-            deadline_s=DEADLINE_S,
-            folder=Path(folder),
-            on_message=on_message,
-        )
-    return results
+    return child.run("ch10_fair.timer", kind, str(seed), threads=threads, deadline_s=DEADLINE_S)[0]
 
 
 # -------------------------------------------------------------------------------------------------------- the child
@@ -154,7 +141,7 @@ def run_race(channel: process.Channel, seed: int) -> None:
     rest = np.asarray(y - X.astype(np.longdouble) @ solution, np.float64)
     solution = solution + np.linalg.lstsq(X, rest)[0]
     rate = default_learning_rate(X)
-    updates = _updates(X, y, solution, rate)
+    updates = [Valley.of(X, y).updates(rate, target) for target in TARGETS]
     K = updates[TARGETS.index(GOAL)]
 
     def descent(name: str) -> Callable[[], np.ndarray]:
@@ -180,19 +167,6 @@ def run_race(channel: process.Channel, seed: int) -> None:
             "seconds": float(np.median([_seconds(solvers[name]) for _ in range(BEST_OF)])),
         }
     channel.ask(solvers=results, updates=updates)
-
-
-def _updates(X: np.ndarray, y: np.ndarray, solution: np.ndarray, rate: float) -> list[int]:
-    """The number of updates until β is within each target of the solution."""
-    H, b, beta = 2 / len(y) * X.T @ X, 2 / len(y) * X.T @ y, np.zeros(X.shape[1])
-    counts: list[int] = []
-    k = 0
-    while len(counts) < len(TARGETS):
-        if np.linalg.norm(beta - solution) <= TARGETS[len(counts)] * np.linalg.norm(solution):
-            counts.append(k)
-        else:
-            beta, k = beta - rate * (H @ beta - b), k + 1
-    return counts
 
 
 def main() -> None:

@@ -17,7 +17,7 @@
 
 # %%
 from bench.learn import begin, facts
-from bench.learn.ch11_capstone import picture
+from bench.learn.ch11_capstone import files, picture
 
 lesson = begin(11)
 
@@ -53,7 +53,7 @@ statements = picture.statements(before)
 lesson.explain(
     "{failed} checks fail. The first error is {error}, and {bound} is allowed. The suite also suggests what the mistake is: *{hint}* {chosen}",
     shown_by="check",
-    chosen=facts.chosen(first),
+    chosen=facts.chosen(first, "how large the error is, and what the mistake is"),
     **statements,
 )
 
@@ -80,7 +80,7 @@ lesson.explain(
 
 # %%
 run = lesson.measure(
-    "finished", ["python_loops", "numba_jit", "jax_jit", picture.FINISHED], sizes=["1000x10"], max_iter=100
+    "finished", ["python_loops", "numba_jit", "jax_jit", files.FINISHED], sizes=["1000x10"], max_iter=100
 )
 lesson.show(picture.chart(run, guess))
 lesson.table(picture.times(run))

@@ -9,14 +9,13 @@ import msgspec
 from bench import text
 from bench.check import check
 from bench.learn import charts, facts
+from bench.learn.ch11_capstone.files import START
 from bench.records import Run
 from bench.report.plots.canvas import Drawing
 from bench.report.tables import Table
 from bench.stats import Interval
 from bench.text import MISSING
 
-HERE = Path(__file__).parent
-FINISHED = HERE / "variants" / "finished.py"
 BASELINE, FINISHED_NAME = "numpy_vectorized", "finished"
 SHOWN = ("python_loops", BASELINE, "numba_jit", "jax_jit", FINISHED_NAME)
 MISTAKE, CORRECTION = ("(1 / n)", "(2 / n)")
@@ -26,9 +25,8 @@ Checked = dict[str, Any]
 
 def checked() -> list[Checked]:
     """The results of `gdbench check` for the unfinished file, and for the same file with its first mistake corrected."""
-    source = (HERE / "start.py").read_text("utf-8")
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
-        files = {"unfinished": source, "after the first correction": source.replace(MISTAKE, CORRECTION)}
+        files = {"unfinished": START.source, "after the first correction": START.source.replace(MISTAKE, CORRECTION)}
         results = []
         for index, (name, words) in enumerate(files.items()):
             path = Path(folder) / f"yours{index}.py"

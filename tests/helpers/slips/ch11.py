@@ -17,7 +17,11 @@ SLIPS = (
     ),
     Slip("float32 inside", "float32 inside", (("columns @ residual)", "columns.astype('f4') @ residual.astype('f4')).astype(y.dtype)"),)),
     Slip("the input returned", "not its own memory", (("beta = beta.copy()", "beta = beta[:]"),)),
-    Slip("written into the start", "not its own memory", (("    beta = beta.copy()\n", ""), ("beta = beta + learning_rate", "beta += learning_rate"))),
+    Slip("a buffer at module level", "kept between calls", (
+        ("def prepare", "BUFFER = {}\n\n\ndef prepare"),
+        ("return beta, np.array(losses, dtype=y.dtype)", "buffer = BUFFER.setdefault((beta.shape, beta.dtype), np.empty_like(beta))\n    buffer[:] = beta\n    return buffer, np.array(losses, dtype=y.dtype)"),
+    )),
+    Slip("written into the start", "kept between calls", (("    beta = beta.copy()\n", ""), ("beta = beta + learning_rate", "beta += learning_rate"))),
     Slip(
         "a copy of numpy_vectorized, renamed",
         "a copy",

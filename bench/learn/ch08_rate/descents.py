@@ -1,13 +1,14 @@
-"""Chapter 8: the experiments. The valley of a loss, and descents in it."""
+"""Chapter 8: the experiments."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from backends import Fit, solve
+from backends import solve
 from bench import text
 from bench.data import problems
+from bench.learn import charts
+from bench.learn.valley import Valley
 from bench.report.plots.canvas import Point
 
 UPDATES = 30  # of each descent in the sweep
@@ -17,34 +18,6 @@ STARTS = 20
 STRETCHES = (1, 2, 4, 8, 16, 32)
 MULTIPLES = (0.05, 0.25, 0.5, 0.9, 1.0, 1.05)  # of 2/L
 NEW_MM = 190.0  # the flipper of a penguin that is not in the data
-
-
-class Valley(NamedTuple):
-    """The loss of one problem over β. steepest, flattest: its largest and smallest curvature. minimum: the smallest loss."""
-
-    X: np.ndarray
-    y: np.ndarray
-    steepest: float
-    flattest: float
-    best: np.ndarray
-    minimum: float
-
-    @classmethod
-    def of(cls, X: np.ndarray, y: np.ndarray) -> "Valley":
-        curvatures = np.linalg.eigvalsh(2 / len(y) * X.T @ X)
-        best = np.linalg.lstsq(X, y)[0]
-        return cls(X, y, float(curvatures[-1]), float(curvatures[0]), best, float(np.mean((y - X @ best) ** 2)))
-
-    @property
-    def limit(self) -> float:
-        return 2 / self.steepest
-
-    def descend(self, rate: float, updates: int, start: NDArray[Any] | None = None) -> Fit:
-        return solve(self.X, self.y, "numpy_vectorized", rate, updates, 0.0, start)
-
-    def remaining_gap(self, losses: np.ndarray) -> np.ndarray:
-        """The gap to the minimum loss after each update, relative to the first gap."""
-        return np.asarray((losses - self.minimum) / (losses[0] - self.minimum))
 
 
 def flippers() -> dict[str, Valley]:
@@ -75,9 +48,9 @@ def sweep(valleys: dict[str, Valley]) -> dict[str, list[Point]]:
     multiples = [*np.geomspace(0.03, 0.95, 11), 1.0, 1.05, 1.1]
     result = {}
     for name, valley in valleys.items():
-        rates: Any = [float(multiple) * valley.limit for multiple in multiples]
-        gaps = [float(valley.remaining_gap(valley.descend(rate, UPDATES).losses)[-1]) for rate in rates]
-        result[name] = [Point(rate, max(gap, FLOOR), None, None) for rate, gap in zip(rates, gaps, strict=True)]
+        rates = [float(multiple) * valley.limit for multiple in multiples]
+        gaps = [valley.remaining_gap(valley.descend(rate, UPDATES).losses)[-1] for rate in rates]
+        result[name] = charts.points(rates, gaps)
     return result
 
 
@@ -123,20 +96,12 @@ def conditions() -> list[Need]:
     result = []
     for stretch in STRETCHES:
         valley = Valley.of(q * [1, stretch], q @ [1.0, 1.0])
-        needs = []
-        for rate in (1 / valley.steepest, 2 / (valley.steepest + valley.flattest)):
-            far = np.linalg.norm(valley.descend(rate, 0).beta - valley.best)
-            needs.append(_updates(valley, rate, NEAR * float(far)))
-        result.append(Need(valley.steepest / valley.flattest, *needs))
+        rates = (1 / valley.steepest, 2 / (valley.steepest + valley.flattest))
+        usual, best = (valley.updates(rate, NEAR) for rate in rates)
+        assert usual is not None
+        assert best is not None
+        result.append(Need(valley.condition, usual, best))
     return result
-
-
-def _updates(valley: Valley, rate: float, near: float) -> int:
-    """The number of updates until ‖β − best‖ is at most `near`."""
-    beta, hessian, k = np.zeros(valley.X.shape[1]), 2 / len(valley.y) * valley.X.T @ valley.X, 0
-    while np.linalg.norm(beta - valley.best) > near:
-        beta, k = beta - rate * hessian @ (beta - valley.best), k + 1
-    return k
 
 
 def new_row() -> dict[str, str]:
