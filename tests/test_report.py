@@ -864,6 +864,24 @@ def test_an_interrupted_run_has_the_times_of_its_blocks():
     assert "Unstable, so no verdict should rest on this run: interrupted" in source
 
 
+def test_reasons_of_one_kind_are_one_part_of_the_verdict():
+    """The sentence counts the problems of a kind and ends with one piece of advice. The report has every reason."""
+    run = sample_run.full()
+    control = "A/A control too wide to detect a difference at synthetic {} x 10 (float64, 1 thread(s)): 1.0 [0.7, 1.4]"
+    controls = [f"{control.format(n)}; run again when it is quiet" for n in (100, 1_000)]
+    run.stable, run.reasons = False, [*controls, "9 of 16 cells are noisy; close other programs"]
+    assert tables.trust(run) == (
+        "Unstable, so no verdict should rest on this run: A/A control too wide to detect a difference at 2 problems;"
+        " 9 of 16 cells are noisy. Close other programs and run again."
+    )
+    source = markdown.write(report_of(run))
+    assert (source.count("- A/A control too wide"), source.count("- 9 of 16 cells are noisy")) == (2, 1)
+    run.reasons = run.reasons[:1]
+    assert tables.trust(run).endswith(
+        "at synthetic 100 x 10 (float64, 1 thread(s)): 1.0 [0.7, 1.4]. Close other programs and run again."
+    )
+
+
 def test_the_page_has_the_command_of_each_cell(written):
     """The command runs this cell alone."""
     words = Page((written["full"] / "report.html").read_text("utf-8")).words

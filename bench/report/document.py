@@ -198,7 +198,7 @@ def _method_and_data(run: Run, groups: Sequence[Group], figures: Figures) -> Top
         return [*_drawn(figures, ["noise"], group), *_flags(group)]
 
     method = Topic("How it was measured", [Items(METHOD, media=HTML)], "method", folded=True)
-    about = [_repeat(run, groups), method, _backends(run), _dialects(run), *_machine(run)]
+    about = [*_unstable(run), _repeat(run, groups), method, _backends(run), _dialects(run), *_machine(run)]
     return _chapter("Method and data", groups, contents, *about)
 
 
@@ -268,6 +268,11 @@ def _flags(group: Group) -> list[Topic]:
 
 
 # -------------------------------------------------------------------------------------------------- the whole run
+
+
+def _unstable(run: Run) -> list[Topic]:
+    items = [("", reason) for reason in tables.reasons(run)]
+    return [Topic("Why the run is unstable", [Items(items, "Unstable")], "unstable", half=True)] if items else []
 
 
 def _backends(run: Run) -> Topic:

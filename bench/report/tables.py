@@ -205,13 +205,23 @@ def lacks_intervals(cells: list[Cell]) -> bool:
 
 
 def trust(run: Run) -> str:
-    """Whether the run is stable, and why not."""
+    """Whether the run is stable, and why not: each kind of reason once. `reasons` has them in full."""
     if run.stable and lacks_intervals(run.cells):
         return "Nothing was found against these figures, but the run has too few processes to judge its stability."
     if run.stable:
         return "Stable: the run's own controls found nothing against these figures."
-    reasons = "; ".join(text.clean(reason, 400) for reason in run.reasons) or "no reason recorded"
-    return f"Unstable, so no verdict should rest on this run: {reasons}"
+    by_kind = grouped(reasons(run), lambda reason: reason.partition("; ")[0].partition(" at ")[0])
+    kinds = [
+        f"{kind} at {len(same)} problems" if len(same) > 1 else same[0].partition("; ")[0]
+        for kind, same in by_kind.items()
+    ]
+    advice = " Close other programs and run again." if any("; " in reason for reason in reasons(run)) else ""
+    return f"Unstable, so no verdict should rest on this run: {'; '.join(kinds) or 'no reason recorded'}.{advice}"
+
+
+def reasons(run: Run) -> list[str]:
+    """The reasons why the run is not stable."""
+    return [text.clean(reason, 400) for reason in run.reasons]
 
 
 def flags(group: Group) -> list[tuple[str, str]]:
