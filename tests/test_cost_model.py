@@ -116,6 +116,18 @@ def test_no_roof_without_a_bandwidth():
     assert rooflines(cells, [b for b in sample_run.blocks_with_reads(cells) if b.threads == 2], {}) == []
 
 
+def test_share_uses_every_process_if_only_the_first_block_has_a_bandwidth():
+    """A quick run measures the bandwidth once. A slow first process does not decide the share of the limit."""
+    (cell,) = line("mine", ns=[10_000])
+    blocks = sample_run.blocks_with_reads([cell])
+    cell.samples_s = [3 * seconds if block == 0 else seconds for block, seconds in enumerate(cell.samples_s)]
+    for block in blocks[1:]:
+        block.reads = {}
+    (roof,) = rooflines([cell], blocks, machine(1000.0))
+    (backend,) = roof.backends
+    assert backend.share == pytest.approx(roof.limit_s / backend.pass_s, rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("n", "a", "b", "bottleneck"),
     [(100, 1e-3, 1e-12, "call overhead"), (10_000, 1e-9, 1e-8, "arithmetic"), (10_000, 1e-9, 0.9e-10, "bandwidth")],

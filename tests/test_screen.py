@@ -151,3 +151,33 @@ def test_a_terminal_shows_the_preliminary_times(progress):
     output = progress(STATES[:-1], True)
     assert re.search(r"numba_jit.* ns", output)
     assert "block 3 of 3: w3" in output and "about 19 s left" in output
+
+
+def end(run):
+    """The end of a run at 80 columns, on one line."""
+    file = io.StringIO()
+    terminal.print_end(run, Console(file=file, width=80))
+    return " ".join(file.getvalue().split())
+
+
+def test_the_end_of_a_run_names_wrong_backends():
+    """One line says which command names the mistake."""
+    assert "Wrong: my_backend. `gdbench check FILE` names the mistake." in end(sample_run.broken())
+    assert "Wrong:" not in end(sample_run.full())
+
+
+def test_the_end_of_a_run_without_intervals_says_so():
+    """A ratio without an interval is not compared with noise."""
+    note = "A figure without brackets has no interval"
+    assert note in end(sample_run.quick())
+    assert note not in end(sample_run.full())
+
+
+def test_gaps_and_flags_count_the_same_cells():
+    """The cells of the A/A control are not counted."""
+    run = sample_run.full()
+    for cell in run.cells:
+        cell.flags = ["noisy: 0.2"]
+    counted = sum(not cell.control for cell in run.cells)
+    assert screen.doubts(run).startswith(f"Of {counted} cells: ")
+    assert f"noisy in {counted} cells" in screen.doubts(run)

@@ -53,8 +53,7 @@ def rooflines(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[s
         smaller = [r.read_gb_per_s for r in rooflines if (r.threads, r.dtype) == (threads, dtype) and r.bytes < size]
         leaves_cache = bool(smaller) and read.median < LEFT_CACHE * min(smaller)
         block_limits_s = [
-            max(size / rate / 1e9, arithmetic_s) if (rate := rates.get(block)) else None
-            for block in range(max(rates) + 1)
+            max(size / (rates.get(block) or read.median) / 1e9, arithmetic_s) for block in range(max(rates) + 1)
         ]
         roof.backends = [
             _attainment(c, roof, block_limits_s, leaves_cache, models[c.backend, dtype, threads]) for c in members
@@ -74,12 +73,13 @@ def _peak(machine: Mapping[str, Any], threads: int, dtype: str) -> float | None:
 
 
 def _attainment(
-    cell: Cell, roof: ProblemRoofline, block_limits_s: list[float | None], leaves_cache: bool, model: CostModel | None
+    cell: Cell, roof: ProblemRoofline, block_limits_s: list[float], leaves_cache: bool, model: CostModel | None
 ) -> Attainment:
     """How close a cell comes to the limit, and its bottleneck.
 
     The share of the limit is the median over blocks of (shortest possible time of a pass) / (time of a pass), which
-    cancels differences between blocks. block_limits_s: these shortest times. leaves_cache: the bandwidth is lower than
+    cancels differences between blocks. block_limits_s: these shortest times; a block without a bandwidth has that of
+    the median, as in a quick run, which measures it once. leaves_cache: the bandwidth is lower than
     at smaller sizes.
     """
     passes_s = seconds_per_pass(cell)

@@ -146,7 +146,7 @@ def _vectorizing(group: Group) -> str:
 
 
 def compiling(group: Group) -> str:
-    """The iterations after which compilation is repaid, on the problem with most such backends."""
+    """The iterations after which compilation is repaid, on the problem of the headline if there are any."""
     paid: dict[ProblemKey, dict[str, int]] = {}
     for c in group.ranked:
         iterations = break_even_iterations(c)
@@ -154,10 +154,13 @@ def compiling(group: Group) -> str:
             paid.setdefault(problem_key(c), {})[text.clean(c.backend, 40)] = rounded(iterations)
     if not paid:
         return ""
-    problem = max(paid, key=lambda k: (len(paid[k]), k))
+    problem = largest_comparable_problem(group.ranked)
+    if problem not in paid:
+        problem = max(paid, key=lambda k: (len(paid[k]), k))
     by_iterations = sorted(paid[problem].items(), key=lambda item: item[1])
     parts = [f"{text.count(iterations)} ({backend})" for backend, iterations in by_iterations]
-    return f"Compilation pays off at {problem_label(problem)} after about {text.listed(parts)} iterations."
+    where = f"At {problem_label(problem)}, compilation pays off against {BASELINE}"
+    return f"{where} after about {text.listed(parts)} iterations."
 
 
 def limit(group: Group) -> str:

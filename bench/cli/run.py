@@ -108,12 +108,12 @@ def run(
         from bench.report import write
 
         open_page(write(record, directory.folder), open)
+    document = {"run": str(directory.folder), "exit_code": code} if json else None
+    print_run(record, directory.folder, verbose, document)
     if save_baseline is not None:
         from bench.report.terminal import print_warnings
 
         print_warnings([save(save_baseline, record, code)])
-    document = {"run": str(directory.folder), "exit_code": code} if json else None
-    print_run(record, directory.folder, verbose, document)
     return code
 
 

@@ -303,8 +303,8 @@ def _dialects(run: Run) -> Topic:
 
 def _repeat(run: Run, groups: Sequence[Group]) -> Topic:
     words = (
-        "Install gdbench (pip install -e . in its folder) and run this command. Without --out, the run goes into a new"
-        f" folder. Started {text.clean(run.created)} as"
+        "Install gdbench (pip install -e . in its folder). Without --out, a run goes into a new folder. This run was"
+        f" started on {text.clean(run.created[:16].replace('T', ' '))} UTC with:"
     )
     saved = "The whole run is inside this page: gdbench report PAGE.html and gdbench compare read it."
     beside = "The run is too large for this page. It is in run.json beside it."

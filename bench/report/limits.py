@@ -29,7 +29,7 @@ from bench.report.tables import Table, grouped, name, time_text
 from bench.stats import Interval
 from bench.text import MISSING
 
-NOT_CLEAR = "not clear: the cost model does not reach this size"
+NOT_CLEAR = "not clear: the cost model needs more sizes around this one"
 
 
 def shares_by_size(group: Group) -> Table:

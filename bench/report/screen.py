@@ -13,7 +13,7 @@ from bench.report import matrix, tables
 from bench.report.terminal import rich_table
 
 MAX_BACKENDS, NAME_WIDTH, GAP = 10, 18, 2  # rows and characters of a table
-RATIOS = f"Relative to {BASELINE} (× faster, ÷ slower, ~ no difference)"
+RATIOS = f"Relative to {BASELINE}, median over blocks (× faster, ÷ slower, ~ tied)"
 
 
 def times_table(cells: Sequence[Cell], width: int) -> Table:
@@ -64,7 +64,7 @@ def title(group: Group) -> str:
 def doubts(run: Run) -> str:
     """The numbers of flags and gaps, in one line."""
     cells = [c for c in run.cells if not c.control]
-    flags = Counter(text.clean(flag, 400).partition(":")[0] for c in run.cells for flag in c.flags)
+    flags = Counter(text.clean(flag, 400).partition(":")[0] for c in cells for flag in c.flags)
     gaps = Counter(gap_kind(c) for c in cells if time_per_iteration(c) is None)
     parts = [f"{text.number_of(n, 'cell')} {kind}" for kind, n in gaps.most_common()]
     parts += [f"{kind} in {text.number_of(n, 'cell')}" for kind, n in flags.most_common()]

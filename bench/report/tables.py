@@ -219,6 +219,11 @@ def trust(run: Run) -> str:
     return f"Unstable, so no verdict should rest on this run: {'; '.join(kinds) or 'no reason recorded'}.{advice}"
 
 
+def wrong_backends(run: Run) -> list[str]:
+    """The names of the backends with a wrong result."""
+    return list(dict.fromkeys(text.clean(c.backend, 40) for c in run.cells if c.status == "wrong"))
+
+
 def reasons(run: Run) -> list[str]:
     """The reasons why the run is not stable."""
     return [text.clean(reason, 400) for reason in run.reasons]

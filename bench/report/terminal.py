@@ -250,7 +250,11 @@ def print_end(run: "Run", out: Console) -> None:
             out,
             f"{text.number_of(len(groups) - MAX_GROUPS - 1, 'combination')} of dtype and threads are left out; see -v.",
         )
+    if tables.lacks_intervals(cells):
+        say(out, tables.NO_INTERVAL_NOTE)
     say(out, tables.trust(run), "" if run.stable else "bold yellow")
+    if wrong := tables.wrong_backends(run):
+        say(out, f"Wrong: {text.listed(wrong)}. `gdbench check FILE` names the mistake.", "bold red")
     if doubts := screen.doubts(run):
         say(out, doubts)
 
