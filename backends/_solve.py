@@ -172,7 +172,7 @@ def default_learning_rate(X: np.ndarray) -> float:
     limits = np.finfo(X.dtype)
     if not limits.tiny <= rate <= limits.max:
         raise ValueError(
-            f"X: found values up to {largest:.3g}, for which 1/L is no {X.dtype} number; allowed: scaled features"
+            f"X: found values up to {largest:.3g}, for which 1/L is not a {X.dtype} number; allowed: scaled features"
         )
     return rate
 

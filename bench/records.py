@@ -17,7 +17,7 @@ import msgspec
 from bench.runtime.files import read, save
 
 MAX_CELLS, MAX_GROUPS = 5_000, 64  # of a run that is read; the report of a larger one would take an hour
-MAX_EMBEDDED = 1_500_000  # bytes of a run inside a page, half of the largest page
+MAX_EMBEDDED = 1_500_000  # bytes of a run inside a page, three quarters of the largest page
 SCHEMA = 3  # a new or renamed field needs the next number, a migration and a golden file
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -38,7 +38,7 @@ SEVERITY: tuple[Status, ...] = (
 # A flag is "kind" or "kind: value". The meaning of each kind, with advice.
 FLAGS = {
     "noisy": "the middle half of the processes differs by over 10 % of the median; close other programs, or use --full",
-    "no steady state": "most processes became slower, or faster, from round to round; check for heat or a full memory",
+    "no steady state": "most processes became slower or faster over the rounds; check for overheating or low memory",
     "A/A control": "the baseline differs from itself, so small differences at this size mean nothing; run it again",
     "outliers": "some processes lie far outside the others; they are kept, and hardly affect the median",
     "more processors than declared": "its library ignores the thread setting; compare it with care",
@@ -52,7 +52,11 @@ class UnreadableRun(Exception):
 
 
 class ProblemId(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """name: "synthetic", "penguins", or the stem of a file; digest: of X, y in float64; seed: None for real data."""
+    """What identifies a problem.
+
+    name: "synthetic", "penguins", or the stem of a file. digest: the digest of X and y in float64. seed: None for real
+    data.
+    """
 
     name: str
     digest: str
@@ -69,7 +73,10 @@ class Speedup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Error(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """value: ||beta - beta_ref||_2 of the timed result; bound: its upper limit in correct arithmetic."""
+    """The error of a timed result.
+
+    value: ||beta - beta_ref||_2. bound: its upper limit in correct arithmetic.
+    """
 
     value: NonNegativeFloat
     bound: NonNegativeFloat
@@ -134,7 +141,7 @@ class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One line of the journal: what one process measured for one cell.
 
     rounds_s: seconds per call, one per round. cold: the cell was the first one of its process, so its compilation and
-    first call are cold. error_curve: of the first process only, because the others compute the same iterates.
+    first call are cold. error_curve: only the first process records it, because the others compute the same iterates.
     threads_seen: processors, and threads of each library. cost_s: wall time of the cell in its worker.
     """
 
@@ -188,8 +195,8 @@ class Attainment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, renam
     """How close a backend comes to the limit of the machine on a problem.
 
     A pass computes residual, loss and gradient for one beta. share: the shortest possible time of a pass over its
-    time, paired in blocks. overhead_s: of a pass, from the cost model; null if the model does not predict this size.
-    limit_s: the shortest possible time of a pass.
+    time, paired in blocks. overhead_s: the overhead of a pass by the cost model; null if the model does not predict
+    this size. limit_s: the shortest possible time of a pass.
     """
 
     backend: str
@@ -248,8 +255,8 @@ class RunManifest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What is needed to resume a run, as plan.json holds it.
 
     plan: every field of the plan, unlike Run.plan, which is a description. sources: digests of the files of the
-    backends, by name. machine: its peaks are added when they are measured. digests: of the problems, by case, added
-    when they are staged.
+    backends, by name. machine: its peaks are added when they are measured. digests: the digests of the problems, by
+    case, added when they are staged.
     """
 
     schema: int = SCHEMA
@@ -349,7 +356,7 @@ def decode(text: str | bytes, kind: type[Record], path: Path) -> Record:
         raise UnreadableRun(f"{path}: cannot be read as a {what}: {error}") from None
     if kind in (Run, RunManifest):
         if not isinstance(data, dict) or type(data.get("schema")) is not int:
-            raise UnreadableRun(f"{path}: is no {what}: it has no schema number")
+            raise UnreadableRun(f"{path}: is not a {what}: it has no schema number")
         if not min(MIGRATIONS) <= data["schema"] <= SCHEMA or (kind is RunManifest and data["schema"] != SCHEMA):
             oldest = SCHEMA if kind is RunManifest else min(MIGRATIONS)
             allowed = f"{oldest} to {SCHEMA}" if oldest < SCHEMA else f"{SCHEMA}"
@@ -360,7 +367,7 @@ def decode(text: str | bytes, kind: type[Record], path: Path) -> Record:
     try:
         return msgspec.convert(data, kind)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise UnreadableRun(f"{path}: is no valid {what}: {error}") from None
+        raise UnreadableRun(f"{path}: is not a valid {what}: {error}") from None
 
 
 def encode(record: Record, indent: int | None = None) -> bytes:

@@ -28,7 +28,7 @@ PAGES = (*REPORTS, COURSE[0], COURSE[7], "teacher", "index")  # two chapters rep
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The address of each page by its name. All pages are written anew."""
+    """The address of each page by its name. All pages are written again."""
     runs = {name: getattr(sample_run, name)() for name in ("full", "groups", "broken", "hostile")}
     runs["reference"] = load_run(REFERENCE)
     addresses = {name: report.write(run, tmp_path_factory.mktemp(name)).as_uri() for name, run in runs.items()}

@@ -52,7 +52,7 @@ def test_cell_over_its_share_of_the_budget_is_too_long():
     limit = 25 / (plan.calls_per_cell * plan.blocks)
     assert too_long(plan, limit * 0.999) is None
     assert too_long(plan, 10.0) == (
-        "predicted 10 s a call, 300 s over 6 blocks; one cell may take 25 s, a quarter of the time budget"
+        "predicted 10 s per call, 300 s over 6 blocks; one cell may take 25 s, a quarter of the time budget"
     )
 
 

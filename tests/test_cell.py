@@ -181,10 +181,10 @@ def test_report_of_a_run_under_a_fake_clock(clock, measure, benchmark):
     assert [line.rstrip() for line in out.getvalue().replace("\u00a0", " ").splitlines()] == [
         "On this machine, at n = 60, d = 3 (float64, 1 thread), numpy_vectorized is the only backend with a",
         "time: 200 µs [190, 210] per iteration.",
-        "Stable: the run's own controls found nothing against these figures.",
+        "Stable: the run's own controls found no problem.",
         "",
-        "float64, 1 thread; n: 60, d: 3; 6 processes; rounds a process: 5; calls a round: 5; iterations a",
-        "call: 10; outliers: 0 of 12 samples, none dropped",
+        "float64, 1 thread; n: 60, d: 3; 6 processes; rounds per process: 5; calls per round: 5; iterations",
+        "per call: 10; outliers: 0 of 12 samples, none dropped",
         "backend             time per iteration  against numpy",
         "─────────────────────────────────────────────────────",
         "n = 60, d = 3",

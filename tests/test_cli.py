@@ -74,7 +74,7 @@ def test_two_backends_with_one_name_are_refused(main, tmp_path, backend_file):
 
 
 def test_list_of_backends(tmp_path):
-    """Each backend has a summary. Output to a pipe has no colour codes."""
+    """Each backend has a summary. Output to a pipe has no color codes."""
     code, out, err = gdbench("list", cwd=tmp_path)
     assert (code, err) == (0, "")
     for name in ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit"):
@@ -139,8 +139,8 @@ def test_out_folder_must_be_empty(main, tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 
 
-def test_no_verb_prints_an_introduction(main):
-    """Without a verb, gdbench lists commands to try. An unknown verb is refused with the nearest verb."""
+def test_no_command_prints_an_introduction(main):
+    """Without a command, gdbench lists commands to try. An unknown command is refused with the nearest one."""
     code, out, err = main()
     assert (code, err) == (0, "")
     assert [line.split("  ")[1] for line in out.splitlines() if line.startswith("  gdbench")] == [
@@ -176,7 +176,7 @@ def test_columns_sets_the_width_of_a_pipe(main, tmp_path, monkeypatch):
 
 
 def test_help_and_version(main, tmp_path):
-    """--help names the verbs and --version prints the version."""
+    """--help names the commands and --version prints the version."""
     code, out, _ = main("--help")
     assert code == 0
     for verb in ("list", "machine", "check", "run", "report", "compare"):
@@ -184,7 +184,7 @@ def test_help_and_version(main, tmp_path):
     assert main("--version")[:2] == (0, "0.1.0\n")
 
 
-@pytest.mark.parametrize("verb", cli.VERBS, ids=lambda verb: verb.__name__)
+@pytest.mark.parametrize("verb", cli.COMMANDS, ids=lambda verb: verb.__name__)
 def test_help_ends_with_examples_and_exit_codes(main, verb):
     """Two or three commands that the parser accepts, and every exit code, in lines of 80 characters."""
     code, out, err = main(verb.__name__.strip("_"), "--help")

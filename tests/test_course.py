@@ -462,7 +462,7 @@ def test_broken_progress_file_gives_exit_6(main, course):
     reader.path().write_text("{")
     code, _, err = main("learn")
     assert code == 6
-    assert "delete it to start anew" in err.replace("\n", " ")
+    assert "delete it to start again" in err.replace("\n", " ")
     assert reader.path().read_text() == "{"
     assert main("learn", "--forget")[0] == 0
     code, out, _ = main("learn", "--json")

@@ -192,8 +192,8 @@ def test_run_without_cells_has_a_section_without_times():
     assert section(sample_run.empty()).count("<article") == 4
 
 
-def test_mark_is_a_word_and_a_colour():
-    """Each marked chunk has the names of its steps as text, and as classes for the colour."""
+def test_mark_is_a_word_and_a_color():
+    """Each marked chunk has the names of its steps as text, and as classes for the color."""
     pieces = re.findall(
         r'<pre class="step ([a-z ]+?)(?: at\d+ over\d+)?">(.*?)<code>', section(sample_run.full()), re.DOTALL
     )

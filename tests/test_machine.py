@@ -385,7 +385,7 @@ def test_peaks_are_printed_side_by_side(printed):
 
 
 def test_a_missing_peak_is_printed_with_its_reason(printed):
-    """The table has no ridge if no working set is in memory; without labels the largest set stands for memory."""
+    """The table has no ridge if no working set is in memory; without labels the largest set represents memory."""
     failure = {"threads": 2, "error": "killed by SIGKILL"}
     assert "peaks with 2 threads not measured: killed by SIGKILL" in printed(failure)
     cached = entry(1, [(16 * KIB, "L1", 200.0)])

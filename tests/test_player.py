@@ -221,7 +221,7 @@ def test_the_keyboard_controls_the_player(visit):
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_player_fits_a_phone(visit, scheme):
-    """In both colour schemes nothing scrolls sideways, no text of a picture is cut off, and axe reports nothing serious."""
+    """In both color schemes nothing scrolls sideways, no text of a picture is cut off, and axe reports nothing serious."""
     from axe_playwright_python.sync_playwright import Axe
 
     page = visit(viewport={"width": 360, "height": 800}, color_scheme=scheme)
@@ -233,8 +233,8 @@ def test_the_player_fits_a_phone(visit, scheme):
     )
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(set(ids)) == len(ids) == 4  # a clip for each panel
-    colour = page.evaluate("getComputedStyle(document.querySelector('.player button')).backgroundColor")
-    assert min(map(int, colour.removeprefix("rgb(").removesuffix(")").split(",")[:3])) > 180  # the page is white
+    color = page.evaluate("getComputedStyle(document.querySelector('.player button')).backgroundColor")
+    assert min(map(int, color.removeprefix("rgb(").removesuffix(")").split(",")[:3])) > 180  # the page is white
     violations = [v for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
     assert [(v["id"], v["nodes"][0]["html"][:200]) for v in violations] == []
     assert page.errors == []  # the page's policy refuses nothing

@@ -203,9 +203,9 @@ def test_the_contents_of_a_square_fit_into_it(run):
         # A square has at most six lines: "tie", three names, the number of other names, and the time.
         assert len([t for t in axes.texts if t.get_position()[0] == 0]) <= 6 * len(axes.get_yticks())
         lines = [line for line in axes.lines if line.get_marker() not in ("None", "")]
-        centres = [(axes.transData.transform(xy), line.get_markersize()) for line in lines for xy in line.get_xydata()]
-        for (centre, size), (other, _) in itertools.combinations(centres, 2):
-            assert math.dist(centre, other) > 0.9 * size * figure.dpi / 72
+        centers = [(axes.transData.transform(xy), line.get_markersize()) for line in lines for xy in line.get_xydata()]
+        for (center, size), (other, _) in itertools.combinations(centers, 2):
+            assert math.dist(center, other) > 0.9 * size * figure.dpi / 72
 
 
 # Cumulative time and break-even
@@ -339,7 +339,7 @@ def test_bars_are_stacked_costs():
 
 
 def test_each_part_of_a_bar_has_its_own_hatch():
-    """The legend shows the hatches, so that the parts differ without colour."""
+    """The legend shows the hatches, so that the parts differ without color."""
     figure = ledger.draw(first_group(sample_run.full())).figure
     bars = [b for container in figure.axes[0].containers for b in getattr(container, "patches", [])]
     hatches = [b.get_hatch() for b in bars][: len(ledger.PARTS)]
@@ -454,8 +454,8 @@ def test_the_figure_of_six_problems_fits_a_screen():
     assert height <= width
     *panels, _ = figure.axes
     assert len(panels) == 6
-    labelled = [any(label.get_text() and label.get_visible() for label in a.get_xticklabels()) for a in panels]
-    assert labelled == [False] * 3 + [True] * 3
+    labeled = [any(label.get_text() and label.get_visible() for label in a.get_xticklabels()) for a in panels]
+    assert labeled == [False] * 3 + [True] * 3
 
 
 def test_noise_needs_a_cell_with_two_samples():

@@ -283,7 +283,7 @@ ERRORS = {
     "Latin 1": ("größe,y\n1,2\n3,4\n".encode("latin-1"), "table.csv cannot be read: .*; allowed: a CSV file in UTF-8"),
     "only a target": ("y\n1\n2\n", "has no column besides the target 'y'; allowed: at least one feature"),
     "all rows missing": ("a,y\n,2\n3,\nNA,NA\n", "has 0 complete rows of 3; allowed: at least 2"),
-    "open quote": ('a,y\n"1,2\n3,4\n', "table.csv is no CSV file: unexpected end of data"),
+    "open quote": ('a,y\n"1,2\n3,4\n', "table.csv is not a CSV file: unexpected end of data"),
     "squares overflow": (
         "a,y\n1e200,1\n-1e200,2\n3e200,3\n",
         "column 'a' holds numbers too large or too small to standardize",

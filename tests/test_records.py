@@ -188,17 +188,17 @@ def test_a_run_with_a_changed_byte_loads_or_is_unreadable(saved):
     ("content", "message"),
     [
         ("", "cannot be read as a run"),
-        ("[]", "is no run: it has no schema number"),
-        ("null", "is no run"),
-        ("42", "is no run"),
-        ('"run"', "is no run"),
-        ("{}", "is no run: it has no schema number"),
-        ('{"schema": "1"}', "is no run: it has no schema number"),
-        ('{"schema": 1.0}', "is no run: it has no schema number"),
+        ("[]", "is not a run: it has no schema number"),
+        ("null", "is not a run"),
+        ("42", "is not a run"),
+        ('"run"', "is not a run"),
+        ("{}", "is not a run: it has no schema number"),
+        ('{"schema": "1"}', "is not a run: it has no schema number"),
+        ('{"schema": 1.0}', "is not a run: it has no schema number"),
         ('{"schema": 4}', r"found schema 4; allowed: 1 to 3 \(a newer gdbench may read it\)"),
         ('{"schema": 99, "anything": [1]}', "found schema 99; allowed: 1"),
         ('{"schema": 0}', r"found schema 0; allowed: 1 to 3$"),
-        ('{"schema": 1}', "is no valid run: Object missing required field"),
+        ('{"schema": 1}', "is not a valid run: Object missing required field"),
         ('{"schema": true}', "is no"),
         ('{"schema": 1, "schema": 1}', "found a key twice"),
         ('{"schema": 1, "plan": {"a": [{"b": 1, "b": 2}]}}', "found a key twice"),
@@ -270,7 +270,7 @@ def test_wrong_types_and_unknown_keys_are_refused(saved, change):
     """The message has the path in the document."""
     document, reread = saved
     CHANGES[change](document)
-    with pytest.raises(UnreadableRun, match=r"is no valid run: .*(at `\$|field `)"):
+    with pytest.raises(UnreadableRun, match=r"is not a valid run: .*(at `\$|field `)"):
         reread(document)
 
 

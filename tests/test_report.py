@@ -512,7 +512,7 @@ def test_spread_out_separates_positions():
 
 
 def test_each_backend_has_its_own_style():
-    """A core backend has the same style in every run, and its own marker, so that colour is not needed."""
+    """A core backend has the same style in every run, and its own marker, so that color is not needed."""
     styles = canvas.series_styles([*canvas.CORE, *(f"backend_{i}" for i in range(20))])
     assert len(set(styles.values())) == 24
     assert all(canvas.series_styles([name, "z"])[name] == styles[name] for name in canvas.CORE)
@@ -595,7 +595,7 @@ def test_errors_of_zero_are_marks_below_the_panel():
 
 
 def test_the_bound_is_always_drawn():
-    """It is a labelled line. The text says whether every error is below its bound."""
+    """It is a labeled line. The text says whether every error is below its bound."""
     drawing = error.draw(first_group(sample_run.full()))
     assert "Every error lies inside its bound: the largest is " in drawing.alt
     for axes in drawing.figure.axes[::2]:
@@ -868,7 +868,7 @@ def test_reasons_of_one_kind_are_one_part_of_the_verdict():
     """The sentence counts the problems of a kind and ends with one piece of advice. The report has every reason."""
     run = sample_run.full()
     control = "A/A control too wide to detect a difference at synthetic {} x 10 (float64, 1 thread(s)): 1.0 [0.7, 1.4]"
-    controls = [f"{control.format(n)}; run again when it is quiet" for n in (100, 1_000)]
+    controls = [f"{control.format(n)}; run again on a quiet machine" for n in (100, 1_000)]
     run.stable, run.reasons = False, [*controls, "9 of 16 cells are noisy; close other programs"]
     assert tables.trust(run) == (
         "Unstable, so no verdict should rest on this run: A/A control too wide to detect a difference at 2 problems;"

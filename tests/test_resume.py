@@ -110,7 +110,7 @@ def test_another_machine_or_version_is_refused(interrupted, description, change,
     """The message has the change and what is allowed. No file in the folder changes."""
     description.update(change)
     before = {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()}
-    with pytest.raises(UnreadableRun, match=f"found changed since the run began: {message}; allowed: the same plan"):
+    with pytest.raises(UnreadableRun, match=f"found changes since the run began: {message}; allowed: the same plan"):
         resume(interrupted)
     assert {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()} == before
 
@@ -125,7 +125,7 @@ def test_a_changed_backend_file_is_refused(description, tmp_path):
     directory.close()
     RunDirectory.resume(directory.folder).close()
     file.write_text("def fit(): return")
-    with pytest.raises(UnreadableRun, match="found changed since the run began: the file of mine; allowed"):
+    with pytest.raises(UnreadableRun, match="found changes since the run began: the file of mine; allowed"):
         RunDirectory.resume(directory.folder)
 
 
@@ -157,13 +157,13 @@ DAMAGE = {
     "a plan that is cut off": (edit("plan.json", lambda text: text[:-9]), "cannot be read"),
     "a newer plan": (edit("plan.json", lambda t: t.replace(b'"schema": 3', b'"schema": 99')), "found schema 99"),
     "an older plan": (edit("plan.json", lambda t: t.replace(b'"schema": 3', b'"schema": 1')), "found schema 1; allowed: 3$"),
-    "no plan in it": (edit("plan.json", lambda t: t.replace(b'"cases"', b'"case"')), "is no valid plan"),
+    "no plan in it": (edit("plan.json", lambda t: t.replace(b'"cases"', b'"case"')), "is not a valid plan"),
     "a line that is no JSON": (edit("journal.jsonl", lambda t: b"{}{\n" + t), "cannot be read as a record"),
     "a line that is no UTF-8": (edit("journal.jsonl", lambda t: b"\xff\n" + t), "cannot be read as a record"),
-    "a line without a cell": (edit("journal.jsonl", lambda t: t + b"{}\n"), "is no valid record"),
+    "a line without a cell": (edit("journal.jsonl", lambda t: t + b"{}\n"), "is not a valid record"),
     "a cell of another plan": (edit("journal.jsonl", lambda t: t + LINE), "nobody"),
-    "a cell twice": (edit("journal.jsonl", lambda t: t + t), "which its plan does not have or has once"),
-    "a block that is none": (edit("blocks.jsonl", lambda t: t + b"[]\n"), "is no valid record"),
+    "a cell twice": (edit("journal.jsonl", lambda t: t + t), "that is not in the plan, or twice"),
+    "a block that is none": (edit("blocks.jsonl", lambda t: t + b"[]\n"), "is not a valid record"),
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ def sentence_with(words, run):
 
 
 def test_the_fastest_backend_is_named_by_size():
-    """Neighbouring sizes with the same fastest backend are joined; a tie has both names."""
+    """Neighboring sizes with the same fastest backend are joined; a tie has both names."""
     cells = [sample_run.cell("numpy_vectorized", n, 1e-5 if n < 5_000 else 1e-3) for n in (100, 1_000, 10_000)]
     cells += [sample_run.cell("numba_jit", n, 2e-5 if n < 5_000 else 1e-4) for n in (100, 1_000, 10_000)]
     assert sentence_with("lowest time per iteration", sample_run.run(cells)) == (

@@ -80,7 +80,7 @@ INSTALLED = list(filter(is_installed, names()))
             ValueError,
             r"beta0: found a value too large for float32",
         ),
-        ({"X": X * 1e200}, ValueError, r"X: found values up to 2e\+200, for which 1/L is no float64 number"),
+        ({"X": X * 1e200}, ValueError, r"X: found values up to 2e\+200, for which 1/L is not a float64 number"),
         ({"log_every": 0}, ValueError, r"log_every: found 0; allowed: an integer >= 1"),
     ],
 )

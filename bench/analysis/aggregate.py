@@ -207,7 +207,7 @@ def _reasons(cells: list[Cell]) -> list[str]:
             continue
         where = f"{cell.problem.name} {cell.n_samples} x {cell.n_features} ({cell.dtype}, {cell.threads} thread(s))"
         brackets = "" if ratio.ci_low is None else f" [{ratio.ci_low:.3f}, {ratio.ci_high:.3f}]"
-        message = f"at {where}: {BASELINE} over itself gives {ratio.median:.3f}{brackets}; run again when it is quiet"
+        message = f"at {where}: {BASELINE} over itself gives {ratio.median:.3f}{brackets}; run again on a quiet machine"
         if _control_differs(ratio):
             reasons.append(f"A/A control failed {message}")
         elif (
@@ -233,7 +233,7 @@ def _drifts(blocks: list[Block]) -> list[str]:
                 slower = "slower" if change > 0 else "faster"
                 reasons.append(
                     f"drift: from start to end the machine became {abs(change):.0%} {slower} at {sentinel}"
-                    f" ({threads} thread(s)); run again when it is quiet"
+                    f" ({threads} thread(s)); run again on a quiet machine"
                 )
     return reasons
 

@@ -48,9 +48,9 @@ class Change(msgspec.Struct, kw_only=True):
     """One cell of both runs.
 
     measure: "time", or "speedup" if the ratio compares times relative to numpy_vectorized in the same block; None
-    without a ratio. ci_low, ci_high: the 95 % interval of the ratio. p: of the Mann-Whitney test. p_holm: adjusted for
-    the number of judged cells, None for the others. threshold: 0.02 means that a ratio from 1/1.02 to 1.02 is no
-    change. Medians are seconds per call.
+    without a ratio. ci_low, ci_high: the 95 % interval of the ratio. p: the p-value of the Mann-Whitney test. p_holm: p
+    adjusted for the number of judged cells, None for the others. threshold: 0.02 means that a ratio from 1/1.02 to 1.02
+    is no change. Medians are seconds per call.
     """
 
     backend: str
@@ -81,7 +81,10 @@ class Change(msgspec.Struct, kw_only=True):
 
 
 class Comparison(msgspec.Struct, kw_only=True):
-    """base, new: the runs as on the command line. verdict: one sentence. judged: the number of cells by verdict."""
+    """A comparison of two runs.
+
+    base, new: the runs as on the command line. verdict: one sentence. judged: the number of cells by verdict.
+    """
 
     base: str
     new: str

@@ -71,7 +71,7 @@ def dtype_order(dtype: str) -> tuple[bool, str]:
 
 
 def is_ranked(cell: Cell) -> bool:
-    """Whether a cell is compared with others: it is no A/A control and follows the algorithm step by step."""
+    """Whether a cell is compared with others: it is not an A/A control and follows the algorithm step by step."""
     return not cell.control and cell.algorithm is None
 
 

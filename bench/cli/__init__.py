@@ -1,7 +1,7 @@
 """The command line: parse the arguments, call one package, print the result, return the exit code.
 
-A verb is a function of a module here; its parameters are the options, and its docstring is the help. Imports stand
-inside the verbs so that `--help` and `list` answer at once and load no array library.
+A command is a function of a module here; its parameters are the options, and its docstring is the help. Imports are
+inside the functions so that `--help` and `list` answer at once and load no array library.
 """
 
 import difflib
@@ -21,8 +21,8 @@ from bench.cli.learn import learn
 from bench.cli.report import compare, report
 from bench.cli.run import run
 
-# The verbs, each with examples for the end of its help.
-VERBS: dict[Callable[..., int], dict[str, str]] = {
+# The commands, each with examples for the end of its help.
+COMMANDS: dict[Callable[..., int], dict[str, str]] = {
     list_: {
         "gdbench list": "what can be measured here",
         "gdbench list --json": "the same for a script",
@@ -86,8 +86,8 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.register_install_completion_command()
-for verb, examples in VERBS.items():
-    app.command(verb, help_epilogue=_end_of_help(examples))
+for command, examples in COMMANDS.items():
+    app.command(command, help_epilogue=_end_of_help(examples))
 
 
 @app.default
@@ -96,16 +96,16 @@ def greet(*words: Annotated[str, Parameter(show=False)]) -> int:
     from bench.report.terminal import print_greeting
 
     if words:
-        verbs = [name for name in app if not name.startswith("-")]
-        close = difflib.get_close_matches(words[0], verbs, 1)
+        commands = [name for name in app if not name.startswith("-")]
+        close = difflib.get_close_matches(words[0], commands, 1)
         hint = f" (did you mean {close[0]}?)" if close else ""
-        raise UsageError(f"command: found {words[0]!r}{hint}; allowed: {', '.join(verbs)}")
+        raise UsageError(f"command: found {words[0]!r}{hint}; allowed: {', '.join(commands)}")
     print_greeting()
     return 0
 
 
 def main() -> None:
-    """Run a verb and exit with its code: the entry point of `gdbench` and of `python -m bench`."""
+    """Run a command and exit with its code: the entry point of `gdbench` and of `python -m bench`."""
     from bench.records import UnreadableRun
 
     as_json = "--json" in sys.argv[1:]

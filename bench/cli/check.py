@@ -1,4 +1,4 @@
-"""The verbs list, machine and check: what can be measured here, and whether it is right."""
+"""The commands list, machine and check: what can be measured here, and whether it is right."""
 
 from pathlib import Path
 from typing import Annotated

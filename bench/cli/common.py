@@ -1,4 +1,4 @@
-"""What the verbs share: kinds of parameters, the error for bad input, the exit codes, and the output of results."""
+"""What the commands share: kinds of parameters, the error for bad input, the exit codes, and the output of results."""
 
 import json
 import re
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bench.plan import Backend
     from bench.records import Run
 
-# The same for every verb.
+# The same for every command.
 EXIT_CODES = {
     0: "ok", 1: "a backend computes something wrong", 2: "usage or bad input", 3: "a backend failed",
     4: "too unstable for a verdict", 5: "a regression", 6: "runs not comparable or not readable", 130: "interrupted",

@@ -1,4 +1,4 @@
-"""The verb learn."""
+"""The command learn."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple

@@ -1,4 +1,4 @@
-"""The verbs report and compare, which read runs."""
+"""The commands report and compare, which read runs."""
 
 from pathlib import Path
 from typing import Annotated

@@ -74,7 +74,7 @@ def synthetic(n_samples: int, n_features: int, seed: int = 0) -> Problem:
 def penguins(
     features: tuple[str, ...] = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm"), name: str = "penguins"
 ) -> Problem:
-    """Palmer penguins: body mass in grams from an intercept and standardized measures in millimetres."""
+    """Palmer penguins: body mass in grams from an intercept and standardized measures in millimeters."""
     names, rows = _read(PENGUINS)
     keep = [*features, "body_mass_g"]
     chosen = [(line, [row[names.index(column)] for column in keep]) for line, row in rows]
@@ -114,7 +114,7 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
         lines = [(reader.line_num, [field.strip() for field in row]) for row in reader if row not in ([], [""])]
     except csv.Error as error:
-        raise ProblemError(f"--data: {path.name} is no CSV file: {error}") from None
+        raise ProblemError(f"--data: {path.name} is not a CSV file: {error}") from None
     if not lines:
         raise ProblemError(f"--data: {path.name} is empty; allowed: a header line and at least two rows")
     (_, names), rows = lines[0], lines[1:]

@@ -28,7 +28,7 @@ def page(lesson: Lesson) -> str:
 
 
 def _page(title: str, blocks: Sequence[Block], around: Sequence[tuple[str, str]] = ()) -> str:
-    """around: (address, words) of the pages that it leads to."""
+    """A page as HTML. around: (address, words) of the pages that it links to."""
     kinds = [(kind_of(block), block) for block in blocks]
     return render("chapter.html.j2", more=HERE, title=title, blocks=kinds, as_json=player.as_json, around=around)
 

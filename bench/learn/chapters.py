@@ -1,4 +1,4 @@
-"""The chapters as they stand on disk, and their percent scripts cut into cells."""
+"""The chapters on disk, and the cells of their percent scripts."""
 
 import re
 from importlib import import_module
@@ -21,7 +21,7 @@ class ScriptCell(NamedTuple):
 
 
 class Chapter(NamedTuple):
-    """folder: with all that belongs to it; its name is ch<number>_<word>."""
+    """A chapter. folder: where all its files are; its name is ch<number>_<word>."""
 
     folder: Path
 
@@ -42,7 +42,7 @@ class Chapter(NamedTuple):
 
     @property
     def cells(self) -> list[ScriptCell]:
-        """Its script, cell by cell; what stands in front of the first one is for Jupytext."""
+        """Its script, cell by cell; what is in front of the first one is for Jupytext."""
         _, *parts = CELL.split(self.script.read_text("utf-8"))
         return [_cell(mark, body) for mark, body in zip(parts[::2], parts[1::2], strict=True)]
 

@@ -16,7 +16,7 @@ from bench.stats import Interval
 
 ROW, PANEL = 0.5, 3.2  # inches: of a row of dots, of a panel of lines
 GUESS = "your prediction"
-FAR = 1e3  # a mark beyond this multiple of the largest value stands at the edge
+FAR = 1e3  # a mark beyond this multiple of the largest value is at the edge
 
 
 def dots(
@@ -24,7 +24,7 @@ def dots(
 ) -> Drawing | None:
     """A row for each name: its value, with the interval where it has one, and the reader's prediction as a dashed line.
 
-    rows and guess in `unit`. None where no row has a value.
+    rows and guess are in `unit`. None where no row has a value.
     """
     drawn = {name: interval for name, interval in rows.items() if interval is not None}
     if not drawn:
@@ -39,7 +39,7 @@ def dots(
             look = styles[name]
             if low is not None and high is not None:
                 axes.plot([low, high], [row, row], color=look.ink, linewidth=6, alpha=0.35, solid_capstyle="butt")
-            axes.plot(at, row, marker=look.marker, color=look.colour, markersize=9)
+            axes.plot(at, row, marker=look.marker, color=look.color, markersize=9)
             end = at if high is None else max(at, high)
             axes.annotate(text.significant(at), (end, row), (11, 0), textcoords="offset points", va="center")
         values = [end for interval in drawn.values() for end in interval if end is not None]
@@ -97,7 +97,7 @@ def lines(
         axes = canvas.add_axes(figure, canvas.LEFT, top, right, PANEL)
         for name, of in drawn.items():
             raised = [p._replace(value=max(p.value, floor)) if floor else p for p in of]
-            axes.plot([p.n for p in raised], [p.value for p in raised], color=styles[name].colour, linewidth=1.8)
+            axes.plot([p.n for p in raised], [p.value for p in raised], color=styles[name].color, linewidth=1.8)
             canvas.draw_points(axes, raised[::every], styles[name], name, line=False)
         across_values: list[float] = [p.n for of in drawn.values() for p in of]
         ends = [max(end, floor) for of in drawn.values() for p in of for end in p[1:] if end is not None]
@@ -116,8 +116,8 @@ def lines(
         if not at_the_end:
             canvas.legend(figure, styles)
         elif "y" in log:
-            labelled = [LineEndLabel(canvas.short(n), of[-1].n, last[n], styles[n]) for n, of in drawn.items()]
-            canvas.end_labels(axes, labelled, PANEL)
+            labeled = [LineEndLabel(canvas.short(n), of[-1].n, last[n], styles[n]) for n, of in drawn.items()]
+            canvas.end_labels(axes, labeled, PANEL)
         else:
             low, high = axes.get_ylim()
             names = sorted(last, key=lambda name: last[name])

@@ -17,7 +17,7 @@ def run(
 ) -> tuple[dict[str, Any], Outcome]:
     """Run `python -m bench.learn.MODULE ARGUMENTS`. Returns the messages of the child as one, and how it ended.
 
-    threads: of the child, all of this machine if None.
+    threads: the number of threads of the child, all of this machine if None.
     """
     results: dict[str, Any] = {}
 

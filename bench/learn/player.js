@@ -1,5 +1,5 @@
-// Plays the descents that stand in the page: the line through the cloud, and the path over the contours of the loss.
-// A still picture stands beside it, for paper and for where no script runs.
+// Plays the descents of the page: the line through the cloud, and the path over the contours of the loss.
+// A still picture is beside it, for paper and for where no script runs.
 "use strict";
 document.querySelectorAll(".player").forEach((player, index) => {
   const data = JSON.parse(player.querySelector("script").textContent);

@@ -1,7 +1,7 @@
 """The player: gradient descent as it goes on, the line through the cloud beside the path over the contours of the loss.
 
 Python computes every descent and writes its numbers into the page; `player.js` draws them, so that it plays without a
-network. A still picture stands for it in print, and where no script runs.
+network. A still picture replaces it in print, and where no script runs.
 """
 
 import html
@@ -21,7 +21,7 @@ from bench.report.tables import Table
 
 SCRIPT = Path(__file__).with_name("player.js")
 RINGS = 8  # contours of the loss
-CORNERS = 48  # of the polygon that stands for a contour
+CORNERS = 48  # of the polygon that represents a contour
 SHOWN = (0, 1, 3, 10)  # the updates of which the still picture has the line
 
 
@@ -64,7 +64,7 @@ def still(data: dict[str, Any], index: int) -> Drawing:
     descent = data["descents"][index]
     betas, points = np.array(descent["betas"]), np.array(data["points"])
     styles = canvas.series_styles(["numpy_vectorized", "python_loops"])
-    blue, red = styles["numpy_vectorized"].colour, styles["python_loops"].colour
+    blue, red = styles["numpy_vectorized"].color, styles["python_loops"].color
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, 3.9))
         canvas.heading(figure, 0.12, f"{descent['multiple']:g} of 2/L: the first updates")
@@ -103,7 +103,7 @@ def still(data: dict[str, Any], index: int) -> Drawing:
 
 
 def as_json(data: dict[str, Any]) -> str:
-    """For a script element, in which no letter of HTML's stands."""
+    """For a script element: without letters that have a meaning in HTML."""
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

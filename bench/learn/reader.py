@@ -60,7 +60,7 @@ def load() -> Reader:
         return Reader()
     except (OSError, ValueError) as error:
         raise UnreadableRun(
-            f"{path()}: cannot be read: {error}; allowed: the file as it was left, or none (delete it to start anew)"
+            f"{path()}: cannot be read: {error}; allowed: the file as it was left, or none (delete it to start again)"
         ) from None
 
 

@@ -11,7 +11,10 @@ Array = NDArray[Any]
 
 
 class Valley(NamedTuple):
-    """steepest, flattest: the largest and the smallest curvature. best: the β of the smallest loss, `minimum`."""
+    """The loss over β.
+
+    steepest, flattest: the largest and the smallest curvature. best: the β of the smallest loss, `minimum`.
+    """
 
     X: Array
     y: Array

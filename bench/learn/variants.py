@@ -10,8 +10,9 @@ HUNK = re.compile(r"((?:^-.*\n)+)((?:^\+.*\n)*)", re.MULTILINE)
 
 
 class Variant(NamedTuple):
-    """name: the stem of the file. base: the backend, file or variant that it edits. docstring: what the file is.
+    """A backend file that differs from another in a few lines.
 
+    name: the stem of the file. base: the backend, file or variant that it edits. docstring: what the file is.
     edits: lines of the base after a minus, each group followed by the lines that replace it, after a plus. A group
     that is not replaced ends with an empty line.
     """

@@ -42,7 +42,9 @@ def measure(
     benchmark: Any,
     ask: Ask,
 ) -> CellSample:
-    """Measure one cell in this process. folder: of the staged arrays; benchmark: pytest-benchmark's fixture.
+    """Measure one cell in this process.
+
+    folder: where the staged arrays are. benchmark: pytest-benchmark's fixture.
 
     If the decision has no counts, this worker is the first one of its backend and determines them. It reports the time
     of a call, and the driver may skip the cell. An exception of the backend becomes a status.
@@ -243,7 +245,7 @@ def threads_seen() -> dict[str, int]:
 
 
 class CompileWatch:
-    """Counts compilations and their seconds as JAX and Numba report them. No backend needs a hook for it."""
+    """Counts compilations and their seconds as JAX and Numba report them. Those of other libraries are not seen."""
 
     def __init__(self) -> None:
         self.seconds, self.events = 0.0, 0

@@ -14,7 +14,7 @@ from bench.records import CellSample
 class CellTask(msgspec.Struct, frozen=True):
     """The parameters of one cell for a worker.
 
-    files: stem of its staged arrays. max_iter: iterations per call. rounds: of a cell with short calls.
+    files: stem of its staged arrays. max_iter: iterations per call. rounds: the number of rounds if calls are short.
     """
 
     source: str
@@ -31,7 +31,7 @@ class CellTask(msgspec.Struct, frozen=True):
 class WorkerSpec(msgspec.Struct, frozen=True):
     """The cells of one worker, by id, in order.
 
-    folder: of the staged arrays. machine: its description, for the file of pytest-benchmark.
+    folder: where the staged arrays are. machine: the description of the machine, for the file of pytest-benchmark.
     """
 
     folder: str
@@ -88,7 +88,7 @@ class StageSpec(msgspec.Struct, frozen=True):
 
 
 class Staged(msgspec.Struct, frozen=True):
-    """A case is staged, or cannot be, for the reason in `error`. digest: of its data."""
+    """A case is staged, or cannot be, for the reason in `error`. digest: the digest of its data."""
 
     case: str
     digest: str = ""

@@ -80,7 +80,7 @@ class RunDirectory:
         try:
             plan = msgspec.convert(start.plan, Plan)
         except msgspec.ValidationError as error:
-            raise UnreadableRun(f"{folder / PLAN}: is no valid plan: {error}") from None
+            raise UnreadableRun(f"{folder / PLAN}: is not a valid plan: {error}") from None
         _refuse_changes(start, plan)
         ensure_free_space(folder)
         with contextlib.ExitStack() as undo:
@@ -167,7 +167,8 @@ class RunDirectory:
         for sample in self.samples:
             where = sample.cell, sample.block
             if sample.cell not in planned or not 0 <= sample.block < self.plan.blocks or where in seen:
-                raise UnreadableRun(f"{self._journal.path}: found {where}, which its plan does not have or has once")
+                found = f"found a sample of {sample.cell} in block {sample.block} that is not in the plan, or twice"
+                raise UnreadableRun(f"{self._journal.path}: {found}")
             seen.add(where)
 
 
@@ -225,7 +226,7 @@ def _refuse_changes(start: RunManifest, plan: Plan) -> None:
     names = sorted(name for name in {**start.sources, **sources} if start.sources.get(name) != sources.get(name))
     changed += [f"the file of {name}" for name in names]
     if changed:
-        raise UnreadableRun(f"--resume: found changed since the run began: {'; '.join(changed)}; allowed: {ALLOWED}")
+        raise UnreadableRun(f"--resume: found changes since the run began: {'; '.join(changed)}; allowed: {ALLOWED}")
 
 
 def _remove(path: Path) -> None:

@@ -354,7 +354,7 @@ class Conversation:
             if self.current in (None, name):
                 self.running.keep(self.sample(name, status, detail))
             elif outcome.timed_out and cell.case.size >= self.cells[self.current].case.size:
-                larger = "not tried: a smaller size ran into its deadline"
+                larger = "not tried: a problem of this size or smaller hit its deadline"
                 self.running.keep(self.sample(name, "skipped", larger))
 
 

@@ -52,7 +52,7 @@ class Entries:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its alternative text and its data. stem: of its file."""
+    """A figure with its alternative text and its data. stem: the stem of its file."""
 
     stem: str
     title: str
@@ -127,10 +127,11 @@ class Topic:
 
 @dataclass(frozen=True)
 class Report:
-    """status: one sentence about trust; doubtful: whether it is a warning. overview: blocks beside the answer.
+    """A report, as the writers get it.
 
+    status: one sentence about trust; doubtful: whether it is a warning. overview: blocks beside the answer.
     place: the machine and the day. data: the run as JSON, for a page; series: the values of the interactive chart, with
-    the colour and marker of each backend; chart: its replacement where no script runs. origin: the command of the run,
+    the color and marker of each backend; chart: its replacement where no script runs. origin: the command of the run,
     and when the run began.
     """
 

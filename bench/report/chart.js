@@ -1,4 +1,4 @@
-// The interactive chart. The page is complete without it: a still picture stands in its place until this script runs.
+// The interactive chart. The page is complete without it: a still picture is in its place until this script runs.
 // All statistics come with the page, in "series"; this script selects, scales and draws them.
 "use strict";
 (() => {
@@ -48,8 +48,8 @@
     return element;
   };
   const marker = (backend, x, y, more = {}) => {
-    const [colour, shape] = styles[backend];
-    return make("path", { d: SHAPES[shape] ?? SHAPES.o, fill: colour, transform: `translate(${x} ${y})`, ...more });
+    const [color, shape] = styles[backend];
+    return make("path", { d: SHAPES[shape] ?? SHAPES.o, fill: color, transform: `translate(${x} ${y})`, ...more });
   };
 
   // The choices. A choice of one is not shown.
@@ -152,16 +152,16 @@
       .sort((a, b) => top(b) - top(a));
     const heights = spread(lines.map(top));
     lines.forEach((line, index) => {
-      const { backend } = line[0], [colour] = styles[backend], last = line.at(-1);
+      const { backend } = line[0], [color] = styles[backend], last = line.at(-1);
       let path = "", pen = "M"; // the line breaks at a gap
       for (const p of all.filter((q) => q.backend === backend)) {
         if (p.value) path += `${pen}${x.place(p.n)} ${y.place(p.value[0])}`;
         pen = p.value ? "L" : "M";
       }
-      svg.append(make("path", { d: path, fill: "none", stroke: colour, "stroke-width": 2 }));
+      svg.append(make("path", { d: path, fill: "none", stroke: color, "stroke-width": 2 }));
       for (const { n, value } of line) {
         const [median, low, high] = value, [px, py] = [x.place(n), y.place(median)];
-        if (low && high) svg.append(make("line", { x1: px, x2: px, y1: y.place(low), y2: y.place(high), stroke: colour, "stroke-width": 1.5 }));
+        if (low && high) svg.append(make("line", { x1: px, x2: px, y1: y.place(low), y2: y.place(high), stroke: color, "stroke-width": 1.5 }));
         svg.append(mark(marker(backend, px, py, { class: "point" }), px, py, backend, n, [`${backend}, n = ${count(n)}`, words(value)]));
       }
       svg.append(make("text", { x: end + 24, y: heights[index] + 4 }, brief(backend)), marker(backend, end + 14, heights[index]));

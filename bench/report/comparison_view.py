@@ -11,7 +11,7 @@ from bench.stats import CHANGE_P
 from bench.text import MISSING
 
 LOUD = ("slower", "faster", "wrong", "failed", "missing")  # verdicts in bold on a page
-COLOURS = {
+COLORS = {
     "slower": "bold red", "wrong": "bold red", "failed": "red", "missing": "red", "not comparable": "red",
     "faster": "green", "undecided": "yellow", "withheld": "yellow",
 }  # fmt: skip
@@ -40,14 +40,14 @@ def differences(comparison: Comparison) -> Table:
         (d.what, d.base, d.new, "not comparable" if d.prevents_verdict else _allowed(d.kind))
         for d in comparison.differences
     ]
-    return Table("Differences", ("what", "BASE", "NEW", "so"), rows)
+    return Table("Differences", ("what", "BASE", "NEW", "effect"), rows)
 
 
 def machines(comparison: Comparison) -> list[str]:
     """A sentence per number of threads for which the sentinels differ between the runs."""
     return [
         f"{text.number_of(threads, 'thread')}: {describe_shifts(moved)}. So speed-ups over {BASELINE} were compared"
-        f" instead of times; were {BASELINE} itself to change, all others would seem to."
+        f" instead of times; if {BASELINE} itself changed, all other backends would appear to change."
         for threads, moved in grouped(comparison.machine_changed, lambda moved: moved.threads).items()
     ]
 
@@ -79,8 +79,8 @@ def report_of(comparison: Comparison) -> Report:
     for number, (title, cells) in enumerate(grouped(comparison.cells, lambda cell: cell.group).items(), 1):
         contents: list[Block] = [
             Text(title, "note", TERMINAL),
-            Entries(table(cells, title), marks={word: COLOURS[word] for word in LOUD}),
-            Entries(_terminal_table(cells), marks=COLOURS, media=TERMINAL),
+            Entries(table(cells, title), marks={word: COLORS[word] for word in LOUD}),
+            Entries(_terminal_table(cells), marks=COLORS, media=TERMINAL),
         ]
         reasons = _reasons(cells)
         chapters.append(Topic(title, [*contents, *([Items(reasons)] if reasons else [])], f"group-{number}"))

@@ -29,7 +29,7 @@ STEPS = ("predict", "loss", "gradient", "update")
 NAMED = re.compile(rf"\b({'|'.join(STEPS)}):")
 MARK = re.compile(rf"#\s*{NAMED.pattern}")
 NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
-FIRST_ROW = 2  # of the grid; the name stands above it
+FIRST_ROW = 2  # of the grid; the name is above it
 
 
 class Chunk(NamedTuple):
@@ -42,7 +42,7 @@ class Chunk(NamedTuple):
 
 
 class Dialect(NamedTuple):
-    """A core file. problem: what is missing, in a sentence. lines: of code; step_lines: those of them in steps."""
+    """A core file. problem: what is missing, in a sentence. lines, step_lines: lines of code, and those in steps."""
 
     name: str
     chunks: list[Chunk]
@@ -61,7 +61,7 @@ class _Statement(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """Lines that make one or more steps. first: the comment that names them; column: of that comment."""
+    """Lines that make one or more steps. first: the line of the comment that names them; column: its column."""
 
     names: tuple[str, ...]
     first: int

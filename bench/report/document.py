@@ -53,7 +53,7 @@ def report_of(run: Run, drawings: Mapping[str, tuple["Drawing", bytes]] | None =
     ]
     return Report(
         title="gdbench report",
-        headline=sentences.headline_sentence(groups[0]) if groups else "The run holds no cell.",
+        headline=sentences.headline_sentence(groups[0]) if groups else "The run has no cells.",
         facts=sentences.summary_sentences(groups[0]) if groups else (),
         status=tables.trust(run),
         doubtful=not run.stable,
@@ -284,7 +284,7 @@ def _dialects(run: Run) -> Topic:
     files = dialects.read()
     effort = dialects.effort(run, files)
     words = (
-        "One algorithm, written four times. Each step of the formula has its colour and its name in every file. Lines"
+        "One algorithm, written four times. Each step of the formula has its color and its name in every file. Lines"
         " that make two steps in one loop have both names."
     )
     note = (

@@ -23,7 +23,7 @@ def write(report: Report) -> str:
 
 
 def _page(report: Report, sources: Mapping[str, str]) -> str:
-    """sources: data address of each figure inside the page, by stem."""
+    """A report as HTML. sources: the data address of each figure inside the page, by stem."""
     return render("page.html.j2", report=report, sources=sources, kind=kind, has_html=has_html)
 
 

@@ -8,7 +8,7 @@ from bench.report.tables import Table
 
 
 def write(report: Report) -> str:
-    """The whole file. Figures are links to figures/*.svg and stand at the end."""
+    """The whole file. Figures are links to figures/*.svg and are at the end."""
     parts = [f"# {report.title}", text.markdown(report.headline), text.markdown(report.status)]
     parts += [_bullets([("", fact) for fact in report.facts])] if report.facts else []
     parts += _written(report.overview)

@@ -28,7 +28,7 @@ def block(run: Run) -> str:
 
     groups = group_cells(run)
     if not groups:
-        return "The reference run holds no cell."
+        return "The reference run has no cells."
     group = groups[0]
     picture = (REFERENCE / "figures" / f"{stem('time_per_iteration', group)}.svg").as_posix()
     output = io.StringIO()

@@ -19,7 +19,8 @@ RATIOS = f"Relative to {BASELINE}, median over blocks (× faster, ÷ slower, ~ t
 def times_table(cells: Sequence[Cell], width: int) -> Table:
     """Backends by sizes: the median time per iteration, or why there is none.
 
-    cells: of one group. width: of the console, in characters. Sizes that do not fit are left out, the smallest first.
+    cells: the cells of one group. width: the width of the console in characters. Sizes that do not fit are left out,
+    the smallest first.
     """
     return _fitted(matrix.times(cells, _head(cells)), width)
 

@@ -65,7 +65,7 @@ def places(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def per_cell(title: str, heads: Iterable[str], cells: Iterable[Cell], row: Callable[[Cell], Iterable[str]]) -> Table:
-    """A row per cell: its problem, its backend, and more. heads: of the columns after these two."""
+    """A row per cell: its problem, its backend, and more. heads: the heads of the columns after these two."""
     return Table(title, ("problem", "backend", *heads), [(problem_label(c), name(c), *row(c)) for c in cells])
 
 
@@ -176,10 +176,10 @@ def plan_line(run: Run, group: Group) -> str:
     parts.append(f"n: {text.span(c.n_samples for c in group.cells)}, d: {text.span(c.n_features for c in group.cells)}")
     if isinstance(blocks, int):
         parts.append(text.number_of(blocks, "process"))
-    parts.append(f"rounds a process: {text.span(c.rounds for c in group.cells)}")
+    parts.append(f"rounds per process: {text.span(c.rounds for c in group.cells)}")
     calls = text.span(c.calls for c in group.cells if c.calls is not None)
-    parts += [f"calls a round: {calls}"] if calls else []
-    parts.append(f"iterations a call: {text.span(c.n_iter for c in group.cells)}")
+    parts += [f"calls per round: {calls}"] if calls else []
+    parts.append(f"iterations per call: {text.span(c.n_iter for c in group.cells)}")
     samples_of_cells = [[s for s in c.samples_s if s is not None] for c in group.cells if time_per_iteration(c)]
     n_outliers = sum(outliers(samples) for samples in samples_of_cells if len(samples) > 3)
     n_samples = text.number_of(sum(map(len, samples_of_cells)), "sample")
@@ -207,9 +207,9 @@ def lacks_intervals(cells: list[Cell]) -> bool:
 def trust(run: Run) -> str:
     """Whether the run is stable, and why not: each kind of reason once. `reasons` has them in full."""
     if run.stable and lacks_intervals(run.cells):
-        return "Nothing was found against these figures, but the run has too few processes to judge its stability."
+        return "The run's own controls found no problem, but it has too few processes to judge its stability."
     if run.stable:
-        return "Stable: the run's own controls found nothing against these figures."
+        return "Stable: the run's own controls found no problem."
     by_kind = grouped(reasons(run), lambda reason: reason.partition("; ")[0].partition(" at ")[0])
     kinds = [
         f"{kind} at {len(same)} problems" if len(same) > 1 else same[0].partition("; ")[0]

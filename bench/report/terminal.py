@@ -1,4 +1,4 @@
-"""The output of the verbs: in color on a terminal, as plain text in a pipe.
+"""The output of the commands: in color on a terminal, as plain text in a pipe.
 
 Results go to standard output, progress and warnings to standard error.
 """
@@ -44,7 +44,7 @@ FASTEST = "bold green"
 NUMBERS = ("import", "prepare", "compile", "first call", "later call", "peak memory", "CPU / wall")
 PIPE_WIDTH, MIN_WIDTH = 100, 40  # characters of a line in a pipe, and at least
 MAX_GROUPS = 2  # further groups on the screen at the end of a run
-COLOURS = {"ok": "green", "wrong": "bold red", "failed": "red", "unavailable": "yellow"}
+COLORS = {"ok": "green", "wrong": "bold red", "failed": "red", "unavailable": "yellow"}
 
 
 def discard(stream: IO[str]) -> None:
@@ -68,7 +68,7 @@ def console(stderr: bool = False) -> Console:
 
 
 def print_greeting() -> None:
-    """Print what gdbench does, and three commands to try."""
+    """Print what gdbench does, and some commands to try."""
     out = console()
     out.print(Text(f"gdbench {__version__}", "bold"))
     say(out, ABOUT)
@@ -171,10 +171,7 @@ def print_check(reports: Sequence["BackendReport"]) -> None:
         worst = max(shares, default=0.0)
         share = "-" if not shares else f"{worst:.2%} of its bound" if worst < 10 else f"{worst:.1g} times its bound"
         table.add_row(
-            Text(report.backend),
-            Text(report.status, COLOURS[report.status]),
-            f"{passed} of {len(report.checks)}",
-            share,
+            Text(report.backend), Text(report.status, COLORS[report.status]), f"{passed} of {len(report.checks)}", share
         )
     out.print(table)
     for report in reports:
@@ -230,7 +227,7 @@ def print_end(run: "Run", out: Console) -> None:
 
     groups = group_cells(run)
     if not groups:
-        say(out, "The run holds no cell.", "bold")
+        say(out, "The run has no cells.", "bold")
         return
     group = groups[0]
     cells = group.ranked + group.others

@@ -31,7 +31,7 @@ choice = lesson.choose("agree", "The β of the four backends are ...", picture.C
 #
 # Every backend solves the same problem in float64 and, if it supports it, in float32. The oracle starts from exactly the numbers that the
 # backend gets, so the comparison covers only the arithmetic. The line named **bound** is derived, not chosen: each operation may be wrong by
-# one rounding, and the formula adds up the worst case over all sums and all updates. A correct program stays below the bound, in the grey
+# one rounding, and the formula adds up the worst case over all sums and all updates. A correct program stays below the bound, in the gray
 # area, in any order of summation. A program above it is wrong.
 
 # %%

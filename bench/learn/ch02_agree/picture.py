@@ -29,8 +29,9 @@ CHOICES = ("the same, bit for bit", "within 1e-12, but not bit for bit", "within
 
 
 class Errors(NamedTuple):
-    """errors: by (backend, dtype), the distance from the exact β at each of SEEN. betas: the final ones, in float64.
+    """The errors of the backends.
 
+    errors: by (backend, dtype), the distance from the exact β at each of SEEN. betas: the final ones, in float64.
     bounds: by dtype, the bound for correct arithmetic. missing: backends that are not installed.
     """
 

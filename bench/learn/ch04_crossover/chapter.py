@@ -30,7 +30,7 @@ narrow = lesson.choose(
 # ## Run
 #
 # The sizes grow in large steps, so both axes of the chart are *logarithmic*: equal distances mean equal factors. The bar at each point is
-# the interval over several processes. The grey band is the interval in which the lines cross.
+# the interval over several processes. The gray band is the interval in which the lines cross.
 #
 # The run includes a third file, `fewer_calls`. It is `numpy_vectorized` with one changed line: it computes the loss with fewer NumPy calls.
 

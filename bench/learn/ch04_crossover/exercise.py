@@ -21,7 +21,7 @@ Predict = Callable[[list[tuple[int, int, float]], int, int], float]
 
 HINTS = {
     "no overhead": (
-        "What does your function return for a table without rows? What does the flat part of the chart show?",
+        "What does your function return for n_samples = 0? What does the flat part of the chart show?",
         "Your line goes through zero. The formula has a second number, a, which does not depend on the size.",
         "At the smallest size, a is nearly the whole time. So take a = its seconds, and b = (seconds of the largest - a) / (its n·d).",
     ),

@@ -43,7 +43,7 @@ def logged(data: Valley) -> list[str]:
 
 
 class Stop(NamedTuple):
-    """updates: the number of updates. far: ‖β − best‖ / ‖best‖ at the end. first: J_0."""
+    """Where a descent stops. updates: the number of updates. far: ‖β − best‖ / ‖best‖ at the end. first: J_0."""
 
     updates: int
     far: float

@@ -28,7 +28,7 @@ CHEATS = (
 
 
 class Claim(NamedTuple):
-    """cheat: an index into CHEATS. by: the program. how: the timing method. honest: the fair counterpart."""
+    """A claim about speed. cheat: an index into CHEATS. by: the program. how: the timing method. honest: the fair counterpart."""
 
     key: str
     by: str

@@ -1,4 +1,4 @@
-"""Shared by all figures: style, colours and markers, logarithmic axes, labels at line ends, SVG.
+"""Shared by all figures: style, colors and markers, logarithmic axes, labels at line ends, SVG.
 
 Figures are made without pyplot, so there is no global state, and the user's Matplotlib settings have no effect.
 """
@@ -49,14 +49,14 @@ STYLE: dict[str, Any] = {
 }
 NOTE: dict[str, Any] = {"va": "center", "style": "italic", "color": FAINT}  # text in place of data
 POINT: dict[str, Any] = {"markersize": 6.5, "markeredgecolor": "white", "markeredgewidth": 0.5, "zorder": 3}
-# Okabe and Ito's colours, which colour-blind readers can tell apart; the markers work without colour. A library has one
+# Okabe and Ito's colors, which color-blind readers can tell apart; the markers work without color. A library has one
 # hue: its tuned file is the darker one.
 CORE_LOOK = (("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"))
 TUNED_LOOK = {"numpy_tuned": ("#00395C", "P"), "numba_tuned": ("#00543C", "v"), "jax_tuned": ("#7D2F5C", "X")}
 LEADER: dict[str, Any] = {
     "arrowstyle": "-", "linewidth": 0.8, "alpha": 0.7, "shrinkA": 2, "shrinkB": 4, "relpos": (0, 0.5),
 }  # fmt: skip
-MORE_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#8C6BB1", "#7F7F7F")
+MORE_COLORS = ("#E69F00", "#56B4E9", "#000000", "#8C6BB1", "#7F7F7F")
 MORE_MARKERS = ("<", "*", ">", "h", "p", "8", "d")
 MAX_LINES = 7  # of a chart
 WIDTH, WIDE = 8.0, 12.8  # inches: of a figure, and of one with many panels
@@ -74,15 +74,15 @@ class Drawing(NamedTuple):
 
 
 class SeriesStyle(NamedTuple):
-    """Colour (#rrggbb) and Matplotlib marker of a series."""
+    """Color (#rrggbb) and Matplotlib marker of a series."""
 
-    colour: str
+    color: str
     marker: str
 
     @property
     def ink(self) -> str:
-        """The colour, dark enough for text on white."""
-        return "#" + "".join(f"{int(int(self.colour[i : i + 2], 16) * 0.62):02x}" for i in (1, 3, 5))
+        """The color, dark enough for text on white."""
+        return "#" + "".join(f"{int(int(self.color[i : i + 2], 16) * 0.62):02x}" for i in (1, 3, 5))
 
 
 Styles = Mapping[str, SeriesStyle]
@@ -116,13 +116,13 @@ def house_style() -> Iterator[None]:
 
 
 def series_styles(backends: Sequence[str]) -> dict[str, SeriesStyle]:
-    """Colour and marker by name: fixed for the core backends, stable between runs for others unless they collide."""
-    # 5 and 7 are coprime, so every pair occurs, and neighbours differ in both colour and marker.
-    pairs = range(len(MORE_COLOURS) * len(MORE_MARKERS))
-    free = [SeriesStyle(MORE_COLOURS[i % len(MORE_COLOURS)], MORE_MARKERS[i % len(MORE_MARKERS)]) for i in pairs]
+    """Color and marker by name: fixed for the core backends, stable between runs for others unless they collide."""
+    # 5 and 7 are coprime, so every pair occurs, and neighbors differ in both color and marker.
+    pairs = range(len(MORE_COLORS) * len(MORE_MARKERS))
+    free = [SeriesStyle(MORE_COLORS[i % len(MORE_COLORS)], MORE_MARKERS[i % len(MORE_MARKERS)]) for i in pairs]
     chosen = {name: SeriesStyle(*look) for name, look in [*zip(CORE, CORE_LOOK, strict=True), *TUNED_LOOK.items()]}
     for name in sorted(set(backends).difference(chosen)):
-        start = zlib.crc32(name.encode("utf-8", "replace")) % len(MORE_COLOURS)
+        start = zlib.crc32(name.encode("utf-8", "replace")) % len(MORE_COLORS)
         used = set(chosen.values())
         parts = {part for look in used for part in look}
         # Preferably a style that shares neither part with another, else an unused pair, else the first.
@@ -141,7 +141,7 @@ def select_lines(names: Iterable[str], last: Collection[str] = ()) -> tuple[list
 
 
 def name_left_out(figure: Figure, names: Sequence[str], up: float = 0.015) -> None:
-    """The backends that a chart does not show, in its corner. up: from the lower edge, as a share of the height."""
+    """The backends that a chart does not show, in its corner. up: their height, as a share of the figure's."""
     if names:
         words = f"not drawn: {text.listed([short(name) for name in names])}"
         figure.text(0.99, up, words, fontsize=10, ha="right", color=FAINT)
@@ -164,7 +164,7 @@ def add_axes(figure: Figure, left: float, top: float, right: float, height: floa
 
 
 def add_lane(figure: Figure, above: Axes, rows: int, height: float) -> Axes:
-    """Shaded rows under a chart, which continue its logarithmic axis. height: of a row in inches."""
+    """Shaded rows under a chart, which continue its logarithmic axis. height: the height of a row in inches."""
     full = figure.get_size_inches()[1]
     left, bottom, width, _ = above.get_position().bounds
     lane = figure.add_axes((left, bottom - (0.08 + height * rows) / full, width, height * rows / full))
@@ -213,8 +213,7 @@ def legend_top(styles: Styles, width: float = WIDTH) -> float:
 def legend(figure: Figure, styles: Styles, marks: Sequence[Line2D] | None = None) -> None:
     """The backends in rows under the heading. marks: the handle of each backend; None for its marker."""
     marks = marks or [
-        Line2D([], [], linestyle="none", marker=look.marker, color=look.colour, markersize=8)
-        for look in styles.values()
+        Line2D([], [], linestyle="none", marker=look.marker, color=look.color, markersize=8) for look in styles.values()
     ]
     names = [short(backend) for backend in styles]
     width, full = figure.get_size_inches()
@@ -283,13 +282,13 @@ def limits(values: Sequence[float], pad: float = 1.6) -> tuple[float, float]:
 def draw_points(
     axes: Axes, points: Sequence[Point], look: SeriesStyle, name: str, line: bool = True, gaps: Sequence[int] = ()
 ) -> None:
-    """The points of one backend with their intervals, joined by a line that is labelled with its name.
+    """The points of one backend with their intervals, joined by a line that is labeled with its name.
 
     gaps: the n without a value, at which the line breaks.
     """
     broken = [Point(n, math.nan, None, None) for n in gaps if points[0].n < n < points[-1].n]
     ns, values, *_ = zip(*sorted([*points, *broken], key=lambda p: p.n), strict=True)
-    style: dict[str, Any] = {"marker": look.marker, "color": look.colour, "linestyle": "-" if line else "none", **POINT}
+    style: dict[str, Any] = {"marker": look.marker, "color": look.color, "linestyle": "-" if line else "none", **POINT}
     axes.plot(ns, values, linewidth=1.8, label=name, **style)
     bars = np.array([p for p in points if p.low is not None and p.high is not None], float)
     if bars.size:
@@ -309,10 +308,10 @@ def draw_lines(axes: Axes, lines: Mapping[str, Sequence[Point]], styles: Styles,
 def draw_predicted(axes: Axes, start: Sequence[Point], points: Sequence[Point], look: SeriesStyle, name: str) -> None:
     """A dashed line with hollow markers for predictions. start: the last measured point, or no point."""
     ns, values, *_ = zip(*start, *points, strict=True)
-    axes.plot(ns, values, "--", color=look.colour, linewidth=1.6, label=f"_to {name}", zorder=2)
+    axes.plot(ns, values, "--", color=look.color, linewidth=1.6, label=f"_to {name}", zorder=2)
     hollow: dict[str, Any] = {
         "markerfacecolor": "white",
-        "markeredgecolor": look.colour,
+        "markeredgecolor": look.color,
         "markersize": 7,
         "markeredgewidth": 1.5,
     }
@@ -325,7 +324,7 @@ def draw_predicted(axes: Axes, start: Sequence[Point], points: Sequence[Point], 
 
 
 def end_labels(axes: Axes, ends: Sequence[LineEndLabel], height: float) -> None:
-    """Labels at the right, spread apart, each tied to the end of its line. height: of the axes in inches."""
+    """Labels at the right, spread apart, each tied to the end of its line. height: the height of the axes in inches."""
     low, high = axes.get_ylim()
     ends = sorted(ends, key=lambda end: end.value)
     wanted = [(math.log(end.value) - math.log(low)) / math.log(high / low) for end in ends]  # a ratio may overflow
@@ -338,14 +337,14 @@ def end_labels(axes: Axes, ends: Sequence[LineEndLabel], height: float) -> None:
             va="center",
             color=end.look.ink,
             annotation_clip=False,
-            arrowprops={"color": end.look.colour, **LEADER},
+            arrowprops={"color": end.look.color, **LEADER},
         )
 
 
 def spread_out(wanted: Sequence[float], gap: float) -> list[float]:
     """Positions in the order of the sorted wanted ones, at least `gap` apart, as near to them as possible, below 1.
 
-    Isotonic regression of wanted - index * gap: neighbours that are too close move together around their mean.
+    Isotonic regression of wanted - index * gap: neighbors that are too close move together around their mean.
     """
     if not wanted:
         return []

@@ -108,7 +108,7 @@ def _draw_line(axes: Axes, cell: Cell, look: SeriesStyle, last: float) -> None:
     """A line from the end of the first call with its interval, and a ring at the break-even."""
     ns = [cell.n_iter * 10 ** (step / 16) for step in range(math.ceil(16 * math.log10(last / cell.n_iter)))] + [last]
     totals = [_drawn(cell, n) for n in ns]
-    style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markevery": 16, **canvas.POINT}
+    style: dict[str, Any] = {"color": look.color, "marker": look.marker, "markevery": 16, **canvas.POINT}
     axes.plot(ns, totals, linewidth=3.0 if cell.backend == BASELINE else 1.8, label=cell.backend, **style)
     if cell.ci_low_s is not None and cell.ci_high_s is not None and cell.median_s:
         calls = [(n - cell.n_iter) / cell.n_iter for n in ns]
@@ -116,11 +116,11 @@ def _draw_line(axes: Axes, cell: Cell, look: SeriesStyle, last: float) -> None:
             [min(LARGEST, total + k * (end - cell.median_s)) for k, total in zip(calls, totals, strict=True)]
             for end in (cell.ci_low_s, cell.ci_high_s)
         )
-        axes.fill_between(ns, lower, upper, color=look.colour, alpha=0.18, linewidth=0, zorder=2)
+        axes.fill_between(ns, lower, upper, color=look.color, alpha=0.18, linewidth=0, zorder=2)
     at = break_even_iterations(cell)
     if at is not None and at <= last:
         _draw_ring(axes, at, _drawn(cell, at), cell.backend, markersize=12, zorder=5)
-        axes.axvline(at, color=look.colour, linewidth=1.0, linestyle=":", zorder=1, label="_break-even")
+        axes.axvline(at, color=look.color, linewidth=1.0, linestyle=":", zorder=1, label="_break-even")
 
 
 def _draw_ring(axes: Axes, at: float, up: float, backend: str, **style: Any) -> None:

@@ -30,7 +30,7 @@ BEYOND = "#fbe3dc"
 
 
 class Curve(NamedTuple):
-    """points: pairs (iteration, error / bound), infinite for an error against a bound of 0."""
+    """The errors of a cell. points: pairs (iteration, error / bound), infinite for an error against a bound of 0."""
 
     cell: Cell
     points: list[tuple[int, float]]
@@ -152,7 +152,7 @@ def _draw_zeros(axes: Axes, curves: list[Curve], styles: Styles) -> None:
     axes.tick_params(axis="y", length=0)
     for row, (backend, look) in enumerate(styles.items()):
         ks = [k for cell, points in curves if cell.backend == backend for k, share in points if share == 0]
-        axes.plot(ks, [row] * len(ks), look.marker, color=look.colour, markersize=3, linestyle="none", label=backend)
+        axes.plot(ks, [row] * len(ks), look.marker, color=look.color, markersize=3, linestyle="none", label=backend)
 
 
 def _line(ks: Iterable[int], values: Iterable[float], styles: Styles, backend: str) -> Line2D:
@@ -160,7 +160,7 @@ def _line(ks: Iterable[int], values: Iterable[float], styles: Styles, backend: s
     look = styles[backend]
     order = list(styles).index(backend) / max(1, len(styles) - 1)
     return Line2D(
-        list(ks), list(values), color=look.colour, marker=look.marker, markersize=7 - 2.6 * order,
+        list(ks), list(values), color=look.color, marker=look.marker, markersize=7 - 2.6 * order,
         linewidth=2.6 - 1.5 * order, label=backend, zorder=3 + order,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""All figures of a report: their names, titles and order. Each figure has a module that is named after it."""
+"""All figures of a report: their names, titles and functions."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from bench.report.plots.canvas import Drawing
 
 
 class FigureKind(NamedTuple):
-    """title: its heading in a report; draw: returns None where the group has nothing to show."""
+    """A figure of a group. title: its heading; draw: its function, None where the group has nothing to show."""
 
     title: str
     draw: Callable[[Group], Drawing | None]

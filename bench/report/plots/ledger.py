@@ -24,7 +24,7 @@ BAR = 0.36  # inches: the height of a bar
 TOP, RIGHT = 1.05, 0.85  # inches: above the bars and beside them
 LARGEST = 1e100  # seconds: longer times are drawn like this
 BEYOND, TORN = 3.0, 1.3  # a bar longer than BEYOND times the second longest ends at TORN times that one
-# (name, colour, hatch): the colours differ from those of the backends; the hatch alone tells the parts apart.
+# (name, color, hatch): the colors differ from those of the backends; the hatch alone tells the parts apart.
 PARTS = (
     ("import", "#9a9a9a", ""),
     ("prepare", "#f3d6a0", "|||"),
@@ -89,7 +89,7 @@ def _draw(title: str, parts: list[str], cells: list[Cell], calls: int, reasons: 
     with canvas.house_style():
         figure = Figure(figsize=(canvas.WIDTH, TOP + height + 0.65))
         canvas.heading(figure, 0.12, title)
-        patches = [Patch(facecolor=colour, edgecolor="#444444", hatch=hatch) for _, colour, hatch in PARTS]
+        patches = [Patch(facecolor=color, edgecolor="#444444", hatch=hatch) for _, color, hatch in PARTS]
         at = 0.06 / canvas.WIDTH, 1 - 0.38 / figure.get_size_inches()[1]
         figure.legend(patches, parts, loc="upper left", bbox_to_anchor=at, ncols=3, handlelength=2.2, handleheight=1.1)
         axes = canvas.add_axes(figure, margin, TOP, RIGHT, height)
@@ -122,7 +122,7 @@ def _draw_names(axes: Axes, names: list[str], margin: float) -> None:
         look = styles[backend]
         label.set_color(look.ink)
         axes.plot(
-            [left], [row], look.marker, color=look.colour, markersize=8, label=f"_{backend}",
+            [left], [row], look.marker, color=look.color, markersize=8, label=f"_{backend}",
             transform=axes.get_yaxis_transform(), clip_on=False,
         )  # fmt: skip
 
@@ -131,8 +131,8 @@ def _draw_bar(axes: Axes, row: int, cell: Cell, calls: int, limit: float) -> Non
     """The parts stacked from 0 on, with the sum at the end, or at the edge where the bar leaves the axis."""
     costs = _costs(cell, calls)
     widths = [min(cost, LARGEST) for cost in costs]
-    for (part, colour, hatch), start, width in zip(PARTS, accumulate(widths, initial=0.0), widths, strict=False):
-        style: dict[str, Any] = {"color": colour, "edgecolor": "#444444", "linewidth": 0.7, "hatch": hatch}
+    for (part, color, hatch), start, width in zip(PARTS, accumulate(widths, initial=0.0), widths, strict=False):
+        style: dict[str, Any] = {"color": color, "edgecolor": "#444444", "linewidth": 0.7, "hatch": hatch}
         axes.barh([row], [width], 0.62, left=start, label=f"_{part}", zorder=2, **style)
     end = start = sum(widths)
     low, high = _steady(cell, calls, "low"), _steady(cell, calls, "high")

@@ -148,11 +148,11 @@ def _draw_row(axes: Axes, row: int, cell: Cell, look: SeriesStyle, reach: float)
         return
     if cell.ci_low_s is not None and cell.ci_high_s is not None and cell.median_s:
         ends = [max(-reach, min(reach, 100 * (end / cell.median_s - 1))) for end in (cell.ci_low_s, cell.ci_high_s)]
-        axes.plot(ends, [row, row], color=look.colour, alpha=0.35, linewidth=4, label="_interval", zorder=2)
+        axes.plot(ends, [row, row], color=look.color, alpha=0.35, linewidth=4, label="_interval", zorder=2)
     within = [d for d in percents if abs(d) <= reach]
     label = CONTROL if cell.control else cell.backend
     axes.plot(
-        within, [row] * len(within), look.marker, markerfacecolor="white" if cell.control else look.colour,
+        within, [row] * len(within), look.marker, markerfacecolor="white" if cell.control else look.color,
         markeredgecolor=look.ink, markeredgewidth=0.7, markersize=5, label=label, zorder=3,
     )  # fmt: skip
     for side, marker in ((-1, "<"), (1, ">")):
@@ -193,7 +193,7 @@ def _draw_sentinels(axes: Axes, drifts: dict[str, list[float]]) -> None:
     for (_, kernel), fraction in zip(ends, placed, strict=True):
         look, drawn = looks[kernel], [max(-reach, min(reach, d)) for d in drifts[kernel]]
         axes.plot(
-            range(1, len(drawn) + 1), drawn, color=look.colour, marker=look.marker, markersize=5, linewidth=1.6,
+            range(1, len(drawn) + 1), drawn, color=look.color, marker=look.marker, markersize=5, linewidth=1.6,
             label=f"sentinel {kernel}", zorder=3,
         )  # fmt: skip
         words = text.clean(kernel, 14)

@@ -33,7 +33,7 @@ def draw(group: Group) -> Drawing | None:
         for a in roof.backends
     ]
     alt = (
-        f"Lines of the bytes read a second against the number of samples, both logarithmic ({group.title}), under the"
+        f"Lines of the bytes read per second against the number of samples, both logarithmic ({group.title}), under the"
         f" read bandwidth of each size.{_in_words(roofs)}"
     )
     heads = ("problem", "backend", "GB/s", "bandwidth in GB/s", "share of the limit")
@@ -52,7 +52,7 @@ def _in_words(roofs: list[ProblemRoofline]) -> str:
 
 def _draw(roofs: list[ProblemRoofline], title: str) -> Figure:
     widths = sorted({roof.n_features for roof in roofs})
-    headings = [f"Bytes read a second, d = {text.count(d)} ({title})" for d in widths]
+    headings = [f"Bytes read per second, d = {text.count(d)} ({title})" for d in widths]
 
     def draw_panel(axes: Axes, number: int, styles: Styles) -> None:
         _draw_panel(axes, [roof for roof in roofs if roof.n_features == widths[number]], styles)

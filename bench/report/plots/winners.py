@@ -85,7 +85,7 @@ def _results(squares: list[Square]) -> list[tuple[str, ...]]:
 
 
 def _drawing(group: Group, squares: list[Square], which: str) -> Drawing | None:
-    """which: the backends compared, in words. None for a field of equal winners."""
+    """The map of the fastest. which: the backends compared, in words. None if all squares have the same winners."""
     results = _results(squares)
     if len(results) > 1 and len(set(results)) == 1:
         return None
@@ -179,7 +179,7 @@ def _draw(title: str, ns: list[int], ds: list[int], grid: dict[tuple[int, int], 
 
 
 def _grid(figure: Figure, top: float, size: tuple[float, float], columns: list[str], rows: list[str]) -> Axes:
-    """Axes for squares, with the labels of their columns and rows. size: of a square; top, size: in inches."""
+    """Axes for squares, with the labels of their columns and rows. top and size (of a square) are in inches."""
     width, tall = size
     axes = canvas.add_axes(figure, LEFT, top, canvas.WIDTH - LEFT - width * len(columns), tall * len(rows))
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-0.5, len(rows) - 0.5))
@@ -231,14 +231,14 @@ def _fill(
     (column, row), (width, tall) = at, size
     best = square.best if square else []
     won = square is not None and square.verdict == "fastest"
-    face = styles[best[0].backend].colour + "26" if won else "#ffffff" if best else "#f1f1f1"
+    face = styles[best[0].backend].color + "26" if won else "#ffffff" if best else "#f1f1f1"
     place = (column - 0.5, row - 0.5)
     axes.add_patch(Rectangle(place, 1, 1, facecolor=face, edgecolor=canvas.FRAME, linewidth=0.8, clip_on=False))
     apart = min(0.26 / width, 0.9 / max(1, len(best)))
     points = min(11, 0.8 * 72 * apart * width)
     for index, cell in enumerate(best):
         look, x = styles[cell.backend], column + (index - (len(best) - 1) / 2) * apart
-        axes.plot([x], [row + 0.5 - 0.25 / tall], look.marker, color=look.colour, markersize=points, label=cell.backend)
+        axes.plot([x], [row + 0.5 - 0.25 / tall], look.marker, color=look.color, markersize=points, label=cell.backend)
     ink = styles[best[0].backend].ink if len(best) == 1 else canvas.INK if best else canvas.FAINT
     first = MARKS if best else 0.5 * (tall - LINE * len(lines))
     for index, line in enumerate(lines):
