@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 ENTRY_POINTS = "gdbench.backends"
+CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")  # in reading order; the other names follow
 FUNCTIONS = ("prepare", "fit", "to_numpy")
 # The names of packages that differ from their import names.
 INSTALL_AS = {"sklearn": "scikit-learn", "array_api_compat": "array-api-compat", "cv2": "opencv-python"}
@@ -52,10 +53,8 @@ class Description:
 
 def names() -> list[str]:
     """The names of all backends: the files of this package, then the entry points of installed packages."""
-    # The core files in reading order. The others follow by name.
-    order = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
     stems = {path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")}
-    packaged = [name for name in order if name in stems] + sorted(stems.difference(order))
+    packaged = [name for name in CORE if name in stems] + sorted(stems.difference(CORE))
     return packaged + sorted(set(_entry_points()) - stems)
 
 

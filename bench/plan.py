@@ -15,7 +15,7 @@ MIN_ROUND_S = 0.010  # the resolution of the clock would matter in shorter round
 # warms up.
 LONG_CALL_S, LONG_CALL_ROUNDS = 0.05, 3
 WARMUP_CALLS, WARMUP_S = 2, 0.01  # at least; the first call counts as one of them
-STAGE_COPIES = 6  # memory needed to stage a problem, in copies of X in float64
+STAGE_MEMORY_COPIES = 6  # memory needed to stage a problem, in copies of X in float64
 CELL_SHARE = 0.25  # the largest share of the time budget for one cell over all blocks
 
 
@@ -154,6 +154,8 @@ class Plan:
 
     def describe(self) -> dict[str, Any]:
         """The plan as run.json records it."""
+        from bench.stats import CONFIDENCE  # here, because it imports NumPy, and a worker must start without it
+
         return {
             "mode": self.mode,
             "backends": [backend.name for backend in self.backends],
@@ -174,7 +176,7 @@ class Plan:
             "learning_rate": "1/L, L = lambda_max((2/n) X^T X)",
             "tol": 0.0,
             "beta0": "zeros",
-            "confidence": 0.95,
+            "confidence": CONFIDENCE,
         }
 
 

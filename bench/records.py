@@ -81,6 +81,11 @@ class Error(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: NonNegativeFloat
     bound: NonNegativeFloat
 
+    @property
+    def share(self) -> float:
+        """The error as a share of its bound, see `error_share`."""
+        return error_share(self.value, self.bound)
+
 
 class ColdCosts(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"break_even_calls": "pays_back_after_calls"}
@@ -135,6 +140,11 @@ class Cell(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"co
     cold_costs: ColdCosts = msgspec.field(default_factory=ColdCosts)
     peak_bytes: Count | None = None
     cpu_over_wall: NonNegativeFloat | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of values in X."""
+        return self.n_samples * self.n_features
 
 
 class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -282,6 +292,13 @@ def _from_2(run: dict[str, Any]) -> dict[str, Any]:
 
 # By the schema that they convert from.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
+
+
+def error_share(error: float, bound: float) -> float:
+    """error / bound: infinite against a bound of 0, and never rounded to 0 for a nonzero error."""
+    if error == 0:
+        return 0.0
+    return max(error / bound, math.ulp(0.0)) if bound > 0 else math.inf
 
 
 def sentinel_seconds(blocks: list[Block], threads: int) -> dict[str, list[float]]:

@@ -6,6 +6,7 @@ The unit of replication is a process: every sample is the median of one process.
 import math
 from collections.abc import Sequence
 from functools import cache
+from itertools import count
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -56,6 +57,10 @@ def _binomial_rank(count: int) -> int:
         rank += 1
         tail += math.comb(count, rank)
     return rank
+
+
+# The smallest number of samples whose median has an interval: 6.
+MIN_SAMPLES = next(number for number in count(1) if _binomial_rank(number))
 
 
 def holds_one(low: float | None, high: float | None) -> bool:
@@ -173,7 +178,12 @@ def trend(samples: Sequence[float]) -> Interval:
 
 
 def outliers(samples: Sequence[float]) -> int:
-    """The number of samples beyond Tukey's fences, 1.5 interquartile ranges outside the quartiles."""
+    """The number of samples beyond Tukey's fences, 1.5 interquartile ranges outside the quartiles.
+
+    0 for fewer than four samples, which always lie inside.
+    """
+    if len(samples) < 4:
+        return 0
     low, high = map(float, np.percentile(samples, [25, 75]))  # floats, because NumPy numbers warn about an overflow
     reach = 1.5 * (high - low)
     return sum(not low - reach <= sample <= high + reach for sample in samples)

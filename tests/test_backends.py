@@ -10,13 +10,12 @@ from helpers.judged import CACHED, cache_exact_answers
 
 import backends
 from backends import solve
+from backends._registry import CORE
 from backends._solve import default_learning_rate
 from bench.check.answer import as_arrays, judge
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS
 from bench.data import problems
-
-CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")
 
 
 @pytest.fixture(autouse=True)

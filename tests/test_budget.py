@@ -52,7 +52,7 @@ def test_cell_over_its_share_of_the_budget_is_too_long():
     limit = 25 / (plan.calls_per_cell * plan.blocks)
     assert too_long(plan, limit * 0.999) is None
     assert too_long(plan, 10.0) == (
-        "predicted 10 s per call, 300 s over 6 blocks; one cell may take 25 s, a quarter of the time budget"
+        "predicted 10 s per call, 300 s over 6 blocks; one cell may take 25 s, 25 % of the time budget"
     )
 
 
@@ -153,5 +153,5 @@ def test_measured_costs_replace_the_guess(tmp_path, budget):
     if budget:
         (cell,) = (cell for cell in plan.cells if cell.id in run.left_out)
         decision = run.decide(cell)
-        assert (decision.run, decision.seconds) == (False, 0.5)
+        assert (decision.run, decision.predicted_s) == (False, 0.5)
         assert decision.detail == "left out, so that the whole run fits its time budget of 60 s"

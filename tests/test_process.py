@@ -311,7 +311,7 @@ def test_ask_raises_if_the_parent_has_ended(child):
         except EOFError as error:
             print(error)
     """
-    assert child(code).output == "the driver is gone\n"
+    assert child(code).output == "the parent is gone\n"
 
 
 # Deadlines

@@ -25,6 +25,7 @@ from bench.records import FLAGS, Cell, ProblemId, Run, Speedup, load_run, save_r
 from bench.report import html, limits, markdown, matrix, readme, tables, terminal
 from bench.report.blocks import Entries
 from bench.report.document import report_of
+from bench.report.notes import NOTES
 from bench.report.plots import canvas, error, figures, ledger, roofline, speedup
 from bench.report.plots.time_per_iteration import draw as draw_times
 
@@ -706,6 +707,12 @@ def test_a_run_without_curves_has_no_figure_of_errors():
 
 
 # The page and the Markdown
+
+
+def test_every_note_is_in_a_report(written):
+    """The keys of NOTES are figures and titles of tables, so that no note is lost when one is renamed."""
+    pages = [" ".join(Page((folder / "report.html").read_text("utf-8")).words.split()) for folder in written.values()]
+    assert [key for key, note in NOTES.items() if not any(note in page for page in pages)] == []
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -241,6 +241,7 @@ def test_spread_is_the_interquartile_range_over_the_median():
     [
         ([1, 2, 3, 4, 5], 0),
         ([1, 2, 3, 4, 100], 1),
+        ([], 0),
         ([-100, 2, 3, 4, 5, 6, 100], 2),
         ([10, 10, 10, 10, 10.001], 1),
         ([0, 2, 2, 4, 7], 0),  # the quartiles are 2 and 4, so the fences are -1 and 7

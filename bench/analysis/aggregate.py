@@ -32,15 +32,17 @@ CONTROL_TOLERANCE = 0.02  # the largest deviation of the A/A control from 1
 MAX_CONTROL_RANGE = 1.6  # upper over lower end of the interval of the A/A control; a wider one detects nothing
 MAX_DRIFT = 0.05  # change of the rounds of a process, or of a sentinel, from first to last
 MAX_DOUBTFUL_SHARE = 0.25  # share of the cells that are noisy or waited for their processor
+# Parts of the reasons why a run is not stable. The course recognizes the kind of a reason by them.
+CONTROL_REASON, DRIFT_REASON, NOISE_REASON = "A/A control", "drift", "cells are noisy"
 MIN_CPU = 0.9  # CPU time over wall time of one thread
 MAX_CPU = 1.15  # CPU time over wall time, per declared thread
 
 
 def aggregate(
-    plan: Plan, samples: dict[str, list[CellSample]], blocks: list[Block], start: RunManifest, interrupted: bool
+    plan: Plan, samples: dict[str, list[CellSample]], blocks: list[Block], manifest: RunManifest, interrupted: bool
 ) -> Run:
     """The record of a run. samples: by cell id, at most one per block."""
-    cells = [_cell(plan, cell, samples.get(cell.id, []), start.digests, interrupted) for cell in plan.cells]
+    cells = [_cell(plan, cell, samples.get(cell.id, []), manifest.digests, interrupted) for cell in plan.cells]
     for cell in cells:
         if cell.median_s is not None:
             _compare(cell, cells)
@@ -48,16 +50,16 @@ def aggregate(
     if interrupted:
         reasons.insert(0, "interrupted: not every block was run")
     return Run(
-        created=start.created,
-        command=start.command,
+        created=manifest.created,
+        command=manifest.command,
         plan=plan.describe(),
-        machine=start.machine,
+        machine=manifest.machine,
         blocks=blocks,
-        roofline=rooflines(cells, blocks, start.machine),
+        roofline=rooflines(cells, blocks, manifest.machine),
         stable=not reasons,
         reasons=reasons,
         cells=cells,
-        resumed=start.resumed,
+        resumed=manifest.resumed,
     )
 
 
@@ -124,7 +126,7 @@ def _add_steady_state(cell: Cell, samples: list[CellSample], times: list[float])
             cell.read_gb_per_s = read / cell.per_iteration_s / 1e9
     # The error that is nearest to its bound, over the processes.
     errors = [sample.error for sample in samples if sample.error is not None]
-    cell.error = max(errors, key=lambda error: error.value / error.bound if error.bound else error.value, default=None)
+    cell.error = max(errors, key=lambda error: error.share, default=None)
     cell.peak_bytes = max((sample.peak_bytes for sample in samples if sample.peak_bytes is not None), default=None)
     cell.cpu_over_wall = _median(sample.cpu_over_wall for sample in samples)
     cell.error_curve = next((sample.error_curve for sample in samples if sample.error_curve), None)
@@ -136,7 +138,7 @@ def _flags(cell: Cell, samples: list[CellSample], times: list[float]) -> list[st
     flags = []
     if len(times) > 1 and (width := spread(times)) >= NOISY:
         flags.append(f"noisy: {width:.0%}")
-    if len(times) > 3 and (count := outliers(times)):
+    if count := outliers(times):
         flags.append(f"outliers: {count} of {len(times)}")
     directions = [_direction(sample.rounds_s) for sample in samples]
     if (alike := max(directions.count(1), directions.count(-1))) > len(directions) / 2:
@@ -209,15 +211,15 @@ def _reasons(cells: list[Cell]) -> list[str]:
         brackets = "" if ratio.ci_low is None else f" [{ratio.ci_low:.3f}, {ratio.ci_high:.3f}]"
         message = f"at {where}: {BASELINE} over itself gives {ratio.median:.3f}{brackets}; run again on a quiet machine"
         if _control_differs(ratio):
-            reasons.append(f"A/A control failed {message}")
+            reasons.append(f"{CONTROL_REASON} failed {message}")
         elif (
             ratio.ci_low is not None and ratio.ci_high is not None and ratio.ci_high / ratio.ci_low > MAX_CONTROL_RANGE
         ):
-            reasons.append(f"A/A control too wide to detect a difference {message}")
+            reasons.append(f"{CONTROL_REASON} too wide to detect a difference {message}")
     timed = [cell for cell in cells if cell.median_s is not None]
     doubtful = [cell for cell in timed if any(flag.startswith(("noisy", "waited")) for flag in cell.flags)]
     if len(doubtful) > MAX_DOUBTFUL_SHARE * len(timed):
-        message = f"{len(doubtful)} of {len(timed)} cells are noisy or waited for their processor"
+        message = f"{len(doubtful)} of {len(timed)} {NOISE_REASON} or waited for their processor"
         reasons.append(f"{message}; close other programs")
     return reasons
 
@@ -230,9 +232,9 @@ def _drifts(blocks: list[Block]) -> list[str]:
             change, low, high = trend(seconds) if len(seconds) > 2 else (0.0, None, None)
             # Both conditions, because either alone gives false alarms: times of the memory sentinel vary by percents.
             if abs(change) > MAX_DRIFT and low is not None and high is not None and low * high > 0:
-                slower = "slower" if change > 0 else "faster"
+                direction = "slower" if change > 0 else "faster"
                 reasons.append(
-                    f"drift: from start to end the machine became {abs(change):.0%} {slower} at {sentinel}"
+                    f"{DRIFT_REASON}: from start to end the machine became {abs(change):.0%} {direction} at {sentinel}"
                     f" ({threads} thread(s)); run again on a quiet machine"
                 )
     return reasons

@@ -67,7 +67,7 @@ class CostModel(NamedTuple):
 def fit_cost_model(cells: Sequence[Cell]) -> CostModel | None:
     """The cost model of cells with one backend, dtype and number of threads; None for fewer than three timed sizes."""
     timed = _timed_synthetic(cells)
-    sizes = [c.n_samples * c.n_features for c in timed]
+    sizes = [c.size for c in timed]
     blocks = _complete_blocks(timed)
     if len(set(sizes)) < 3 or not len(blocks):
         return None

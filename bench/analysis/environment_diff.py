@@ -5,7 +5,8 @@ from typing import Any, Literal
 import msgspec
 
 from bench import text
-from bench.analysis.speed import get_nested, problem_key, problem_label
+from bench.analysis.speed import problem_key, problem_label
+from bench.mappings import get_nested
 from bench.records import Cell, Run
 
 ACROSS = ("versions", "cpu")  # kinds of difference that can be allowed

@@ -2,7 +2,7 @@
 
 import math
 
-from bench.records import Cell
+from bench.records import Cell, error_share
 
 MAX_POINTS = 50  # of a curve
 
@@ -15,14 +15,7 @@ def error_shares(cell: Cell) -> list[tuple[int, float]]:
             continue
         k, error, bound = row
         if k == int(k) and 0 <= k <= cell.n_iter and error >= 0 and bound >= 0:
-            points.setdefault(int(k), _share(error, bound))
+            points.setdefault(int(k), error_share(error, bound))
         if len(points) == MAX_POINTS:
             break
     return sorted(points.items())
-
-
-def _share(error: float, bound: float) -> float:
-    """error / bound, never rounded to 0 for a nonzero error."""
-    if error == 0:
-        return 0.0
-    return max(error / bound, math.ulp(0.0)) if bound > 0 else math.inf

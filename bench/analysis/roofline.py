@@ -1,11 +1,11 @@
 """The roofline: the limits of the machine on each problem, and how close each backend comes to them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analysis.cost_model import CostModel, bytes_per_pass, fit_cost_model, flops_per_pass, seconds_per_pass
 from bench.analysis.speed import SYNTHETIC, is_ranked
+from bench.mappings import grouped
 from bench.records import Attainment, Block, Bottleneck, Cell, Limit, ProblemRoofline
 from bench.stats import median_interval, speedup
 
@@ -20,12 +20,11 @@ def rooflines(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[s
     Source: Williams, Waterman and Patterson, Roofline (2009), here with one ceiling per working set.
     """
     timed = [c for c in cells if is_ranked(c) and any(c.samples_s)]
-    models = {
-        key: fit_cost_model(members) for key, members in _by(timed, lambda c: (c.backend, c.dtype, c.threads)).items()
-    }
+    by_backend = grouped(timed, lambda c: (c.backend, c.dtype, c.threads))
+    models = {key: fit_cost_model(members) for key, members in by_backend.items()}
     rooflines: list[ProblemRoofline] = []
-    by_problem = _by(timed, lambda c: (c.threads, c.dtype, c.n_samples, c.n_features, c.problem.name))
-    for (threads, dtype, n, d, name), members in by_problem.items():
+    by_problem = grouped(timed, lambda c: (c.threads, c.dtype, c.n_samples, c.n_features, c.problem.name))
+    for (threads, dtype, n, d, name), members in sorted(by_problem.items()):
         size, flops = bytes_per_pass(n, d, dtype), flops_per_pass(n, d)
         rates = {b.index: b.reads.get(str(size)) for b in blocks if b.threads == threads}
         measured = [rate for rate in rates.values() if rate]
@@ -60,10 +59,6 @@ def rooflines(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[s
         ]
         rooflines.append(roof)
     return rooflines
-
-
-def _by(cells: Sequence[Cell], key: Callable[[Cell], Any]) -> dict[Any, list[Cell]]:
-    return {value: list(members) for value, members in groupby(sorted(cells, key=key), key)}
 
 
 def _peak(machine: Mapping[str, Any], threads: int, dtype: str) -> float | None:
@@ -110,7 +105,7 @@ def _overhead_and_waiting(
     The model a + b n d is fitted to the other sizes. Where the bandwidth becomes lower, a pass that is slower than
     predicted waits for memory. Other large errors mean that the model does not hold at this size.
     """
-    size = cell.n_samples * cell.n_features
+    size = cell.size
     if model is None or cell.problem.name != SYNTHETIC or size not in model.held_out:
         return None, 0.0
     error = model.held_out[size]

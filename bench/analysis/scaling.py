@@ -31,13 +31,13 @@ def _scaling(cells: list[Cell], fewest: int) -> Scaling | None:
     bases = [c for c in cells if c.threads == fewest and any(same_problem(o, c) for o in cells if o.threads > fewest)]
     if not bases:
         return None
-    problem = max(bases, key=lambda c: (c.n_samples * c.n_features, c.problem.name))
+    problem = max(bases, key=lambda c: (c.size, c.problem.name))
     entries = [
         (c, Interval(1.0, None, None) if c is base else ratio)
         for base in bases
         if problem_key(base) == problem_key(problem)
         for c in sorted((c for c in cells if same_problem(c, base)), key=lambda c: c.threads)
-        if (ratio := paired_speedup(c, base))
+        if (ratio := paired_speedup(base, c))
     ]
     return Scaling(problem, entries)
 

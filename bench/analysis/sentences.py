@@ -22,9 +22,16 @@ from bench.analysis.speed import (
     speedup,
     time_per_iteration,
 )
+from bench.mappings import get_nested
 from bench.plan import BASELINE
-from bench.records import Cell
+from bench.records import Cell, Run
 from bench.stats import Interval
+
+
+def processor_text(run: Run, width: int = 80) -> str:
+    """The name of the processor of a run, with at most `width` characters."""
+    model = get_nested(run.machine, "cpu", "model")
+    return text.clean(model, width) if isinstance(model, str) and model else "processor not known"
 
 
 def headline_sentence(group: Group) -> str:
@@ -136,7 +143,7 @@ def _vectorizing(group: Group) -> str:
     compared = [c for c in arrays if speedup(c, LOOPS) and c.problem.name == SYNTHETIC]
     if not compared:
         return ""
-    largest = max(compared, key=lambda c: c.n_samples * c.n_features)
+    largest = max(compared, key=lambda c: c.size)
     ratio = speedup(largest, LOOPS)
     assert ratio is not None
     crossing_points = [at for at in cost_model.crossovers(loops, arrays) if at.n_features == largest.n_features]

@@ -80,7 +80,7 @@ def _speedup(cell: Cell, baseline: str, other: Cell | None) -> list[float | None
         return f"{baseline} not run"
     if time_per_iteration(other) is None:
         return f"{baseline} {gap_kind(other)}"
-    ratio = paired_speedup(cell, other)
+    ratio = paired_speedup(other, cell)
     if ratio is None or not all(math.isfinite(end) and end > 0 for end in ratio if end is not None):
         return f"{baseline} in no common block"
     return _rounded(ratio)

@@ -5,14 +5,14 @@ Only cells with the same dtype and number of threads are compared.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from backends import _registry
 from bench import stats, text
-from bench.plan import BASELINE
 from bench.records import Block, Cell, ProblemRoofline, Run, Speedup
 
 LOOPS = "python_loops"
-CORE = (LOOPS, BASELINE, "numba_jit", "jax_jit")  # in reading order
+CORE = _registry.CORE
 TUNED = ("numpy_tuned", "numba_tuned", "jax_tuned")  # the core libraries, with all that their authors advise
 SYNTHETIC = "synthetic"
 
@@ -49,6 +49,11 @@ class ProblemKey(NamedTuple):
     n_features: int
     name: str
     digest: str
+
+    @property
+    def size(self) -> int:
+        """The number of values in X."""
+        return self.n_samples * self.n_features
 
 
 def group_cells(run: Run) -> list[Group]:
@@ -143,7 +148,7 @@ def status_text(cell: Cell) -> str:
 def largest_comparable_problem(cells: list[Cell]) -> ProblemKey | None:
     """The largest problem on which at least two backends have a time, or else one backend."""
     timed = Counter(problem_key(cell) for cell in cells if time_per_iteration(cell))
-    return max(timed, key=lambda k: (min(timed[k], 2), k.n_samples * k.n_features, k), default=None)
+    return max(timed, key=lambda k: (min(timed[k], 2), k.size, k), default=None)
 
 
 def cold_problem(cells: list[Cell]) -> ProblemKey | None:
@@ -151,14 +156,7 @@ def cold_problem(cells: list[Cell]) -> ProblemKey | None:
     with_time = [cell for cell in cells if time_per_iteration(cell)]
     timed = Counter(map(problem_key, with_time))
     cold = Counter(problem_key(cell) for cell in with_time if cell.cold_costs.first_call_s is not None)
-    return max(timed, key=lambda k: (cold[k], timed[k], k.n_samples * k.n_features, k), default=None)
-
-
-def get_nested(data: Any, *path: str) -> Any:
-    """data[path[0]][path[1]]… of nested dictionaries; None if a key is missing."""
-    for step in path:
-        data = data.get(step) if isinstance(data, dict) else None
-    return data
+    return max(timed, key=lambda k: (cold[k], timed[k], k.size, k), default=None)
 
 
 def reading_order(backend: str) -> tuple[int, str]:
@@ -184,16 +182,16 @@ def fastest(cells: Sequence[Cell]) -> Fastest | None:
     timed = [cell for _, cell in sorted(times, key=lambda pair: pair[0])]
     if not timed:
         return None
-    ratios = [(cell, paired_speedup(timed[0], cell)) for cell in timed[1:]]
+    ratios = [(cell, paired_speedup(cell, timed[0])) for cell in timed[1:]]
     tied = [cell for cell, ratio in ratios if ratio and stats.holds_one(ratio.low, ratio.high)]
     return Fastest(timed, tied, all(ratio and ratio.low is not None for _, ratio in ratios))
 
 
-def paired_speedup(best: Cell, other: Cell) -> stats.Interval | None:
-    """How many times faster `best` is than `other`, paired by block; None if their blocks do not match."""
-    if len(best.samples_s) != len(other.samples_s):
+def paired_speedup(baseline: Cell, other: Cell) -> stats.Interval | None:
+    """How many times faster `other` is than `baseline`, paired by block; None if their blocks do not match."""
+    if len(baseline.samples_s) != len(other.samples_s):
         return None
-    seconds, best_seconds = (
-        [None if sample is None else sample / cell.n_iter for sample in cell.samples_s] for cell in (other, best)
+    baseline_s, other_s = (
+        [None if sample is None else sample / cell.n_iter for sample in cell.samples_s] for cell in (baseline, other)
     )
-    return stats.speedup(seconds, best_seconds)
+    return stats.speedup(baseline_s, other_s)

@@ -79,7 +79,7 @@ def _run_child(
         return {}
 
     outcome = process.run(
-        ["-m", "bench.check.worker", backend, *arguments],
+        ["-m", "bench.check.child", backend, *arguments],
         threads=threads,
         deadline_s=DEADLINE_S,
         folder=folder,

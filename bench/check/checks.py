@@ -29,9 +29,19 @@ from bench.check.answer import (
 )
 from bench.check.bound import UNIT, Reference, reference
 from bench.check.fixtures import Fixture
+from bench.check.messages import (
+    EARLIER_RESULT,
+    INPUT_CHANGED,
+    REUSED_BUFFER,
+    RIGHT_AT_FIRST,
+    SECOND_CALL,
+    SHARES_MEMORY,
+    STRICT,
+)
 from bench.check.oracle import closed_form, distance, exact_iterates
 from bench.check.stopping import broken_rule, stop_window
 from bench.data import problems
+from bench.records import error_share
 
 Measured = tuple[float, float] | None
 
@@ -64,11 +74,11 @@ def leaves_its_inputs_alone(backend: ModuleType, dtype: str) -> Measured:
             tolerance = 1e3 * UNIT[dtype]
             if before.shape != now.shape or not np.allclose(before, now, rtol=tolerance, atol=tolerance):
                 raise Wrong(
-                    f"a second call on the same inputs gave another {name}: fit changes its inputs or keeps a state"
+                    f"{SECOND_CALL} on the same inputs gave another {name}: fit changes its inputs or keeps a state"
                 )
     for name, before, now in zip(("X", "y", "beta"), fixture.copies(), writable, strict=True):
         if not np.array_equal(before, now):
-            raise Wrong(f"{name} was changed by prepare or fit; allowed: inputs stay as they are")
+            raise Wrong(f"{name} {INPUT_CHANGED}; allowed: inputs stay as they are")
     return None
 
 
@@ -84,13 +94,13 @@ def returns_memory_of_its_own(backend: ModuleType, dtype: str) -> Measured:
                 if isinstance(returned, np.ndarray) and isinstance(array, np.ndarray):
                     same = np.shares_memory(returned, array)
                 if same:
-                    shares = f"the {name} returned shares the memory of the {source} given"
+                    shares = f"the {name} returned {SHARES_MEMORY} of the {source} given"
                     raise Wrong(f"{shares} (max_iter = {fixture.max_iter})")
         kept = _copied(backend, result)
         backend.fit(*backend.prepare(fixture.X * 2, fixture.y + 1, fixture.beta0 - 1), *fixture.arguments)
         for name, before, now in zip(("beta", "losses"), kept, result, strict=True):
             if not np.array_equal(before, backend.to_numpy(now), equal_nan=True):
-                raise Wrong(f"the {name} returned changed when fit was called again: a buffer is reused")
+                raise Wrong(f"the {name} returned changed when fit was called again: {REUSED_BUFFER}")
     return None
 
 
@@ -109,10 +119,10 @@ def forgets_earlier_calls(backend: ModuleType, dtype: str) -> Measured:
     measured = [judge(*first, _expected(backend, base), dtype)]
     for name, other in others.items():
         answer = solve_fixture(backend, other)
-        again = ", it returned the result of an earlier one again" if all(map(np.array_equal, answer, first)) else ""
+        again = f", it {EARLIER_RESULT}" if all(map(np.array_equal, answer, first)) else ""
         with error_context(f"with {name}, after other calls{again}"):
             measured.append(judge(*answer, _expected(backend, other), dtype))
-        with error_context(f"right at first, but after a call with {name}"):
+        with error_context(f"{RIGHT_AT_FIRST} {name}"):
             measured.append(_judge_fixture(backend, base))
     return _largest(measured)
 
@@ -127,7 +137,7 @@ def is_exact_on_integers(backend: ModuleType, dtype: str) -> Measured:
     if _normwise(backend):  # another algorithm may round here
         return None
     fixture = fixtures.integers(dtype)
-    betas, exact_losses = exact_iterates(*fixture.problem)
+    betas, exact_losses = exact_iterates(*fixture.inputs)
     beta, losses = _solve(backend, fixture)
     # A loss may be the square of a norm, which rounds twice. beta must be exact.
     for name, computed, exact, slack in (
@@ -159,7 +169,7 @@ def follows_a_long_descent(backend: ModuleType, dtype: str) -> Measured:
     expected = _expected(backend, fixture)
     beta, losses = solve_fixture(backend, fixture)
     judge(beta, losses, expected, dtype)
-    error, bound = distance(beta, closed_form(*fixture.problem)[0]), float(expected.beta_bound[-1])
+    error, bound = distance(beta, closed_form(*fixture.inputs)[0]), float(expected.beta_bound[-1])
     far = f"after {fixture.max_iter} updates beta is {error:.3g} from the closed form"
     return require(error, bound, f"{far}; correct arithmetic is within {bound:.3g}")
 
@@ -213,7 +223,7 @@ def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
     for fixture in fixtures.stopping(dtype):
         beta, losses = _solve(backend, fixture)
         n_iter = len(losses) - 1
-        _, exact = exact_iterates(*fixture.problem)
+        _, exact = exact_iterates(*fixture.inputs)
         bounds = _expected(backend, fixture).loss_bound
         first, last = stop_window(np.array(exact, float), bounds, fixture.tol, fixture.max_iter)
         if not first <= n_iter <= last:
@@ -229,7 +239,7 @@ def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
     still = fixtures.stopping(dtype)[0]
     zero = replace(still, y=still.y * 0, beta0=still.beta0 * 0, max_iter=4)
     if len(solve_fixture(backend, zero)[1]) != 5:
-        raise Wrong("it stopped where the loss change equals tol * J_0 (both 0); the comparison is strict")
+        raise Wrong(f"it stopped where the loss change equals tol * J_0 (both 0); {STRICT}")
     return None
 
 
@@ -237,7 +247,7 @@ def stops_when_it_diverges(backend: ModuleType, dtype: str) -> Measured:
     """fit stops at the first loss that overflows."""
     largest = Fraction(float(np.finfo(dtype).max))
     for fixture in fixtures.diverging(dtype):
-        betas, exact = exact_iterates(*replace(fixture, max_iter=8).problem)
+        betas, exact = exact_iterates(*replace(fixture, max_iter=8).inputs)
         expected = next(k for k, loss in enumerate(exact) if loss > largest)
         beta, losses = _solve(backend, fixture)
         n_iter = len(losses) - 1
@@ -315,7 +325,7 @@ def _judge_named(backend: ModuleType, fixture: Fixture) -> tuple[float, float]:
 
 def _judge_exactly(backend: ModuleType, fixture: Fixture) -> tuple[float, float]:
     """Judge the answer to a fixture by rational arithmetic."""
-    betas, losses = exact_iterates(*fixture.problem)
+    betas, losses = exact_iterates(*fixture.inputs)
     beta, computed = solve_fixture(backend, fixture)
     bounds = _expected(backend, fixture)
     exact = Reference(np.array(betas, float), np.array(losses, float), bounds.beta_bound, bounds.loss_bound)
@@ -326,12 +336,12 @@ def _judge_exactly(backend: ModuleType, fixture: Fixture) -> tuple[float, float]
 
 def _expected(backend: ModuleType, fixture: Fixture) -> Reference:
     """The float64 reference of a fixture, with the bounds for this backend."""
-    return reference(*fixture.problem, fixture.dtype, _normwise(backend))
+    return reference(*fixture.inputs, fixture.dtype, _normwise(backend))
 
 
 def _largest(measured: Iterable[tuple[float, float]]) -> Measured:
     """The error that is nearest to its bound."""
-    return max(measured, key=lambda pair: pair[0] / pair[1])
+    return max(measured, key=lambda pair: error_share(*pair))
 
 
 def _normwise(backend: ModuleType) -> bool:

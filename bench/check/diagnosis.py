@@ -17,6 +17,16 @@ from numpy.typing import NDArray
 from bench.check import fixtures
 from bench.check.answer import as_arrays, solve_fixture
 from bench.check.fixtures import Fixture
+from bench.check.messages import (
+    EARLIER_RESULT,
+    INPUT_CHANGED,
+    READ_ONLY,
+    REUSED_BUFFER,
+    RIGHT_AT_FIRST,
+    SECOND_CALL,
+    SHARES_MEMORY,
+    STRICT,
+)
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake, stop_rules
 
 SHAPES = ((16, 3), (7, 4), (25, 2), (11, 5))  # sizes (n, d) for which no two mistakes give the same results
@@ -24,10 +34,10 @@ UPDATES = (3, 2, 1, 0)  # in this order, one result rules out most mistakes
 MATCH = {"float64": 1e-11, "float32": 1e-4}  # relative: far above the rounding of three updates, far below a mistake
 # The hints about an input that the backend writes to, by a part of the detail.
 WRITES = {
-    "read-only": "an input array is written to: work on a copy; +=, -= and out= write in place",
-    "a second call": "a second call starts from changed data: is an input written to, or state kept?",
+    READ_ONLY: "an input array is written to: work on a copy; +=, -= and out= write in place",
+    SECOND_CALL: "a second call starts from changed data: is an input written to, or state kept?",
 } | {
-    f"{name} was changed": f"{name} was changed by prepare or fit: work on a copy; +=, -= and out= write in place"
+    f"{name} {INPUT_CHANGED}": f"{name} {INPUT_CHANGED}: work on a copy; +=, -= and out= write in place"
     for name in ("X", "y", "beta")
 }
 TOLS = (0.5, 0.2, 0.1, 0.05, 0.02, 1e-2, 5e-3, 2e-3, 1e-3, 3e-4, 1e-4, 0.0)
@@ -70,6 +80,7 @@ class Diagnosis:
 
     @cached_property
     def answers(self) -> list[Answer]:
+        """The results on the small problems. Computing them sets write_hint if prepare or fit changes an input."""
         return list(self._solve())
 
     @cached_property
@@ -97,7 +108,7 @@ class Diagnosis:
                     continue
                 for name, before, now in zip(("X", "y", "beta"), fixture.copies(), inputs, strict=True):
                     if not np.array_equal(before, now):
-                        self.write_hint = WRITES[f"{name} was changed"]
+                        self.write_hint = WRITES[f"{name} {INPUT_CHANGED}"]
                 if beta.shape == (d,) and losses.ndim == 1 and beta.dtype == losses.dtype == self._dtype:
                     yield Answer(fixture, beta.astype(float), losses.astype(float))
 
@@ -155,19 +166,19 @@ def hint(
 
     check: the name of the check. detail, error, bound: from its result.
     """
-    if "shares the memory" in detail or "a buffer is reused" in detail:
+    if SHARES_MEMORY in detail or REUSED_BUFFER in detail:
         return "copy what is returned: the caller, or the next call, can change it"
     if write_hint := next((text for sign, text in WRITES.items() if sign in detail), None):
         diagnosis.write_hint = write_hint
         return write_hint
-    state = "right at first, but after" in detail or "returned the result of an earlier one again" in detail
+    state = RIGHT_AT_FIRST in detail or EARLIER_RESULT in detail
     if state and not diagnosis.write_hint:
         return "the result depends on an earlier call: is something kept in a global, a cache or a default argument?"
-    mistake = diagnosis.iterates
-    mistake = diagnosis.write_hint or mistake  # after `iterates`, which may set it
+    mistake = diagnosis.iterates  # first, because its answers may set write_hint
+    mistake = diagnosis.write_hint or mistake
     if mistake or not diagnosis.right:
         return mistake
-    if "the comparison is strict" in detail:
+    if STRICT in detail:
         return "it stops where J_0 is 0: is <= written where < belongs, or is something added to tol * J_0?"
     # All small problems are solved correctly, so the mistake is specific to this check.
     if check == "obeys_the_stop_rule":
@@ -178,7 +189,7 @@ def hint(
         return "two calls on the same problem give different results: do threads write to the same place?"
     # An error this large has another cause than a slightly too narrow bound.
     if check == "fits_every_shape" and error is not None and bound is not None and error > 1000 * bound:
-        if detail.startswith("12 x 12"):
+        if detail.startswith("{} x {}".format(*fixtures.SQUARE)):
             return "the result is wrong only for a square X: does the code decide something by its shape?"
         return (
             "small problems are solved correctly, this one is not: is the end of a tile, or of a thread's part, lost?"

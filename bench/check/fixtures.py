@@ -12,6 +12,8 @@ import numpy as np
 from backends._solve import default_learning_rate
 from bench.data import problems
 
+SQUARE = (12, 12)  # the only size in `shapes` with as many rows as columns
+
 
 @dataclass(frozen=True)
 class Fixture:
@@ -26,7 +28,7 @@ class Fixture:
     tol: float = 0.0
 
     @property
-    def problem(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, int]:
+    def inputs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, int]:
         """The arguments without the tolerance."""
         return self.X, self.y, self.beta0, self.learning_rate, self.max_iter
 
@@ -80,7 +82,7 @@ def integers(dtype: str) -> Fixture:
 def shapes(dtype: str) -> list[Fixture]:
     """Sizes at which tiles are not full, and a square X."""
     # No larger sizes: (n, 1) - (n,) is a common mistake, and its n x n matrix must fit in memory.
-    sizes = ((2000, 10), (1021, 3), (130, 33), (12, 12), (300, 150), (4099, 2))
+    sizes = ((2000, 10), (1021, 3), (130, 33), SQUARE, (300, 150), (4099, 2))
     return [synthetic(f"{n} x {d}", n, d, 5, dtype) for n, d in sizes]
 
 

@@ -6,6 +6,16 @@ import msgspec
 
 CheckStatus = Literal["ok", "wrong", "failed", "unavailable"]
 
+# Parts of the details of failed checks. Hints and exercises of the course recognize a mistake by them.
+SHARES_MEMORY = "shares the memory"
+REUSED_BUFFER = "a buffer is reused"
+SECOND_CALL = "a second call"
+INPUT_CHANGED = "was changed by prepare or fit"
+RIGHT_AT_FIRST = "right at first, but after a call with"
+EARLIER_RESULT = "returned the result of an earlier one again"
+STRICT = "the comparison is strict"
+READ_ONLY = "read-only"  # in NumPy's errors: "assignment destination is read-only", "output array is read-only"
+
 
 class CheckResult(msgspec.Struct):
     """The result of one check on one backend, an entry of "checks" in the document of `gdbench check --json`.

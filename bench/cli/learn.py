@@ -64,17 +64,17 @@ def learn(
 
     out = console(stderr=json)
     try:
-        lesson = None if chapter is None else load_chapter(chapter)
+        opened = None if chapter is None else load_chapter(chapter)
         if forget:
             result = _forget(out)
         elif build is not None:
             result = _build(Path(build), out)
-        elif lesson is None:
+        elif opened is None:
             result = _contents(out)
         elif check is not None:
-            result = _check(lesson, Path(check), quick, out)
+            result = _check(opened, Path(check), quick, out)
         else:
-            result = _give(lesson, quick, again, out)
+            result = _give(opened, quick, again, out)
     except ValueError as error:
         raise UsageError(str(error)) from None
     open_page(result.page, open)
@@ -110,21 +110,21 @@ def _contents(out: "Console") -> Result:
     return Result({"chapters": contents})
 
 
-def _check(lesson: "Chapter", solution: Path, quick: bool, out: "Console") -> Result:
+def _check(chapter: "Chapter", solution: Path, quick: bool, out: "Console") -> Result:
     from msgspec import to_builtins
 
     from bench.learn import give, reader
     from bench.learn.judge import attempt
 
-    verdict, attempts = attempt(lesson, solution, reader.load(), quick)
+    verdict, attempts = attempt(chapter, solution, reader.load(), quick)
     give.show(verdict.words(attempts), out)
-    return Result({"chapter": lesson.number} | to_builtins(verdict), code=OUTCOMES[verdict.outcome])
+    return Result({"chapter": chapter.number} | to_builtins(verdict), code=OUTCOMES[verdict.outcome])
 
 
-def _give(lesson: "Chapter", quick: bool, again: bool, out: "Console") -> Result:
+def _give(chapter: "Chapter", quick: bool, again: bool, out: "Console") -> Result:
     from bench.learn import give, reader
 
-    page = give.give(lesson, out, quick, again)
+    page = give.give(chapter, out, quick, again)
     out.print(f"page: {page}", soft_wrap=True)
     out.print(f"your predictions and attempts are in {reader.path()}; you may delete it", soft_wrap=True)
-    return Result({"chapter": lesson.number, "page": str(page)}, page)
+    return Result({"chapter": chapter.number, "page": str(page)}, page)

@@ -4,7 +4,7 @@ from bench import text
 from bench.analysis.cost_model import time_per_pass
 from bench.analysis.speed import time_per_iteration
 from bench.records import Cell, ProblemRoofline, Run
-from bench.stats import Interval, speedup
+from bench.stats import Interval, holds_one, speedup
 
 
 def cell(
@@ -17,7 +17,7 @@ def cell(
         if c.backend == backend and not c.control and c.median_s and c.dtype == dtype and c.threads == threads
         if n in (None, c.n_samples) and d in (None, c.n_features)
     ]
-    return max(cells, key=lambda c: c.n_samples * c.n_features, default=None)
+    return max(cells, key=lambda c: c.size, default=None)
 
 
 def per_iteration(cell: Cell | None) -> Interval | None:
@@ -59,7 +59,7 @@ def seconds(interval: Interval | None) -> str | None:
 
 def is_faster(interval: Interval | None) -> bool | None:
     """Whether a ratio is above 1: True or False if its interval excludes 1, otherwise None."""
-    if interval is None or interval.low is None or interval.high is None or interval.low <= 1 <= interval.high:
+    if interval is None or interval.low is None or holds_one(interval.low, interval.high):
         return None
     return interval.low > 1
 

@@ -12,8 +12,8 @@ from bench.learn import build, reader
 from bench.learn.blocks import Asked, Block, Descents, Picture, Words
 from bench.learn.chapters import Chapter, chapters
 from bench.learn.lesson import Lesson, perform
+from bench.report.rich_table import rich_table
 from bench.report.tables import Table
-from bench.report.terminal import rich_table
 from bench.runtime.files import save
 
 

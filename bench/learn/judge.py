@@ -21,8 +21,8 @@ import msgspec
 
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS
+from bench.check.child import run_check
 from bench.check.diagnosis import Diagnosis, hint
-from bench.check.worker import run_check
 from bench.learn import child, facts
 from bench.learn.chapters import Chapter, chapter
 from bench.learn.reader import Reader, attempted

@@ -1,6 +1,6 @@
 """The steps of a chapter: predict, measure, show, explain, exercise.
 
-The same calls serve a terminal, a notebook and a page. A Lesson collects blocks and hands each to its stage, which
+The same calls serve a terminal, a notebook and a page. A Lesson collects blocks and hands each to `display`, which
 shows it.
 """
 
@@ -15,7 +15,8 @@ from string import Formatter
 from typing import Any
 
 from bench import text
-from bench.analysis.speed import get_nested
+from bench.analysis.aggregate import CONTROL_REASON, DRIFT_REASON, NOISE_REASON
+from bench.analysis.sentences import processor_text
 from bench.learn import reader
 from bench.learn.blocks import Asked, Block, Descents, Picture, Words
 from bench.learn.chapters import Chapter, chapter
@@ -35,7 +36,7 @@ NO_PARAGRAPH = "A paragraph is left out because these measurements do not contai
 class Lesson:
     """One chapter for one reader.
 
-    stage: shows a block. ask: shows a prompt and returns the typed line, or None at the end of the input. live:
+    display: shows a block. ask: shows a prompt and returns the typed line, or None at the end of the input. live:
     measure on this machine; otherwise show recorded runs. quick: use fewer processes. again: repeat the measurements.
     blocks: everything shown so far.
     """
@@ -43,13 +44,13 @@ class Lesson:
     def __init__(
         self,
         chapter: Chapter,
-        stage: Callable[[Block], None],
+        display: Callable[[Block], None],
         ask: Callable[[str], str | None],
         live: bool = True,
         quick: bool = False,
         again: bool = False,
     ):
-        self.chapter, self.stage, self.ask = chapter, stage, ask
+        self.chapter, self.display, self.ask = chapter, display, ask
         self.live, self.quick, self.again = live, quick, again
         self.reader = reader.load()
         self.progress = self.reader.of(chapter.number)
@@ -60,7 +61,7 @@ class Lesson:
 
     def put(self, block: Block) -> None:
         self.blocks.append(block)
-        self.stage(block)
+        self.display(block)
 
     def say(self, markdown: str, note: bool = False) -> None:
         self.put(Words(markdown, note))
@@ -187,7 +188,7 @@ class Lesson:
 
         def foretold(seconds: float) -> None:
             words = f"Measuring takes about {max(seconds, 5):.0f} s. Please do not use the machine meanwhile."
-            self.stage(Words(words, note=True))
+            self.display(Words(words, note=True))
 
         command = f"gdbench learn {self.chapter.number}"
         experiment.measured(folder, chosen, sizes, quick=self.quick, command=command, foretold=foretold, **options)
@@ -222,7 +223,7 @@ class Lesson:
 
 def origin(run: Run, measured: bool, number: int) -> str:
     """One sentence: where and when the run was measured."""
-    model = text.clean(str(get_nested(run.machine, "cpu", "model") or "unknown processor"), 60)
+    model = processor_text(run, 60)
     day = text.clean(run.created[:10], 10)
     if measured:
         return f"Measured on this machine ({model}), {day}."
@@ -232,9 +233,9 @@ def origin(run: Run, measured: bool, number: int) -> str:
 def doubt(run: Run, name: str, number: int) -> str:
     """A warning that a run is unstable, with the reasons."""
     kinds = {
-        "A/A control": "the two measurements of numpy_vectorized in each block disagree",
-        "drift": "the speed of the machine changed during the run",
-        "cells are noisy": "many times vary widely",
+        CONTROL_REASON: "the two measurements of numpy_vectorized in each block disagree",
+        DRIFT_REASON: "the speed of the machine changed during the run",
+        NOISE_REASON: "many times vary widely",
     }
     reasons = [words for kind, words in kinds.items() if any(kind in reason for reason in run.reasons)]
     return (

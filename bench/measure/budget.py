@@ -51,7 +51,7 @@ def too_long(plan: Plan, predicted_s: float) -> str | None:
         return None
     return (
         f"predicted {predicted_s:.3g} s per call, {whole:.3g} s over {plan.blocks} blocks;"
-        f" one cell may take {share:.3g} s, a quarter of the time budget"
+        f" one cell may take {share:.3g} s, {100 * CELL_SHARE:g} % of the time budget"
     )
 
 

@@ -85,9 +85,9 @@ class _Measurement:
         self.beta0 = np.zeros(self.X.shape[1], self.X.dtype)
         self.normwise = getattr(backend, "ALGORITHM", None) is not None
         with np.load(folder / f"{task.files}-reference{'-normwise' if self.normwise else ''}.npz") as file:
-            self.staged = dict(file)
-        self.expected = load_reference(self.staged, "whole")
-        self.learning_rate = float(self.staged["learning_rate"])
+            self.references = dict(file)
+        self.expected = load_reference(self.references, "whole")
+        self.learning_rate = float(self.references["learning_rate"])
 
     def load(self, name: str, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
         array: NDArray[Any] = np.load(self.folder / f"{self.task.files}-{name}.npy", mmap_mode=mmap_mode)
@@ -140,10 +140,10 @@ class _Measurement:
     def check_prefixes(self) -> None:
         """Check the backend on the first rows, where the bound is narrow enough to detect a missing step."""
         for number, (rows, max_iter) in enumerate(PREFIXES):
-            expected = load_reference(self.staged, f"prefix{number}")
+            expected = load_reference(self.references, f"prefix{number}")
             native = self.backend.prepare(self.X[:rows].copy(), self.y[:rows].copy(), self.beta0.copy())
             with error_context(f"on the first {min(len(self.X), rows)} rows"):
-                result = self.fit(native, float(self.staged[f"prefix{number}_learning_rate"]), max_iter)
+                result = self.fit(native, float(self.references[f"prefix{number}_learning_rate"]), max_iter)
                 judge(*as_arrays(self.backend, result), expected, self.task.dtype)
 
     def call(self) -> None:
@@ -158,7 +158,9 @@ class _Measurement:
         return seconds
 
     def warm_up(self) -> float | None:
-        """The shortest call in seconds, or None if the driver skips the cell because its calls take too long.
+        """The shortest warm-up call in seconds, or None if the driver skips the cell because its calls take too long.
+
+        Infinity if a later worker needs no warm-up call: the counts that it received replace the times.
 
         The first worker of a backend determines the number of warm-up calls for all later ones.
         """
@@ -215,7 +217,7 @@ class _Measurement:
         if self.first_worker:
             with error_context("with another learning rate on the same data"):
                 result = self.fit(self.native, OTHER_RATE * self.learning_rate, task.max_iter)
-                judge(*as_arrays(self.backend, result), load_reference(self.staged, "other"), task.dtype)
+                judge(*as_arrays(self.backend, result), load_reference(self.references, "other"), task.dtype)
         for name, array in (("X", X), ("y", self.y)):
             if not np.array_equal(array, self.load(name, "r")):
                 raise Wrong(f"{name} was changed by prepare or fit; allowed: inputs stay as they are")

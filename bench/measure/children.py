@@ -8,7 +8,7 @@ import msgspec
 
 from bench.measure.messages import Decision, Staged, StageSpec, WorkerSpec, task_of
 from bench.measure.run_directory import RunDirectory
-from bench.plan import STAGE_COPIES, BlockPlan, CellPlan, Plan
+from bench.plan import STAGE_MEMORY_COPIES, BlockPlan, CellPlan, Plan
 from bench.runtime import memory, process
 
 WORKER_COPIES = 40  # memory limit of a worker, in copies of X in float64; a list of Python floats takes five
@@ -46,7 +46,7 @@ def run_stage(plan: Plan, scratch: Path) -> dict[str, str]:
         deadline_s=STAGE_DEADLINE_S,
         folder=scratch,
         on_message=on_message,
-        memory_bytes=memory.BASE + STAGE_COPIES * 8 * max(case.size for case in cases),
+        memory_bytes=memory.BASE + STAGE_MEMORY_COPIES * 8 * max(case.size for case in cases),
     )
     if not outcome.ok:
         raise RunError(f"preparing the data {outcome.describe()}")
@@ -67,7 +67,7 @@ def run_worker(
     scratch: the folder of the staged arrays. raw: the file for pytest-benchmark's JSON; its folder is the working
     directory. on_message: returns the reply to a message, or None.
     """
-    machine = {name: fact for name, fact in directory.start.machine.items() if name not in ("load", "peaks")}
+    machine = {name: fact for name, fact in directory.manifest.machine.items() if name not in ("load", "peaks")}
     tasks = {cell.id: task_of(cell, directory.plan.rounds) for cell in cells}
     spec = raw.with_name("spec.json")
     spec.write_bytes(msgspec.json.encode(WorkerSpec(str(scratch), block.index, tasks, machine)))

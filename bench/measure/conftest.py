@@ -61,14 +61,15 @@ def ask(spec: WorkerSpec) -> Callable[[WorkerMessage], Decision]:
 
 
 @pytest.fixture(scope="session")
-def backend_of() -> Any:
-    """A function that loads a backend, or returns None if it cannot be loaded, with fields for its sample.
+def load_backend() -> Any:
+    """A function that returns the module of a backend, and fields of its samples as a dictionary.
 
-    import_s: seconds of the import from a bare interpreter, NumPy included; None if NumPy was imported before.
+    If the backend cannot be loaded, the module is None, and the fields are "status" and "detail". Otherwise the field
+    is "import_s": seconds of the import from a bare interpreter, NumPy included; None if NumPy was imported before.
     """
     loaded: dict[str, tuple[Any, dict[str, Any]]] = {}
 
-    def backend_of(source: str) -> Any:
+    def load_once(source: str) -> Any:
         if source not in loaded:
             start = time.perf_counter()
             from backends import BackendError, BackendUnavailable, load
@@ -83,7 +84,7 @@ def backend_of() -> Any:
                 loaded[source] = module, {"import_s": seconds}
         return loaded[source]
 
-    return backend_of
+    return load_once
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -65,13 +65,13 @@ WorkerMessage = CellStarts | CallMade | CellEnds
 class Decision(msgspec.Struct, frozen=True):
     """The reply of the driver: run the cell, or skip it for the reason in `detail`.
 
-    seconds: the predicted time of a call. calls, warmup_calls, rounds: the frozen counts, None if this worker
+    predicted_s: the predicted time of a call. calls, warmup_calls, rounds: the frozen counts, None if this worker
     determines them. curve: record the errors of the losses.
     """
 
     run: bool
     detail: str | None = None
-    seconds: float | None = None
+    predicted_s: float | None = None
     calls: int | None = None
     warmup_calls: int | None = None
     rounds: int | None = None

@@ -10,12 +10,22 @@ from pathlib import Path
 from bench.measure.budget import announce, foresee
 from bench.measure.run_directory import is_new
 from bench.measure.stage import BUILT_IN, build
-from bench.plan import N_FEATURES, PENGUINS, SIZES, STAGE_COPIES, Backend, Case, Plan, iterations, synthetic_cases
+from bench.plan import (
+    N_FEATURES,
+    PENGUINS,
+    SIZES,
+    STAGE_MEMORY_COPIES,
+    Backend,
+    Case,
+    Plan,
+    iterations,
+    synthetic_cases,
+)
 from bench.results import results_folder
 from bench.runtime import machine, memory, process
 
 MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 120.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
-STAGED_COPIES = 2  # scratch disk for a problem, in copies of X, references and files of workers included
+SCRATCH_COPIES = 2  # scratch disk for a problem, in copies of X, references and files of workers included
 INTEGER = "((?:[0-9]_?){0,29}[0-9])"
 MAX_VALUES = 2**40  # n_samples x n_features of a problem: 8 TiB in float64; a larger size is a typing error
 
@@ -100,8 +110,8 @@ def _too_large(cases: list[Case], dtypes: list[str]) -> list[Case]:
     memory_free, disk_free = memory.available(), shutil.disk_usage(tempfile.gettempdir()).free
     judged, staged = [], 0
     for case in cases:
-        needed = case.size * 8 * STAGE_COPIES
-        staged += case.size * 8 * STAGED_COPIES * len(set(dtypes))
+        needed = case.size * 8 * STAGE_MEMORY_COPIES
+        staged += case.size * 8 * SCRATCH_COPIES * len(set(dtypes))
         reason = None
         if needed > memory_free:
             reason = f"needs about {_gib(needed)} of memory to prepare, and {_gib(memory_free)} are free"

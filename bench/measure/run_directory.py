@@ -29,12 +29,12 @@ ALLOWED = "the same plan, data, machine and versions; start a new run instead"
 class RunDirectory:
     """The folder of one run, locked against other runs. samples, blocks: the finished ones of a resumed run."""
 
-    def __init__(self, folder: Path, start: RunManifest, plan: Plan, journal: AppendOnlyLog, blocks: AppendOnlyLog):
-        self.folder, self.start, self.plan = folder, start, plan
+    def __init__(self, folder: Path, manifest: RunManifest, plan: Plan, journal: AppendOnlyLog, blocks: AppendOnlyLog):
+        self.folder, self.manifest, self.plan = folder, manifest, plan
         self._journal, self._blocks = journal, blocks
         self.samples = _decoded(journal, CellSample)
         self.blocks = _decoded(blocks, Block)
-        self._seen = self._results()
+        self._result_states = self._read_result_states()
 
     @classmethod
     def begin(cls, folder: Path, plan: Plan, command: str) -> "RunDirectory":
@@ -50,7 +50,7 @@ class RunDirectory:
         if not is_new(folder):  # another run has begun and ended here in the meantime
             journal.close()
             raise ValueError(f"--out: found {str(folder)!r}, which is not empty; allowed: a new or empty folder")
-        start = RunManifest(
+        manifest = RunManifest(
             created=utc_now(),
             command=command,
             plan=msgspec.to_builtins(plan),
@@ -59,8 +59,8 @@ class RunDirectory:
         )
         _sweep(folder)
         (folder / RAW).mkdir(exist_ok=True)
-        save(folder / PLAN, encode(start, indent=1))
-        return cls(folder, start, plan, journal, AppendOnlyLog(folder / BLOCKS))
+        save(folder / PLAN, encode(manifest, indent=1))
+        return cls(folder, manifest, plan, journal, AppendOnlyLog(folder / BLOCKS))
 
     @classmethod
     def resume(cls, folder: Path) -> "RunDirectory":
@@ -76,12 +76,12 @@ class RunDirectory:
                 f"--resume: found no readable {PLAN} in {str(folder)!r} ({getattr(error, 'strerror', None) or error});"
                 " allowed: the folder of a run that was begun"
             ) from None
-        start = decode(text, RunManifest, folder / PLAN)
+        manifest = decode(text, RunManifest, folder / PLAN)
         try:
-            plan = msgspec.convert(start.plan, Plan)
+            plan = msgspec.convert(manifest.plan, Plan)
         except msgspec.ValidationError as error:
             raise UnreadableRun(f"{folder / PLAN}: is not a valid plan: {error}") from None
-        _refuse_changes(start, plan)
+        _refuse_changes(manifest, plan)
         ensure_free_space(folder)
         with contextlib.ExitStack() as undo:
             journal = _locked(folder)
@@ -89,22 +89,22 @@ class RunDirectory:
             _sweep(folder)
             blocks = AppendOnlyLog(folder / BLOCKS)
             undo.callback(blocks.close)
-            directory = cls(folder, start, plan, journal, blocks)
+            directory = cls(folder, manifest, plan, journal, blocks)
             directory._validate_samples()
             undo.pop_all()
         if len(directory.blocks) < plan.blocks * len(plan.threads):
-            start.resumed.append(utc_now())
+            manifest.resumed.append(utc_now())
         (folder / RAW).mkdir(exist_ok=True)
-        save(folder / PLAN, encode(start, indent=1))
+        save(folder / PLAN, encode(manifest, indent=1))
         return directory
 
-    def staged(self, measured: dict[str, Any], digests: dict[str, str]) -> None:
+    def record_staging(self, described: dict[str, Any], digests: dict[str, str]) -> None:
         """Save the peaks of the machine and the digests of the problems. Raises UnreadableRun if the data changed."""
         for case, digest in digests.items():
-            if self.start.digests.get(case, digest) != digest:
+            if self.manifest.digests.get(case, digest) != digest:
                 raise UnreadableRun(f"--resume: found other data in {case} than when the run began; allowed: {ALLOWED}")
-        self.start.machine, self.start.digests = measured, digests
-        save(self.folder / PLAN, encode(self.start, indent=1))
+        self.manifest.machine, self.manifest.digests = described, digests
+        save(self.folder / PLAN, encode(self.manifest, indent=1))
 
     def add(self, record: CellSample | Block) -> None:
         """Append a record to its log on disk. Raises OSError, and ValueError for NaN or infinity."""
@@ -124,7 +124,7 @@ class RunDirectory:
             changed.append(RAW)
             (self.folder / RAW).unlink(missing_ok=True)
             (self.folder / RAW).mkdir(parents=True)
-        plan = encode(self.start, indent=1)
+        plan = encode(self.manifest, indent=1)
         with contextlib.suppress(OSError, ValueError):
             if read(self.folder / PLAN).encode("utf-8") == plan:
                 plan = b""
@@ -132,12 +132,12 @@ class RunDirectory:
             changed.append(PLAN)
             save_over(self.folder / PLAN, plan)
         changed += [lines.path.name for lines in (self._journal, self._blocks) if lines.restore()]
-        results = self._results()
-        for name, was in self._seen.items():
+        results = self._read_result_states()
+        for name, was in self._result_states.items():
             if results[name] != was:
                 changed.append(name)
                 _remove(self.folder / name)
-                self._seen[name] = None
+                self._result_states[name] = None
         return changed
 
     def abandon(self) -> None:
@@ -152,7 +152,7 @@ class RunDirectory:
         self._journal.close()
         self._blocks.close()
 
-    def _results(self) -> dict[str, tuple[int, ...] | None]:
+    def _read_result_states(self) -> dict[str, tuple[int, ...] | None]:
         """The states of the result files, to detect changes."""
         states: dict[str, tuple[int, ...] | None] = dict.fromkeys(RESULTS)
         for name in RESULTS:
@@ -212,18 +212,18 @@ def _sources(plan: Plan) -> dict[str, str]:
     return digests
 
 
-def _refuse_changes(start: RunManifest, plan: Plan) -> None:
+def _refuse_changes(manifest: RunManifest, plan: Plan) -> None:
     now, sources = machine.describe(), _sources(plan)
     changed = [
         str(difference)
-        for difference in machine_differences(start.machine, now, frozenset())
+        for difference in machine_differences(manifest.machine, now, frozenset())
         if difference.kind != "note"
     ]
-    if start.machine.get("gdbench") != now["gdbench"]:
-        changed.append(f"gdbench {start.machine.get('gdbench')} -> {now['gdbench']}")
+    if manifest.machine.get("gdbench") != now["gdbench"]:
+        changed.append(f"gdbench {manifest.machine.get('gdbench')} -> {now['gdbench']}")
     if max(plan.threads) > now["threads_available"]:
-        changed.append(f"threads available {start.machine.get('threads_available')} -> {now['threads_available']}")
-    names = sorted(name for name in {**start.sources, **sources} if start.sources.get(name) != sources.get(name))
+        changed.append(f"threads available {manifest.machine.get('threads_available')} -> {now['threads_available']}")
+    names = sorted(name for name in {**manifest.sources, **sources} if manifest.sources.get(name) != sources.get(name))
     changed += [f"the file of {name}" for name in names]
     if changed:
         raise UnreadableRun(f"--resume: found changes since the run began: {'; '.join(changed)}; allowed: {ALLOWED}")

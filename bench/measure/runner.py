@@ -71,7 +71,7 @@ def execute(directory: RunDirectory, on_progress: Callable[[Progress], None] = l
         except KeyboardInterrupt:
             interrupted = True
     directory.restore()
-    run = aggregate(directory.plan, running.samples, running.blocks, directory.start, interrupted)
+    run = aggregate(directory.plan, running.samples, running.blocks, directory.manifest, interrupted)
     save_run(directory.folder, run)
     return run
 
@@ -82,8 +82,8 @@ class RunInProgress:
     planned: the plans of all blocks. blocks: the records of the finished blocks and the current one. samples: by cell
     id, one per block. counts: the frozen calls, warm-up calls and rounds, by CellPlan.calibration_key. dropped: ids of
     cells with a status other than "ok", which later blocks leave out. left_out: ids of cells that do not fit the time
-    budget. overhead_s: seconds of a worker besides its cells, by label and threads. staged: the states of the staged
-    files, to detect changes.
+    budget. overhead_s: seconds of a worker besides its cells, by label and threads. staged_files: the states of
+    the staged files, to detect changes.
     """
 
     def __init__(self, directory: RunDirectory, scratch: Path, on_progress: Callable[[Progress], None]):
@@ -97,7 +97,7 @@ class RunInProgress:
         self.left_out = set(self.plan.left_out)
         self.replanned = False
         self.overhead_s: dict[tuple[str, int], float] = {}
-        self.staged: dict[str, tuple[int, int]] = {}
+        self.staged_files: dict[str, tuple[int, int]] = {}
         for sample in directory.samples:
             self._remember(sample)
         self.done = self._done_before = len(directory.samples)
@@ -106,18 +106,18 @@ class RunInProgress:
 
     def prepare(self) -> None:
         """Measure the machine unless the manifest has its peaks, and stage the data."""
-        described = dict(self.directory.start.machine)
+        described = dict(self.directory.manifest.machine)
         if "peaks" not in described:
             self.on_progress(Progress(0, 0, self.plan.predicted_s, "measuring the machine"))
             described["peaks"] = machine.peaks(self.plan.threads, quick=self.plan.mode == "quick")
         self.on_progress(Progress(0, 0, self.plan.predicted_s, "preparing data and references"))
-        self.directory.staged(described, self.stage())
+        self.directory.record_staging(described, self.stage())
         self.prepared = time.monotonic()
 
     def stage(self) -> dict[str, str]:
         """Stage the data, and remember the states of the files. Returns the digests by the key of the case."""
         digests = children.run_stage(self.plan, self.scratch)
-        self.staged = _files(self.scratch)
+        self.staged_files = _files(self.scratch)
         return digests
 
     def block(self, block: BlockPlan, number: int) -> None:
@@ -220,7 +220,7 @@ class RunInProgress:
 
     def measure_once(self, block: BlockPlan, label: str, cells: list[CellPlan], stem: str) -> None:
         """Measure cells in one worker and save its files in raw/ under this stem."""
-        if _files(self.scratch) != self.staged:  # an earlier worker has changed the staged files
+        if _files(self.scratch) != self.staged_files:  # an earlier worker has changed the staged files
             self.stage()
         deadline_s, conversation = self.deadline_s(), Conversation(self, block, cells)
         with tempfile.TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as folder:
@@ -258,7 +258,7 @@ class RunInProgress:
             self.dropped.add(sample.cell)
         elif sample.calls and sample.warmup_calls:
             warmup_calls = warmup_of(median(sample.rounds_s), sample.warmup_calls)
-            counts = Decision(True, None, None, sample.calls, warmup_calls, len(sample.rounds_s))
+            counts = Decision(True, calls=sample.calls, warmup_calls=warmup_calls, rounds=len(sample.rounds_s))
             self.counts.setdefault(self.cells[sample.cell].calibration_key, counts)
 
     def decide(self, cell: CellPlan) -> Decision:
@@ -272,9 +272,9 @@ class RunInProgress:
         counts = self.counts.get(cell.calibration_key)
         if cell.id in self.left_out:
             reason = f"left out, so that the whole run fits its time budget of {self.plan.budget_s:.3g} s"
-            return Decision(False, reason, self.call_s(cell) or predicted or budget.guess(cell))
+            return Decision(False, reason, predicted_s=self.call_s(cell) or predicted or budget.guess(cell))
         if counts is None and predicted is not None and (too_long := budget.too_long(self.plan, predicted)):
-            return Decision(False, too_long, predicted)
+            return Decision(False, too_long, predicted_s=predicted)
         return msgspec.structs.replace(counts or Decision(True), curve=cell.id not in self.samples)
 
     def call_s(self, cell: CellPlan) -> float | None:
@@ -311,7 +311,7 @@ class Conversation:
                 if decision.run:
                     self.current = name
                 else:
-                    self.end(self.sample(name, "skipped", decision.detail, predicted_s=decision.seconds))
+                    self.end(self.sample(name, "skipped", decision.detail, predicted_s=decision.predicted_s))
                 return decision
             case CallMade(name, seconds) if name == self.current:
                 reason = budget.too_long(self.running.plan, seconds)

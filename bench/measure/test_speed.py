@@ -16,13 +16,13 @@ def test_speed(
     spec: WorkerSpec,
     benchmark: Any,
     ask: Callable[[WorkerMessage], Decision],
-    backend_of: Callable[[str], Any],
+    load_backend: Callable[[str], Any],
 ) -> None:
     decision = ask(CellStarts(cell))
     if not decision.run:
         pytest.skip(decision.detail or "")
     task, block = spec.cells[cell], spec.block
-    backend, loaded = backend_of(task.source)
+    backend, loaded = load_backend(task.source)
     if backend is None:
         sample = CellSample(cell=cell, block=block, **loaded)
     else:

@@ -4,9 +4,10 @@ import math
 
 from bench import text
 from bench.analysis.compare import JUDGED, MIN_PROCESSES, TOLERANCE, Change, Comparison, describe_shifts, log_to_share
+from bench.mappings import grouped
 from bench.plan import BASELINE
 from bench.report.blocks import HTML, TERMINAL, Block, Entries, Items, Report, Text, Topic
-from bench.report.tables import Table, grouped, headed, places, seconds_text
+from bench.report.tables import Table, headed, places, seconds_text
 from bench.stats import CHANGE_P
 from bench.text import MISSING
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench import text
 from bench.analysis import sentences
 from bench.analysis.series import explorer_series
-from bench.analysis.speed import Group, backends, cold_problem, get_nested, group_cells, problem_label
+from bench.analysis.speed import Group, backends, cold_problem, group_cells, problem_label
 from bench.plan import BASELINE
 from bench.records import Run, run_for_page
 from bench.report import dialects, limits, matrix, tables
@@ -44,12 +44,13 @@ def report_of(run: Run, drawings: Mapping[str, tuple["Drawing", bytes]] | None =
     """The report of a run. drawings: stem of a figure -> the drawing and its SVG; without it there are no figures."""
     groups = group_cells(run)
     figures = _figures(groups, drawings or {})
+    data = None if drawings is None else run_for_page(run)
     chapters = [
         _speed(run, groups, figures),
         _first_answer(groups, figures),
         _limits(groups, figures),
         _correctness(groups, figures),
-        _method_and_data(run, groups, figures),
+        _method_and_data(run, groups, figures, data is not None),
     ]
     return Report(
         title="gdbench report",
@@ -60,7 +61,7 @@ def report_of(run: Run, drawings: Mapping[str, tuple["Drawing", bytes]] | None =
         chapters=[chapter for chapter in chapters if chapter.topics],
         overview=_overview(groups[0]) if groups else (),
         place=_place(run),
-        data=run_for_page(run),
+        data=data,
         series={} if drawings is None else _series(run),
         chart=figures.get(("time_per_iteration", groups[0].title)) if groups else None,
         origin=(run.command, run.created),
@@ -76,9 +77,7 @@ def _series(run: Run) -> Mapping[str, Any]:
 
 def _place(run: Run) -> str:
     """The processor, and the day of the run."""
-    model = get_nested(run.machine, "cpu", "model")
-    processor = text.clean(model, 80) if isinstance(model, str) else "processor not known"
-    return f"{processor}, {text.clean(run.created[:10])}"
+    return f"{sentences.processor_text(run)}, {text.clean(run.created[:10])}"
 
 
 def _figures(groups: Sequence[Group], drawings: Mapping[str, tuple["Drawing", bytes]]) -> Figures:
@@ -193,12 +192,12 @@ def _correctness(groups: Sequence[Group], figures: Figures) -> Topic:
     return _chapter("Correctness", groups, contents)
 
 
-def _method_and_data(run: Run, groups: Sequence[Group], figures: Figures) -> Topic:
+def _method_and_data(run: Run, groups: Sequence[Group], figures: Figures, is_in_page: bool) -> Topic:
     def contents(group: Group) -> list[Topic]:
         return [*_drawn(figures, ["noise"], group), *_flags(group)]
 
     method = Topic("How it was measured", [Items(METHOD, media=HTML)], "method", folded=True)
-    about = [*_unstable(run), _repeat(run, groups), method, _backends(run), _dialects(run), *_machine(run)]
+    about = [*_unstable(run), _repeat(run, groups, is_in_page), method, _backends(run), _dialects(run), *_machine(run)]
     return _chapter("Method and data", groups, contents, *about)
 
 
@@ -301,14 +300,14 @@ def _dialects(run: Run) -> Topic:
     return Topic("The four dialects", blocks, "dialects", folded=True)
 
 
-def _repeat(run: Run, groups: Sequence[Group]) -> Topic:
+def _repeat(run: Run, groups: Sequence[Group], is_in_page: bool) -> Topic:
     words = (
         "Install gdbench (pip install -e . in its folder). Without --out, a run goes into a new folder. This run was"
         f" started on {text.clean(run.created[:16].replace('T', ' '))} UTC with:"
     )
     saved = "The whole run is inside this page: gdbench report PAGE.html and gdbench compare read it."
     beside = "The run is too large for this page. It is in run.json beside it."
-    where = Text(saved if run_for_page(run) is not None else beside, "note", HTML)
+    where = Text(saved if is_in_page else beside, "note", HTML)
     return Topic(
         "Repeat it",
         [Text(words, media=HTML), Text(text.clean(run.command), "command", HTML), where],

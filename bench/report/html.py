@@ -7,8 +7,8 @@ import base64
 import itertools
 from collections.abc import Mapping
 
+from bench.mappings import grouped
 from bench.report.blocks import Block, Report, Topic
-from bench.report.tables import grouped
 from bench.report.template import render
 
 MAX_BYTES = 1_990_000  # of a page. Figures that do not fit are named, the last kinds first

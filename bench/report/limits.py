@@ -16,16 +16,18 @@ from bench.analysis.speed import (
     SYNTHETIC,
     Group,
     backends,
+    dtype_order,
     paired_speedup,
     problem_key,
     problem_label,
     time_per_iteration,
 )
 from bench.analysis.speed import group_title as title_of
+from bench.mappings import grouped
 from bench.plan import BASELINE
 from bench.records import Attainment, Cell, Run
 from bench.report.matrix import by_size
-from bench.report.tables import Table, grouped, name, time_text
+from bench.report.tables import Table, name, time_text
 from bench.stats import Interval
 from bench.text import MISSING
 
@@ -125,7 +127,7 @@ def _growth_text(cells: Sequence[Cell]) -> str:
 def _weak_points(cells: Sequence[Cell], fit: CostModel) -> str:
     """The sizes at which the backend is inefficient, with numbers."""
     parts = []
-    sizes = {c.n_samples * c.n_features: c for c in cells if c.problem.name == SYNTHETIC}
+    sizes = {c.size: c for c in cells if c.problem.name == SYNTHETIC}
     if fit.half_at and fit.half_at > min(sizes):
         d = next(iter(sizes.values())).n_features
         parts.append(f"below n ≈ {text.count(round(fit.half_at / d))} (d = {d}) most of a pass is overhead")
@@ -154,24 +156,24 @@ def crossover_points(group: Group) -> Table:
 
 def threads_and_dtypes(run: Run) -> Table:
     """A row per problem and backend: the time in the first group, and the speed-ups of the other groups over it."""
-    ways = sorted({(c.dtype != "float64", c.dtype, c.threads) for c in run.cells})
+    ways = sorted({(c.dtype, c.threads) for c in run.cells}, key=lambda way: (dtype_order(way[0]), way[1]))
     cells = [c for c in run.cells if not c.control and time_per_iteration(c)]
     order = backends(cells)
     rows = []
     for c in sorted(cells, key=lambda c: (c.problem.name, c.n_samples, c.n_features, order.index(c.backend))):
-        if (c.dtype, c.threads) == ways[0][1:]:
+        if (c.dtype, c.threads) == ways[0]:
             others = {(o.dtype, o.threads): o for o in reversed(cells) if same_problem(o, c)}
-            gains = [_gain(c, others.get((dtype, threads))) for _, dtype, threads in ways[1:]]
+            gains = [_gain(c, others.get(way)) for way in ways[1:]]
             if len(others) > 1:
                 rows.append((problem_label(c), name(c), time_text(c), *gains))
-    heads = [title_of(dtype, threads) for _, dtype, threads in ways]
+    heads = [title_of(*way) for way in ways]
     faster = (f"{head}: times as fast" for head in heads[1:])
     return Table("Threads and dtypes", ("problem", "backend", *heads[:1], *faster), rows)
 
 
 def _gain(cell: Cell, other: Cell | None) -> str:
     """The paired speed-up over the first cell."""
-    ratio = other and paired_speedup(other, cell)
+    ratio = other and paired_speedup(cell, other)
     return text.ratio_interval(*ratio) if ratio else MISSING
 
 

@@ -1,5 +1,7 @@
 """The fixed texts of a report: of its chapters, notes by figure or table, and the method."""
 
+from bench.stats import MIN_SAMPLES
+
 CHAPTERS = {
     "Speed": (
         "The time of one iteration in the steady state, import and compilation apart. An iteration reads all of the"
@@ -79,7 +81,7 @@ METHOD = (
     (
         "What the interval means.",
         "Brackets contain the true median with at least 95 % confidence. Their ends are two of the ordered samples,"
-        " so no distribution is assumed. Fewer than 6 processes define no interval.",
+        f" so no distribution is assumed. Fewer than {MIN_SAMPLES} processes define no interval.",
     ),
     (
         "What a speed-up is.",

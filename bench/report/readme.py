@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 from bench import text
-from bench.analysis.speed import get_nested, group_cells
+from bench.analysis.sentences import processor_text
+from bench.analysis.speed import group_cells
+from bench.mappings import get_nested
 from bench.records import Run, UnreadableRun, load_run
 from bench.report import terminal
 from bench.runtime.files import save
@@ -71,7 +73,7 @@ def _origin(run: Run, title: str) -> str:
     versions = get_nested(run.machine, "versions")
     versions = versions if isinstance(versions, dict) else {}
     parts = [
-        text.clean(str(get_nested(run.machine, "cpu", "model") or "processor not known"), 80),
+        processor_text(run),
         text.clean(run.created[:10]),
         title,
         text.number_of(blocks, "process") + " per backend" if isinstance(blocks, int) else "",

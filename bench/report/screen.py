@@ -10,7 +10,7 @@ from bench.analysis.speed import SYNTHETIC, Group, ProblemKey, gap_kind, time_pe
 from bench.plan import BASELINE
 from bench.records import Cell, Run
 from bench.report import matrix, tables
-from bench.report.terminal import rich_table
+from bench.report.rich_table import rich_table
 
 MAX_BACKENDS, NAME_WIDTH, GAP = 10, 18, 2  # rows and characters of a table
 RATIOS = f"Relative to {BASELINE}, median over blocks (× faster, ÷ slower, ~ tied)"

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TypeVar
 
 from bench import text
 from bench.analysis.speed import (
@@ -20,14 +19,15 @@ from bench.analysis.speed import (
     status_text,
     time_per_iteration,
 )
+from bench.mappings import grouped
 from bench.plan import BASELINE
 from bench.records import FLAGS, Cell, Run, Speedup
-from bench.stats import holds_one, outliers
+from bench.stats import MIN_SAMPLES, holds_one, outliers
 from bench.text import MISSING
 
-T = TypeVar("T")
-K = TypeVar("K")
-NO_INTERVAL_NOTE = "A figure without brackets has no interval: too few processes (fewer than 6 define none)."
+NO_INTERVAL_NOTE = (
+    f"A figure without brackets has no interval: too few processes (fewer than {MIN_SAMPLES} define none)."
+)
 COLD = {"import_s": "import", "prepare_s": "prepare", "compile_s": "compile", "first_call_s": "first call"}
 MAX_PLACES = 6  # flagged cells that are named; of more, their number
 STEADY = ("later call", "peak memory", "CPU / wall")
@@ -48,14 +48,6 @@ class Table:
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     best: frozenset[tuple[int, int]] = frozenset()
-
-
-def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
-    """The items by their key, in the order in which the keys occur."""
-    groups: dict[K, list[T]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return groups
 
 
 def places(pairs: Iterable[tuple[str, str]]) -> str:
@@ -165,7 +157,7 @@ def pays_back(cell: Cell) -> str:
 def share_of_bound(cell: Cell) -> str:
     assert cell.error is not None
     if cell.error.bound > 0:
-        return text.percent(cell.error.value / cell.error.bound)
+        return text.percent(cell.error.share)
     return "exact" if cell.error.value == 0 else "∞"
 
 
@@ -181,7 +173,7 @@ def plan_line(run: Run, group: Group) -> str:
     parts += [f"calls per round: {calls}"] if calls else []
     parts.append(f"iterations per call: {text.span(c.n_iter for c in group.cells)}")
     samples_of_cells = [[s for s in c.samples_s if s is not None] for c in group.cells if time_per_iteration(c)]
-    n_outliers = sum(outliers(samples) for samples in samples_of_cells if len(samples) > 3)
+    n_outliers = sum(outliers(samples) for samples in samples_of_cells)
     n_samples = text.number_of(sum(map(len, samples_of_cells)), "sample")
     parts.append(f"outliers: {text.count(n_outliers)} of {n_samples}, none dropped")
     return "; ".join(parts)
@@ -299,7 +291,7 @@ def worst_errors(group: Group) -> Table:
 
     def share(c: Cell) -> float:
         assert c.error is not None
-        return c.error.value / c.error.bound if c.error.bound > 0 else float("inf") if c.error.value else 0.0
+        return c.error.share
 
     judged = [c for c in group.ranked + group.others if c.error is not None]
     worst = [max((c for c in judged if c.backend == b), key=share) for b in backends(judged)]

@@ -8,11 +8,10 @@ import itertools
 import os
 import sys
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -20,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import __version__, text
+from bench.report.rich_table import rich_table
 
 if TYPE_CHECKING:
     from bench.analysis.compare import Comparison
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from bench.measure.runner import Progress as RunState
     from bench.records import Run
     from bench.report.blocks import Block, Report
-    from bench.report.tables import Table as Entry
 
 ABOUT = (
     "One gradient descent for linear regression in plain Python, NumPy, Numba, JAX and your own file: gdbench measures"
@@ -39,9 +38,6 @@ GREETING = {
     "gdbench learn": "take the course: why vectorized code is fast",
     "gdbench --help": "all commands",
 }
-FASTEST = "bold green"
-# Columns of numbers, which are aligned at the right.
-NUMBERS = ("import", "prepare", "compile", "first call", "later call", "peak memory", "CPU / wall")
 PIPE_WIDTH, MIN_WIDTH = 100, 40  # characters of a line in a pipe, and at least
 MAX_GROUPS = 2  # further groups on the screen at the end of a run
 COLORS = {"ok": "green", "wrong": "bold red", "failed": "red", "unavailable": "yellow"}
@@ -163,11 +159,13 @@ def busy(what: str) -> contextlib.AbstractContextManager[object]:
 
 def print_check(reports: Sequence["BackendReport"]) -> None:
     """Print the table of a cross-check, then the failed checks of each backend."""
+    from bench.records import error_share
+
     out = console()
     table = Table("backend", "result", "checks", "largest error", box=None, pad_edge=False, header_style="bold")
     for report in reports:
         passed = sum(result.passed for result in report.checks)
-        shares = [r.error / r.bound for r in report.checks if r.bound and r.error is not None]
+        shares = [error_share(r.error, r.bound) for r in report.checks if r.bound and r.error is not None]
         worst = max(shares, default=0.0)
         share = "-" if not shares else f"{worst:.2%} of its bound" if worst < 10 else f"{worst:.1g} times its bound"
         table.add_row(
@@ -313,22 +311,6 @@ def say(out: Console, words: str, style: str = "") -> None:
     """Print a sentence, wrapped at the width of the console."""
     # Rich breaks a line at the no-break spaces of 1 000 000, so the wrapping is done here.
     out.print(Text(textwrap.fill(words, out.width), style=style), soft_wrap=True)
-
-
-def rich_table(table: "Entry", marks: Mapping[str, str] | None = None, right: Collection[str] = NUMBERS) -> Table:
-    """A table for a terminal, its best entries highlighted. A row with an empty rest is a heading.
-
-    marks: styles of words in the last column. right: the columns that are aligned at the right.
-    """
-    result = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
-    for column in table.columns:
-        result.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for y, row in enumerate(table.rows):
-        heading = len(row) > 1 and not any(row[1:])
-        styles = [FASTEST if (y, x) in table.best else "" for x in range(len(row))]
-        styles[-1] = styles[-1] or (marks or {}).get(row[-1], "")
-        result.add_row(*map(Text, row, styles), style="bold" if heading else "")
-    return result
 
 
 class CheckProgress:

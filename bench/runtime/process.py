@@ -107,7 +107,7 @@ def affinity() -> set[int]:
 def cpus(threads: int) -> set[int]:
     """The processors of a child with this number of threads.
 
-    They are the last ones, because the first one serves most interrupts and the driver.
+    They are the last ones, because the first one serves most interrupts and the parent.
     """
     return set(sorted(affinity())[-threads:])
 
@@ -205,7 +205,7 @@ def _wait(child: subprocess.Popen[bytes], streams: "_Streams", deadline_s: float
 
 
 class _Streams:
-    """The driver's ends of the output and the channel of a child. output: the last part of its output."""
+    """The parent's ends of the output and the channel of a child. output: the last part of its output."""
 
     def __init__(self, output: IO[bytes], channel: socket.socket, on_message: Callable[[Any], Any]):
         self.output, self.last_reply = b"", time.monotonic()
@@ -295,13 +295,13 @@ def _kill_group(child: subprocess.Popen[bytes]) -> None:
 
 
 class Channel:
-    """The child's end of the socket to its driver."""
+    """The child's end of the socket to its parent."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(fileno=int(os.environ.pop(CHANNEL)))
         self._reader = self._socket.makefile("r", encoding="utf-8")
         if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # the child dies with its driver
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # the child dies with its parent
         stack = int(os.environ.pop(STACK, 2))
         faulthandler.enable(stack)
         faulthandler.register(signal.SIGUSR1, stack)
@@ -311,9 +311,9 @@ class Channel:
         self._socket.sendall(json.dumps(message).encode() + b"\n")
 
     def ask(self, **message: Any) -> Any:
-        """Send a message and wait for the reply. Raises EOFError if the driver is gone."""
+        """Send a message and wait for the reply. Raises EOFError if the parent is gone."""
         self.send(**message)
         line = self._reader.readline()
         if not line:
-            raise EOFError("the driver is gone")
+            raise EOFError("the parent is gone")
         return json.loads(line)

@@ -8,8 +8,8 @@ import pytest
 from backends import load
 from bench.check import checks
 from bench.check.bound import UNIT
+from bench.check.child import run_check
 from bench.check.diagnosis import Diagnosis, hint
-from bench.check.worker import run_check
 
 
 def _cached(function):

@@ -15,7 +15,7 @@ def price(run: Run, backend: str) -> Interval | None:
     cell = facts.cell(run, backend)
     if cell is None:
         return None
-    return facts.scaled(facts.per_pass(cell), 1e9 / (2 * cell.n_samples * cell.n_features))
+    return facts.scaled(facts.per_pass(cell), 1e9 / (2 * cell.size))
 
 
 def statements(run: Run, guess: float | None, choice: str | None) -> dict[str, str | None]:

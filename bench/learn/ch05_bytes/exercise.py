@@ -8,6 +8,7 @@ import numpy as np
 
 from bench import text
 from bench.analysis.cost_model import ITEMSIZE
+from bench.check.messages import EARLIER_RESULT, READ_ONLY, REUSED_BUFFER, RIGHT_AT_FIRST
 from bench.learn import facts
 from bench.learn.judge import YOURS, Verdict, against, cross_check, load
 
@@ -62,9 +63,9 @@ def judge(path: Path) -> Verdict:
 def _slip(why: str) -> str:
     """The hint key for a failed check, from the name of the check and its message."""
     check, message = why.split(": ", 1) if ": " in why else (why, "")
-    if "read-only" in message or ("leaves_its_inputs_alone" in check and "raised" not in message):
+    if READ_ONLY in message or ("leaves_its_inputs_alone" in check and "raised" not in message):
         return "input"
-    if "a buffer is reused" in message or "after a call with" in message or "answer of an earlier" in message:
+    if any(part in message for part in (REUSED_BUFFER, RIGHT_AT_FIRST, EARLIER_RESULT)):
         return "kept"
     if "[float32" in check:  # float64 is checked first, so it is right
         return "float64"

@@ -65,7 +65,7 @@ def _kept(lesson: Lesson, name: str, measure: Callable[[], Results]) -> Results:
     """The stored results of the reader, or new ones if the lesson measures, or the recorded ones."""
     path = lesson.folder / f"{name}.json"
     if lesson.live and (lesson.again or not path.exists()):
-        lesson.stage(Words("Measuring. Leave the machine alone.", note=True))
+        lesson.display(Words("Measuring. Leave the machine alone.", note=True))
         path.parent.mkdir(parents=True, exist_ok=True)
         save(path, json.dumps(measure(), indent=1) + "\n")
     kept: Results = json.loads(

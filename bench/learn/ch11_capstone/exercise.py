@@ -6,6 +6,7 @@ from pathlib import Path
 
 import backends
 from bench import text
+from bench.check.messages import EARLIER_RESULT, INPUT_CHANGED, REUSED_BUFFER, SECOND_CALL, SHARES_MEMORY
 from bench.learn import facts
 from bench.learn.judge import YOURS, Verdict, against, cross_check, imported
 
@@ -18,12 +19,12 @@ MESSAGES = (
     ("it makes one update too many", "stop order"),
     ("there is one loss too many", "stop order"),
     ("computed in float32", "float32 inside"),
-    ("shares the memory", "not its own memory"),
-    ("was changed", "not its own memory"),
+    (SHARES_MEMORY, "not its own memory"),
+    (INPUT_CHANGED, "not its own memory"),
     ("is written to", "not its own memory"),
-    ("a buffer is reused", "kept between calls"),
-    ("a second call", "kept between calls"),
-    ("result of an earlier one", "kept between calls"),
+    (REUSED_BUFFER, "kept between calls"),
+    (SECOND_CALL, "kept between calls"),
+    (EARLIER_RESULT, "kept between calls"),
     ("obeys_the_stop_rule", "stop rule"),
 )
 

@@ -66,7 +66,7 @@ def _recorded(cells: list[Cell]) -> list[Curve]:
 def _problems(curves: list[Curve]) -> list[ProblemKey]:
     """The problems to draw, those with the most backends first, then the largest; in the order of the tables."""
     counted = Counter(problem_key(curve.cell) for curve in curves)
-    best = sorted(counted, key=lambda k: (counted[k], k.n_samples * k.n_features, k), reverse=True)
+    best = sorted(counted, key=lambda k: (counted[k], k.size, k), reverse=True)
     return sorted(best[:MAX_PANELS])
 
 

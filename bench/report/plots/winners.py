@@ -134,7 +134,7 @@ def _rows(square: Square) -> list[tuple[str, ...]]:
     where, second = problem_label(square.problem), _next(square)
     if not square.best:
         return [(where, f"no time: {text.listed(square.kinds)}", *[""] * 6)]
-    lead = paired_speedup(square.best[0], second) if second is not None else None
+    lead = paired_speedup(second, square.best[0]) if second is not None else None
     behind = ("" if second is None else text.clean(second.backend, 40), text.ratio_interval(*lead) if lead else "")
     return [
         (
@@ -209,7 +209,7 @@ def _lines(square: Square, width: float) -> list[str]:
     interval = time_per_iteration(square.best[0]) if square.best else None
     words += [text.duration(interval.median)] if interval else []
     second = _next(square)
-    if square.verdict == "fastest" and second is not None and (lead := paired_speedup(square.best[0], second)):
+    if square.verdict == "fastest" and second is not None and (lead := paired_speedup(second, square.best[0])):
         words.append(f"next takes {text.significant(lead.median)}×")
     return [line for part in words for line in _broken(part, letters)]
 

@@ -1,6 +1,6 @@
 """Cross-check one backend in this process and report each check to the parent.
 
-python -m bench.check.worker NAME [THREADS]: with THREADS, the number of threads of this process, run only the checks
+python -m bench.check.child NAME [THREADS]: with THREADS, the number of threads of this process, run only the checks
 whose result may depend on it.
 """
 
