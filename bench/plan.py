@@ -57,7 +57,7 @@ class Backend:
     """A backend of the plan.
 
     name: its file stem. source: what to load, a name or an absolute path. argument: the name or path as on the command
-    line. missing: why it cannot run, None if it can.
+    line. missing: why it cannot run, None if it can. requires: import names of its libraries, without NumPy.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Backend:
     algorithm: str | None
     dtypes: tuple[str, ...]
     missing: str | None
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -245,4 +246,12 @@ def backend_of(name_or_path: str) -> Backend:
 
     described = describe(name_or_path)
     source = str(described.path) if Path(name_or_path).suffix == ".py" else name_or_path
-    return Backend(described.name, source, name_or_path, described.algorithm, described.dtypes, described.missing)
+    return Backend(
+        name=described.name,
+        source=source,
+        argument=name_or_path,
+        algorithm=described.algorithm,
+        dtypes=described.dtypes,
+        missing=described.missing,
+        requires=described.requires,
+    )

@@ -152,7 +152,9 @@ class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     rounds_s: seconds per call, one per round. cold: the cell was the first one of its process, so its compilation and
     first call are cold. error_curve: only the first process records it, because the others compute the same iterates.
-    threads_seen: processors, and threads of each library. cost_s: wall time of the cell in its worker.
+    threads_seen: processors, and threads of each library. versions: of the libraries that the process has loaded, by
+    import name. blas: the BLAS libraries that it has loaded, as in Run.machine. cost_s: wall time of the cell in its
+    worker.
     """
 
     cell: str
@@ -174,6 +176,8 @@ class CellSample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     cpu_over_wall: float | None = None
     error_curve: list[list[float]] | None = None
     threads_seen: dict[str, Count] = {}
+    versions: dict[str, str] = {}
+    blas: list[dict[str, str | None]] = []
     cost_s: float | None = None
 
 

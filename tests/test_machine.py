@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -395,3 +396,29 @@ def test_a_missing_peak_is_printed_with_its_reason(printed):
     output = printed(cached, entry(4, [(32 * KIB, None, 9.0), (64 * KIB, None, 8.0)]))
     assert "8.00 GB/s (64 KiB)" in output
     assert "6.25 flops per byte" in output
+
+
+def test_a_platform_of_jax_that_is_replaced_is_a_note(main, monkeypatch):
+    """Every backend computes on the processor, in a check, too. The default is no note."""
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setenv("JAX_PLATFORM_NAME", "cpu")
+    assert not any("JAX" in warning for warning in machine.warnings())
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda,cpu")
+    note = "JAX_PLATFORMS=cuda,cpu is replaced by cpu, because every backend computes on the processor"
+    assert note in machine.warnings()
+    assert note in main("check", "nothing")[2]
+    assert "JAX_PLATFORMS" not in machine.describe()["environment"]
+
+
+def test_the_version_is_that_of_the_package_on_the_import_path(tmp_path, monkeypatch):
+    """A build on PYTHONPATH has no metadata, and hides the installed package, which has."""
+    installed = machine.describe()["versions"]
+    (tmp_path / "scipy").mkdir()
+    (tmp_path / "scipy" / "__init__.py").write_text("__version__ = '9.9.dev0'")
+    monkeypatch.syspath_prepend(tmp_path)
+    loaded = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "scipy"}
+    try:
+        assert machine.describe()["versions"] == installed | {"scipy": "9.9.dev0"}
+    finally:
+        sys.modules.pop("scipy", None)
+        sys.modules.update(loaded)

@@ -4,6 +4,7 @@ import os
 import signal
 import textwrap
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -124,15 +125,16 @@ def test_settings_that_change_a_measurement_do_not_reach_a_child(child, monkeypa
     """Other variables do. `environment` overrides them."""
     removed = [
         "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER", "NUMBA_DISABLE_JIT", "JAX_DISABLE_JIT", "JAX_COMPILATION_CACHE_DIR", "PYTHONSTARTUP",
+        "JAX_PLATFORM_NAME", "NUMBA_CACHE_LOCATOR_CLASSES",
     ]  # fmt: skip
-    for name in [*removed, "USER_SETTING", "OVERRIDDEN"]:
+    for name in [*removed, *process.FIXED, "USER_SETTING", "OVERRIDDEN"]:
         monkeypatch.setenv(name, "1")
     message = {}
     code = "import os; channel.send(**os.environ)"
     outcome = child(with_channel(code), on_message=message.update, environment={"OVERRIDDEN": "2", "NEW": "3"})
     assert outcome.ok, outcome.describe()
     assert not set(removed) & set(message)
-    assert message["JAX_PLATFORMS"] == "cpu"
+    assert {name: message[name] for name in process.FIXED} == process.FIXED
     assert (message["USER_SETTING"], message["OVERRIDDEN"], message["NEW"]) == ("1", "2", "3")
     assert process.CHANNEL not in message  # a grandchild must not use the channel
     assert os.environ["NUMBA_DISABLE_JIT"] == "1"
@@ -148,6 +150,28 @@ def test_a_folder_named_bench_does_not_replace_the_package(child, tmp_path, monk
     outcome = child(with_channel("import mine; channel.send(value=mine.VALUE)"), on_message=message.update)
     assert outcome.ok, outcome.describe()
     assert message == {"value": 42}
+
+
+def test_each_child_has_empty_cache_folders_of_its_own(child, tmp_path, monkeypatch):
+    """They are inside the child's folder while it runs. The user's are not used."""
+    for name in process.CACHES:
+        monkeypatch.setenv(name, str(tmp_path))
+    messages = []
+    code = """
+        import os
+        from pathlib import Path
+        from bench.runtime import process
+        folders = {name: os.environ[name] for name in process.CACHES}
+        full = [name for name, folder in folders.items() if Path(folder).exists() and list(Path(folder).iterdir())]
+        channel.send(folders=folders, full=full, usable=Path(next(iter(folders.values()))).parent.is_dir())
+    """
+    for _ in range(2):
+        assert child(with_channel(code), on_message=messages.append).ok
+    folders = [folder for message in messages for folder in message["folders"].values()]
+    assert len(set(folders)) == 2 * len(process.CACHES)
+    assert all(Path(folder).is_relative_to(tmp_path) for folder in folders)
+    assert [(message["full"], message["usable"]) for message in messages] == [([], True)] * 2
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_folder_of_a_child_is_not_on_its_path(child, tmp_path):

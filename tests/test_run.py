@@ -353,6 +353,20 @@ def test_each_dtype_and_number_of_threads_has_its_cells(tmp_path):
             assert cell.error.bound > 1e-7
 
 
+def test_an_import_that_cannot_be_timed_says_why(tmp_path):
+    """Here the interpreter loads NumPy when it starts, so that no backend does."""
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sitecustomize.py").write_text("import numpy")
+    words = ["run", *SMALL, "-b", "numpy_vectorized", "--out", "run"]
+    code, _, err = unprobed(*words, cwd=tmp_path, PYTHONPATH=str(tmp_path / "path"))
+    assert code == 0, err
+    reason = "the import has no time, because NumPy was loaded before it"
+    cells = load_run(tmp_path / "run").cells
+    assert {(cell.status, cell.cold_costs.import_s, cell.detail) for cell in cells} == {("ok", None, reason)}
+    unprobed("report", "run", cwd=tmp_path)
+    assert reason in (tmp_path / "run" / "report.md").read_text()
+
+
 @pytest.mark.slow
 def test_pytest_bench_is_a_session_of_pytest_benchmark(tmp_path):
     """`pytest bench` measures the same cells as a run."""
@@ -362,3 +376,14 @@ def test_pytest_bench_is_a_session_of_pytest_benchmark(tmp_path):
     process = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
     assert process.returncode == 0, process.stdout
     assert len(json.loads((tmp_path / "raw.json").read_text())["benchmarks"]) == 10
+
+
+@pytest.mark.parametrize("options", ["--benchmark-disable", "-n 2", "-p no:benchmark"])
+def test_pytest_bench_skips_every_cell_without_timing(tmp_path, options):
+    """pytest-xdist switches pytest-benchmark off, because processes at the same time disturb each other."""
+    command = [sys.executable, "-m", "pytest", bench.__path__[0], "-q", "-rs", "-p", "no:cacheprovider"]
+    command += ["-k", "numpy_vectorized and 100x10-", *options.split()]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}  # of xdist
+    process = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert process.returncode == 0, process.stdout
+    assert "pytest-benchmark is switched off" in process.stdout and "1 skipped" in process.stdout

@@ -3,7 +3,7 @@
 import math
 import shlex
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import median
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from bench.analysis.cold_costs import break_even_calls
 from bench.analysis.cost_model import bytes_per_pass
 from bench.analysis.roofline import rooflines
+from bench.analysis.software import recorded
 from bench.analysis.speed import LOOPS, problem_key
 from bench.plan import BASELINE, CELL_SHARE, CellPlan, Plan
 from bench.records import (
@@ -53,7 +54,7 @@ def aggregate(
         created=manifest.created,
         command=manifest.command,
         plan=plan.describe(),
-        machine=manifest.machine,
+        machine=recorded(manifest.machine, chain.from_iterable(samples.values())),
         blocks=blocks,
         roofline=rooflines(cells, blocks, manifest.machine),
         stable=not reasons,

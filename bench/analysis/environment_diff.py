@@ -47,9 +47,13 @@ class Difference(msgspec.Struct, frozen=True, rename={"prevents_verdict": "block
 def machine_differences(base: dict[str, Any], new: dict[str, Any], allowed: frozenset[str]) -> list[Difference]:
     """The differences between two machines. allowed: the kinds, out of ACROSS, that may differ.
 
-    Live values such as the load do not count. The versions of gdbench and of the system are notes.
+    Live values such as the load do not count. The versions of gdbench and of the system are notes. A library counts
+    if the backends of both runs import it.
     """
     base_identity, new_identity = _identity(base), _identity(new)
+    base_libraries, new_libraries = (_dictionary(machine, "libraries") for machine in (base, new))
+    for name in base_libraries.keys() & new_libraries.keys():
+        base_identity[name], new_identity[name] = base_libraries[name], new_libraries[name]
     differences = []
     for what in dict.fromkeys([*base_identity, *new_identity]):
         kinds, values = _kinds(what), (base_identity.get(what), new_identity.get(what))
@@ -100,8 +104,7 @@ def _unequal(base: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
 
 def _identity(machine: dict[str, Any]) -> dict[str, Any]:
     """Values by name, or None. The machine comes from a file, so any value may be missing or have any type."""
-    versions, pools = get_nested(machine, "versions"), get_nested(machine, "blas")
-    packages = versions if isinstance(versions, dict) else {}
+    packages, pools = _dictionary(machine, "versions"), get_nested(machine, "blas")
     blas = [pool for pool in pools if isinstance(pool, dict)] if isinstance(pools, list) else []
     return (
         {name: version for name, version in packages.items() if name not in UNTIMED}
@@ -109,6 +112,11 @@ def _identity(machine: dict[str, Any]) -> dict[str, Any]:
         | {"BLAS": [f"{pool.get('library')} {pool.get('version')}" for pool in blas]}
         | {BLAS_KERNEL: [pool.get("kernel") for pool in blas]}
     )
+
+
+def _dictionary(machine: dict[str, Any], key: str) -> dict[str, Any]:
+    value = get_nested(machine, key)
+    return value if isinstance(value, dict) else {}
 
 
 def _kinds(what: str) -> tuple[Kind, ...]:

@@ -73,8 +73,10 @@ def check(backends: Annotated[list[str] | None, Several] = None, /, *, json: Ann
     from msgspec import to_builtins
 
     from bench import check as cross_check
-    from bench.report.terminal import CheckProgress, print_check
+    from bench.report.terminal import CheckProgress, print_check, print_warnings
+    from bench.runtime.machine import replaced_platforms
 
+    print_warnings(replaced_platforms())
     chosen = plan_backends(backends or [])
     usable = [backend for backend in chosen if backend.missing is None]
     with tempfile.TemporaryDirectory(prefix="gdbench-") as folder, CheckProgress(quiet=json) as progress:

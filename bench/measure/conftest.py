@@ -28,6 +28,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("cell", list(_spec(metafunc.config).cells))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip every cell where pytest-benchmark does not time."""
+    timings = getattr(config, "_benchmarksession", None)
+    if timings is None or timings.disabled:
+        off = "pytest-benchmark is switched off by --benchmark-disable, -p no:benchmark or pytest-xdist (-n)"
+        for item in items:
+            if "cell" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.skip(reason=f"{off}, so nothing is timed"))
+
+
 def _spec(config: pytest.Config) -> WorkerSpec:
     """The cells of this session."""
     if SPEC not in config.stash:
@@ -64,8 +74,9 @@ def ask(spec: WorkerSpec) -> Callable[[WorkerMessage], Decision]:
 def load_backend() -> Any:
     """A function that returns the module of a backend, and fields of its samples as a dictionary.
 
-    If the backend cannot be loaded, the module is None, and the fields are "status" and "detail". Otherwise the field
-    is "import_s": seconds of the import from a bare interpreter, NumPy included; None if NumPy was imported before.
+    If the backend cannot be loaded, the module is None, and the fields are "status" and "detail". Otherwise the fields
+    are "import_s": seconds of the import from a bare interpreter, NumPy included; None if NumPy was imported before,
+    with the reason in "detail".
     """
     loaded: dict[str, tuple[Any, dict[str, Any]]] = {}
 
@@ -81,7 +92,8 @@ def load_backend() -> Any:
                 loaded[source] = None, {"status": status, "detail": (str(error) or repr(error))[:500]}
             else:
                 seconds = time.perf_counter() - start if STARTED_COLD and not loaded else None
-                loaded[source] = module, {"import_s": seconds}
+                why = None if seconds else "the import has no time, because NumPy was loaded before it"
+                loaded[source] = module, {"import_s": seconds, "detail": why}
         return loaded[source]
 
     return load_once
@@ -110,10 +122,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         timings.benchmarks[:] = [entry for entry in timings.benchmarks if entry.fullname != item.nodeid]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any]:
     """The description of the machine, without the host name and the clock speed that the plugin records."""
     return _spec(config).machine
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_generate_commit_info(config: pytest.Config) -> dict[str, Any]:
     return {"gdbench": "see run.json"}

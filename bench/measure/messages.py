@@ -15,6 +15,7 @@ class CellTask(msgspec.Struct, frozen=True):
     """The parameters of one cell for a worker.
 
     files: stem of its staged arrays. max_iter: iterations per call. rounds: the number of rounds if calls are short.
+    libraries: import names of the libraries that the file of the backend imports.
     """
 
     source: str
@@ -26,6 +27,7 @@ class CellTask(msgspec.Struct, frozen=True):
     min_round_s: float
     warmup_calls: int
     warmup_s: float
+    libraries: tuple[str, ...] = ()
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
@@ -107,4 +109,5 @@ def task_of(cell: CellPlan, rounds: int) -> CellTask:
         min_round_s=MIN_ROUND_S,
         warmup_calls=WARMUP_CALLS,
         warmup_s=WARMUP_S,
+        libraries=cell.backend.requires,
     )

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,6 +24,7 @@ import msgspec
 
 from bench.analysis.aggregate import aggregate, preliminary_cells
 from bench.analysis.cost_model import bytes_per_pass
+from bench.analysis.software import conflict
 from bench.measure import budget, children
 from bench.measure.messages import CallMade, CellEnds, CellStarts, Decision, WorkerMessage
 from bench.measure.run_directory import RunDirectory, utc_now
@@ -320,6 +322,9 @@ class Conversation:
                 if changed := self.running.directory.restore():  # the backend may have changed its results
                     detail = f"wrote into the folder of the run: {', '.join(changed)}; the folder was restored"
                     sample = self.sample(sample.cell, "failed", detail)
+                others = chain.from_iterable(self.running.samples.values())
+                if reason := conflict(sample, self.running.directory.manifest.machine, others):
+                    sample = self.sample(sample.cell, "failed", reason)
                 try:
                     self.end(msgspec.structs.replace(sample, block=self.block.index, cold=not self.ended))
                 except ValueError as error:

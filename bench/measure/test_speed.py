@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from bench.measure.messages import CellEnds, CellStarts, Decision, WorkerMessage, WorkerSpec
@@ -27,9 +26,11 @@ def test_speed(
         sample = CellSample(cell=cell, block=block, **loaded)
     else:
         from bench.measure.cell import measure  # not earlier, because it imports NumPy
+        from bench.runtime.libraries import loaded_blas, loaded_versions
 
         sample = measure(backend, cell, block, task, decision, Path(spec.folder), benchmark, ask)
-        sample = msgspec.structs.replace(sample, **loaded)
+        sample.import_s, sample.detail = loaded["import_s"], sample.detail or loaded["detail"]
+        sample.versions, sample.blas = loaded_versions(task.libraries), loaded_blas()
     ask(CellEnds(sample))
     if sample.status == "skipped":
         pytest.skip(sample.detail or "")

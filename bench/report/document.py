@@ -239,8 +239,10 @@ def _cold_costs(group: Group) -> list[Topic]:
     problem = cold_problem(cells)
     if problem is None:
         return []
+    unknown = (c.detail for c in cells if c.status == "ok" and c.cold_costs.import_s is None and c.detail)
+    notes = [Text(text.clean(reason), "note") for reason in dict.fromkeys(unknown)]
     narrow = _narrow(f"Cold cost at {problem_label(problem)}", *tables.short_cold_costs(group, problem))
-    return _folded(tables.cold_costs(cells, "Cold cost and memory at every size"), group, *narrow)
+    return _folded(tables.cold_costs(cells, "Cold cost and memory at every size"), group, *notes, *narrow)
 
 
 def _errors(group: Group) -> list[Topic]:

@@ -4,7 +4,10 @@ It holds no host name, user name or clock speed, so that two runs on one machine
 process (bench/runtime/probes.py).
 """
 
+import contextlib
+import importlib
 import importlib.metadata
+import importlib.util
 import json
 import math
 import os
@@ -17,20 +20,18 @@ from typing import Any
 
 import psutil
 
-from bench.runtime import process
+from bench.runtime import libraries, process
 
-PACKAGES = (
-    "numpy", "scipy", "numba", "llvmlite", "jax", "jaxlib", "pytest", "pytest-benchmark", "matplotlib",
-)  # fmt: skip
+PACKAGES = (*libraries.TIMED, "pytest", "pytest-benchmark", "matplotlib")
 VECTOR_FLAGS = ("avx2", "fma", "avx512f", "neon", "asimd", "sve")
 # Settings that change how a library computes. Unlike thread settings, workers inherit them.
 OVERRIDES = (
     "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_VERBOSE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
     "MKL_DEBUG_CPU_TYPE", "BLIS_ARCH_TYPE", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "NUMBA_CPU_NAME",
     "NUMBA_CPU_FEATURES", "NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE", "NUMBA_ENABLE_AVX",
-    "NUMBA_BOUNDSCHECK", "NUMBA_THREADING_LAYER", "XLA_FLAGS", "JAX_ENABLE_X64", "JAX_PLATFORMS",
-    "JAX_DEFAULT_MATMUL_PRECISION", "KMP_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES", "MALLOC_ARENA_MAX",
-    "GLIBC_TUNABLES", "LD_PRELOAD", "PYTHONMALLOC", "PYTHONOPTIMIZE",
+    "NUMBA_BOUNDSCHECK", "NUMBA_THREADING_LAYER", "XLA_FLAGS", "JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION",
+    "KMP_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES", "LD_PRELOAD", "PYTHONMALLOC",
+    "PYTHONOPTIMIZE",
 )  # fmt: skip
 # By BLAS library: the settings that override the choice of the BLAS kernel.
 BLAS_KERNEL_SETTINGS = {
@@ -72,13 +73,8 @@ def describe() -> dict[str, Any]:
 def blas() -> list[dict[str, Any]]:
     """The BLAS libraries that NumPy loads, with the BLAS kernel in use."""
     import numpy  # noqa: F401 - it loads the BLAS
-    from threadpoolctl import threadpool_info
 
-    return [
-        {"library": pool["internal_api"], "version": pool.get("version"), "kernel": pool.get("architecture")}
-        for pool in threadpool_info()
-        if pool["user_api"] == "blas"
-    ]
+    return libraries.loaded_blas()
 
 
 def blas_forced() -> bool | None:
@@ -181,12 +177,22 @@ def warnings() -> list[str]:
         for name in ("MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "BLIS_ARCH_TYPE", "NPY_DISABLE_CPU_FEATURES")
         if name in os.environ
     ]
+    messages += replaced_platforms()
     if not hasattr(os, "sched_getaffinity"):
         messages.append("threads not controlled: this system has no processor affinity, which alone limits JAX")
     load = psutil.getloadavg()[0]
     if load > 0.5 * (os.cpu_count() or 1):
         messages.append(f"the machine is busy: load {load:.1f} on {os.cpu_count()} processors")
     return messages
+
+
+def replaced_platforms() -> list[str]:
+    """Notes about the user's choice of a platform for JAX, which a child does not get."""
+    return [
+        f"{name}={_plain(os.environ[name])} is replaced by cpu, because every backend computes on the processor"
+        for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")
+        if os.environ.get(name, "cpu") not in ("", "cpu")
+    ]
 
 
 def _cpu(processor: dict[str, str]) -> dict[str, Any]:
@@ -243,10 +249,22 @@ def _plain(value: str) -> str:
 
 
 def _version(package: str) -> str | None:
+    """The version of the package that an import loads, None if there is none."""
+    if package == "numpy":  # blas() has loaded it
+        return str(importlib.import_module(package).__version__)
     try:
-        return importlib.metadata.version(package)
+        spec = importlib.util.find_spec(package)
+        distribution = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
+        distribution = None
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    installed = Path(str(distribution.locate_file(package))) if distribution else None
+    if folder and (installed is None or (installed.is_dir() and not installed.samefile(folder))):
+        # The import path has another one than the installed distribution, which only an import can tell.
+        with contextlib.suppress(Exception):
+            return str(importlib.import_module(package).__version__)
         return None
+    return distribution.version if distribution else None
 
 
 def _text(path: str | Path) -> str | None:

@@ -30,6 +30,7 @@ from bench.runtime import memory
 CHANNEL = "GDBENCH_CHANNEL"  # environment variable: the file descriptor of the socket of the child
 STACK = "GDBENCH_STACK"  # environment variable: the file descriptor of the file for stack dumps of the child
 ROOT = Path(__file__).resolve().parents[2]
+BOOTSTRAP = ROOT / "bench" / "runtime" / "bootstrap.py"
 TAIL_BYTES = 16_384
 LINE_BYTES = 1 << 24
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
@@ -47,7 +48,14 @@ PYTEST = "PYTEST_"
 REMOVED = (
     "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT",
     "JAX_COMPILATION_CACHE_DIR", "JAX_DISABLE_JIT", "NUMBA_DISABLE_JIT", "NUMBA_DEBUG", "JAX_DEBUG_NANS",
-    "JAX_DEBUG_INFS", "GDBENCH_SPEC",
+    "JAX_DEBUG_INFS", "JAX_PLATFORM_NAME", "NUMBA_CACHE_LOCATOR_CLASSES", "GDBENCH_SPEC",
+)  # fmt: skip
+# Variables of a child, whatever the user's are: every backend computes on the processor, and a compilation is cold.
+FIXED = {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_COMPILATION_CACHE": "0"}
+# Variables that name a folder in which a library keeps compiled code or settings. Each child has empty ones.
+CACHES = (
+    "NUMBA_CACHE_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "CUPY_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR",
+    "TRITON_CACHE_DIR",
 )  # fmt: skip
 
 
@@ -127,18 +135,20 @@ def run(
     environment: dict[str, str] | None = None,
     memory_bytes: int = memory.BASE,
 ) -> Outcome:
-    """Run `python -P ARGUMENTS` in `folder` and return its outcome. All processes that it started are killed.
+    """Run `python ARGUMENTS` in `folder` and return its outcome. All processes that it started are killed.
 
+    arguments: "-m", the name of a module and its arguments, or "-c" and code; bench/runtime/bootstrap.py runs them.
     threads: processors and library threads of the child. on_message: called with each message; its result, unless
     None, is sent as the reply. deadline_s: wall seconds until the child is killed; each reply restarts it. environment:
     variables to add. memory_bytes: the memory limit; it is lower if less memory is free.
     """
     started, oom_kills, children = time.monotonic(), memory.oom_kill_count(), _adopt_orphans()
+    caches = tempfile.TemporaryDirectory(prefix="cache-", dir=folder, ignore_cleanup_errors=True)
     parent_end, child_end = socket.socketpair()
-    with parent_end, tempfile.TemporaryFile() as stack:
+    with parent_end, caches, tempfile.TemporaryFile() as stack:
         with child_end:
             files = {CHANNEL: child_end.fileno(), STACK: stack.fileno()}
-            child = _start(arguments, threads, folder, environment or {}, files)
+            child = _start(arguments, threads, folder, Path(caches.name), environment or {}, files)
         assert child.stdout is not None
         with child.stdout:
             try:
@@ -159,21 +169,24 @@ def run(
 
 
 def _start(
-    arguments: list[str], threads: int, folder: Path, environment: dict[str, str], files: dict[str, int]
+    arguments: list[str], threads: int, folder: Path, caches: Path, environment: dict[str, str], files: dict[str, int]
 ) -> subprocess.Popen[bytes]:
     """Start the child. files: the file descriptors that it inherits, by the variable that names them."""
     env = {name: value for name, value in os.environ.items() if name not in REMOVED and not name.startswith(PYTEST)}
     env |= dict.fromkeys(THREAD_VARIABLES, str(threads))
-    # This package comes first: a folder named bench on the user's path must not replace it.
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
-    env.setdefault("JAX_PLATFORMS", "cpu")
+    # The import path of this interpreter, without its working folder.
+    path = "" if sys.flags.ignore_environment else env.get("PYTHONPATH", "")
+    env["PYTHONPATH"] = os.pathsep.join(str(Path(folder).absolute()) for folder in path.split(os.pathsep) if folder)
+    if sys.flags.no_user_site:
+        env["PYTHONNOUSERSITE"] = "1"
+    env |= FIXED | {name: str(caches / name) for name in CACHES}
     env |= environment | {name: str(file) for name, file in files.items()}
     own = affinity()
     try:
         if own:  # the child inherits it, so it is set before the interpreter starts
             os.sched_setaffinity(0, cpus(threads))
         return subprocess.Popen(
-            [sys.executable, "-P", *arguments],
+            [sys.executable, "-P", str(BOOTSTRAP), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

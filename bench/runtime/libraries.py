@@ -1,0 +1,24 @@
+"""The libraries that this process has loaded: their versions, and the BLAS."""
+
+import sys
+from collections.abc import Iterable
+
+from threadpoolctl import threadpool_info
+
+TIMED = ("numpy", "scipy", "numba", "llvmlite", "jax", "jaxlib")  # packages that affect times
+
+
+def loaded_versions(others: Iterable[str] = ()) -> dict[str, str]:
+    """The versions of the loaded libraries out of TIMED and others, by import name, as the libraries give them."""
+    loaded = {name: sys.modules[name] for name in (*TIMED, *others) if name in sys.modules}
+    versions = {name: vars(module).get("__version__") for name, module in loaded.items()}
+    return {name: str(version) for name, version in versions.items() if isinstance(version, str)}
+
+
+def loaded_blas() -> list[dict[str, str | None]]:
+    """The loaded BLAS libraries, with the kernel in use."""
+    return [
+        {"library": pool["internal_api"], "version": pool.get("version"), "kernel": pool.get("architecture")}
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    ]
