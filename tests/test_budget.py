@@ -3,7 +3,7 @@
 import pytest
 from test_plan import ABSENT, LOOPS, MINE, NUMPY, planned
 
-from bench.measure.budget import announce, cut, foresee, guess, guessed_costs, predict, too_long
+from bench.measure.budget import announce, cells_to_leave_out, guess, guessed_costs, predict, predict_run, too_long
 from bench.measure.run_directory import RunDirectory
 from bench.measure.runner import RunInProgress
 from bench.plan import BASELINE, CELL_SHARE, CONTROL, CellPlan, synthetic_cases
@@ -78,7 +78,7 @@ def test_guess_separates_loops_from_arrays():
 def test_prediction_of_each_mode(mode, least, most):
     """The plan contains the prediction and the announcement prints it. Without a budget no cell is left out."""
     plan = planned(mode=mode)
-    seconds, omitted = foresee(plan)
+    seconds, omitted = predict_run(plan)
     assert least < seconds < most
     assert not omitted
     assert plan.predicted_s == plan.describe()["predicted_s"] == pytest.approx(seconds, abs=0.1)
@@ -89,29 +89,29 @@ def test_prediction_of_each_mode(mode, least, most):
 
 def test_more_blocks_dtypes_and_backends_cost_more():
     """The prediction grows with the work. An unavailable backend costs nothing."""
-    small = foresee(planned(sizes=["100x10"], backends=[NUMPY]))[0]
-    assert foresee(planned(sizes=["100x10"]))[0] > small
-    assert foresee(planned(sizes=["100x10"], backends=[NUMPY], mode="full"))[0] > small
-    assert foresee(planned(sizes=["100x10"], backends=[NUMPY], dtypes=["float64", "float32"]))[0] > small
-    assert foresee(planned(sizes=["100x10"], backends=[NUMPY, ABSENT]))[0] == small  # unavailable
+    small = predict_run(planned(sizes=["100x10"], backends=[NUMPY]))[0]
+    assert predict_run(planned(sizes=["100x10"]))[0] > small
+    assert predict_run(planned(sizes=["100x10"], backends=[NUMPY], mode="full"))[0] > small
+    assert predict_run(planned(sizes=["100x10"], backends=[NUMPY], dtypes=["float64", "float32"]))[0] > small
+    assert predict_run(planned(sizes=["100x10"], backends=[NUMPY, ABSENT]))[0] == small  # unavailable
 
 
 def test_budget_leaves_out_the_costliest_cells():
     """All backends keep the smallest problem. The announcement has the number of omitted cells. A larger budget keeps more."""
     plan = planned(time_budget="50s")
-    seconds, omitted = foresee(plan)
+    seconds, omitted = predict_run(plan)
     assert seconds <= 50
     assert omitted
     assert {(worker, 100) for worker in ("python_loops", BASELINE, CONTROL, "mine")} <= kept(plan, omitted)
     assert f"{len(omitted)} of {len(plan.cells)} cells are left out" in announce(plan)
     larger = planned(time_budget="75s")
-    assert len(guessed_costs(larger)) - len(foresee(larger)[1]) > len(guessed_costs(plan)) - len(omitted)
+    assert len(guessed_costs(larger)) - len(predict_run(larger)[1]) > len(guessed_costs(plan)) - len(omitted)
 
 
 def test_too_small_budget_is_announced():
     """If not even the smallest problem fits, it is measured all the same and the announcement says so."""
     plan = planned(time_budget="5s", sizes=["100x10", "1000x10"], backends=[NUMPY, MINE])
-    seconds, omitted = foresee(plan)
+    seconds, omitted = predict_run(plan)
     assert seconds > 5
     assert {n for _, n in kept(plan, omitted)} == {100}
     assert "not even the smallest problem fits" in announce(plan)
@@ -121,9 +121,9 @@ def test_baseline_stays_with_any_other_backend():
     """NumPy and its control are the costliest cells here, but a problem is never measured without its baseline."""
     plan = planned(sizes=["10x2", "20x2"], backends=[NUMPY, MINE])
     costs = {cell.id: 5.0 if cell.backend is NUMPY else 1.0 for cell in plan.cells}
-    assert kept(plan, cut(plan, costs, 0.0, 1, 100.0)) == kept(plan, set())
-    assert kept(plan, cut(plan, costs, 0.0, 1, 21.5)) == kept(plan, set()) - {("mine", 20)}
-    assert {n for _, n in kept(plan, cut(plan, costs, 0.0, 1, 20.0))} == {10}
+    assert kept(plan, cells_to_leave_out(plan, costs, 0.0, 1, 100.0)) == kept(plan, set())
+    assert kept(plan, cells_to_leave_out(plan, costs, 0.0, 1, 21.5)) == kept(plan, set()) - {("mine", 20)}
+    assert {n for _, n in kept(plan, cells_to_leave_out(plan, costs, 0.0, 1, 20.0))} == {10}
 
 
 def test_cut_counts_blocks_and_overhead():
@@ -131,9 +131,9 @@ def test_cut_counts_blocks_and_overhead():
     plan = planned(sizes=["10x2", "20x2"], backends=[NUMPY, MINE])
     costs = {cell.id: 1.0 for cell in plan.cells}
     whole = len(plan.cells)
-    assert not cut(plan, costs, 2.0, 3, 3 * (whole + 2.0))
-    assert len(cut(plan, costs, 2.0, 3, 3 * (whole + 2.0) - 0.1)) == 1
-    assert not cut(plan, {}, 2.0, 3, 0.0)
+    assert not cells_to_leave_out(plan, costs, 2.0, 3, 3 * (whole + 2.0))
+    assert len(cells_to_leave_out(plan, costs, 2.0, 3, 3 * (whole + 2.0) - 0.1)) == 1
+    assert not cells_to_leave_out(plan, {}, 2.0, 3, 0.0)
 
 
 @pytest.mark.parametrize("budget", ["60s", None])

@@ -18,7 +18,7 @@ from bench.stats import Interval, median_interval, speedup, straight_line
 
 Array = NDArray[np.float64]
 ITEMSIZE = {"float64": 8, "float32": 4}
-HELD_OUT = 0.3  # the largest relative error of the model at a held-out size for which its prediction is used
+MAX_HELD_OUT_ERROR = 0.3  # the largest relative error of the model at a held-out size for which its prediction is used
 
 
 def bytes_per_pass(n_samples: int, n_features: int, dtype: str) -> int:
@@ -61,7 +61,7 @@ class CostModel(NamedTuple):
 
     def predicts(self, size: int) -> bool:
         """Whether the fit to the other sizes predicts this size."""
-        return abs(self.held_out.get(size, math.inf)) <= HELD_OUT
+        return abs(self.held_out.get(size, math.inf)) <= MAX_HELD_OUT_ERROR
 
 
 def fit_cost_model(cells: Sequence[Cell]) -> CostModel | None:

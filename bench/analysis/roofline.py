@@ -9,7 +9,7 @@ from bench.mappings import grouped
 from bench.records import Attainment, Block, Bottleneck, Cell, Limit, ProblemRoofline
 from bench.stats import median_interval, speedup
 
-LEFT_CACHE = 0.8  # a lower share of the bandwidth at smaller sizes means a slower cache or memory
+CACHE_DROP = 0.8  # a lower share of the bandwidth at smaller sizes means a slower cache or memory
 
 
 def rooflines(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[str, Any]) -> list[ProblemRoofline]:
@@ -50,7 +50,7 @@ def rooflines(cells: Sequence[Cell], blocks: Sequence[Block], machine: Mapping[s
             backends=[],
         )
         smaller = [r.read_gb_per_s for r in rooflines if (r.threads, r.dtype) == (threads, dtype) and r.bytes < size]
-        leaves_cache = bool(smaller) and read.median < LEFT_CACHE * min(smaller)
+        leaves_cache = bool(smaller) and read.median < CACHE_DROP * min(smaller)
         block_limits_s = [
             max(size / (rates.get(block) or read.median) / 1e9, arithmetic_s) for block in range(max(rates) + 1)
         ]

@@ -15,10 +15,10 @@ from bench.analysis.speed import (
     Group,
     ProblemKey,
     backends,
-    fastest,
     largest_comparable_problem,
     problem_key,
     problem_label,
+    rank,
     speedup,
     time_per_iteration,
 )
@@ -37,7 +37,7 @@ def processor_text(run: Run, width: int = 80) -> str:
 def headline_sentence(group: Group) -> str:
     """A sentence about the fastest backend on the largest problem, with its interval or why it is not certain."""
     problem = largest_comparable_problem(group.ranked)
-    ranking = fastest([c for c in group.ranked if problem_key(c) == problem])
+    ranking = rank([c for c in group.ranked if problem_key(c) == problem])
     if problem is None or ranking is None:
         return _no_time(group)
     best = ranking.timed[0]
@@ -93,7 +93,7 @@ def _has_others(group: Group) -> bool:
 def _fastest(cells: Sequence[Cell], form: str) -> str:
     """The fastest backend of each size, in the steady state. form: with {} for the backends and their verb."""
     problems = _problems(cells)
-    rankings = {problem: fastest([c for c in cells if problem_key(c) == problem]) for problem in problems}
+    rankings = {problem: rank([c for c in cells if problem_key(c) == problem]) for problem in problems}
     first = {p: [f.timed[0], *f.tied] for p, f in rankings.items() if f and f.sure and len(f.timed) > 1}
     return _by_size(first, form) if len(problems) > 1 else ""
 

@@ -164,7 +164,7 @@ def reading_order(backend: str) -> tuple[int, str]:
     return (CORE.index(backend) if backend in CORE else len(CORE)), backend
 
 
-class Fastest(NamedTuple):
+class Ranking(NamedTuple):
     """The ranking of the cells on one problem.
 
     timed: the cells with a time, the lowest median first. tied: those whose ratio to the first one may be 1. sure:
@@ -176,7 +176,7 @@ class Fastest(NamedTuple):
     sure: bool
 
 
-def fastest(cells: Sequence[Cell]) -> Fastest | None:
+def rank(cells: Sequence[Cell]) -> Ranking | None:
     """Rank step-by-step cells on one problem. None if no cell has a time."""
     times = [(time.median, cell) for cell in cells if (time := time_per_iteration(cell))]
     timed = [cell for _, cell in sorted(times, key=lambda pair: pair[0])]
@@ -184,7 +184,7 @@ def fastest(cells: Sequence[Cell]) -> Fastest | None:
         return None
     ratios = [(cell, paired_speedup(cell, timed[0])) for cell in timed[1:]]
     tied = [cell for cell, ratio in ratios if ratio and stats.holds_one(ratio.low, ratio.high)]
-    return Fastest(timed, tied, all(ratio and ratio.low is not None for _, ratio in ratios))
+    return Ranking(timed, tied, all(ratio and ratio.low is not None for _, ratio in ratios))
 
 
 def paired_speedup(baseline: Cell, other: Cell) -> stats.Interval | None:

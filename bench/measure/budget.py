@@ -66,7 +66,9 @@ def guessed_costs(plan: Plan) -> dict[str, float]:
     return costs
 
 
-def cut(plan: Plan, costs: Mapping[str, float], overhead_s: float, blocks: int, limit_s: float) -> set[str]:
+def cells_to_leave_out(
+    plan: Plan, costs: Mapping[str, float], overhead_s: float, blocks: int, limit_s: float
+) -> set[str]:
     """The ids of the cells to leave out so that `blocks` more blocks fit into limit_s.
 
     costs: seconds per block by cell id; overhead_s: seconds of a block without its cells. The most expensive cells are
@@ -96,7 +98,7 @@ def cut(plan: Plan, costs: Mapping[str, float], overhead_s: float, blocks: int, 
     return left_out_ids
 
 
-def foresee(plan: Plan) -> tuple[float, set[str]]:
+def predict_run(plan: Plan) -> tuple[float, set[str]]:
     """The predicted seconds of the run, report included, and the ids of the cells that do not fit its budget.
 
     Only a budget of the user leaves out cells. The budget of a mode only skips cells that are too slow.
@@ -106,7 +108,7 @@ def foresee(plan: Plan) -> tuple[float, set[str]]:
     overhead_s = WORKER_S * len(workers) + PROBES_S * len(plan.threads)
     left_out_ids = set()
     if plan.has_user_budget:
-        left_out_ids = cut(plan, costs, overhead_s, plan.blocks, plan.budget_s - STAGE_S - REPORT_S)
+        left_out_ids = cells_to_leave_out(plan, costs, overhead_s, plan.blocks, plan.budget_s - STAGE_S - REPORT_S)
     kept = sum(seconds for cell, seconds in costs.items() if cell not in left_out_ids)
     return STAGE_S + plan.blocks * (overhead_s + kept) + REPORT_S, left_out_ids
 

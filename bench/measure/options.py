@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from bench.measure.budget import announce, foresee
+from bench.measure.budget import announce, predict_run
 from bench.measure.run_directory import is_new
 from bench.measure.stage import BUILT_IN, build
 from bench.plan import (
@@ -82,7 +82,7 @@ def make_plan(
         has_user_budget=time_budget is not None,
         named=named,
     )
-    seconds, left_out = foresee(plan)
+    seconds, left_out = predict_run(plan)
     plan = replace(plan, predicted_s=round(seconds, 1), left_out=frozenset(left_out))
     return plan, [*notes, announce(plan)]
 

@@ -196,7 +196,7 @@ class RunInProgress:
         overhead_s = sum(self.overhead_s.get(key, budget.WORKER_S) for key in workers)
         overhead_s += budget.PROBES_S * len(self.plan.threads)
         limit_s = self.plan.budget_s - spent_s - budget.REPORT_S
-        self.left_out |= budget.cut(self.plan, costs, overhead_s, self.plan.blocks - block, limit_s)
+        self.left_out |= budget.cells_to_leave_out(self.plan, costs, overhead_s, self.plan.blocks - block, limit_s)
 
     def deadline_s(self) -> float:
         """Seconds without a message after which a worker is killed.

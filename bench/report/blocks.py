@@ -33,7 +33,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Items:
-    """A list of (what, where). label: a word in front of each item in a terminal."""
+    """A list of (term, text). label: a word in front of each item in a terminal."""
 
     items: Sequence[tuple[str, str]]
     label: str = ""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench import text
-from bench.analysis.cost_model import HELD_OUT, CostModel, crossovers, fit_cost_model, growth
+from bench.analysis.cost_model import MAX_HELD_OUT_ERROR, CostModel, crossovers, fit_cost_model, growth
 from bench.analysis.scaling import same_problem
 from bench.analysis.sentences import crossing
 from bench.analysis.speed import (
@@ -133,7 +133,7 @@ def _weak_points(cells: Sequence[Cell], fit: CostModel) -> str:
         parts.append(f"below n ≈ {text.count(round(fit.half_at / d))} (d = {d}) most of a pass is overhead")
     largest = max(sizes)
     off = fit.held_out[largest]
-    if off < -HELD_OUT:
+    if off < -MAX_HELD_OUT_ERROR:
         parts.append(
             f"at {problem_label(sizes[largest])} it takes {text.significant(1 / (1 + off))} times the time that"
             " smaller sizes predict, because the data have left a cache"

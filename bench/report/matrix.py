@@ -7,9 +7,9 @@ from bench.analysis.speed import (
     SYNTHETIC,
     Group,
     ProblemKey,
-    fastest,
     gap_kind,
     problem_key,
+    rank,
     reading_order,
     speedup,
     time_per_iteration,
@@ -78,5 +78,5 @@ def _place(cell: Cell) -> Place:
 def _fastest(cells: Sequence[Cell]) -> set[Place]:
     """The fastest backend of each problem and those that are tied with it, without other algorithms."""
     ranked = [c for c in cells if c.algorithm is None]
-    rankings = [fastest([c for c in ranked if problem_key(c) == p]) for p in {problem_key(c) for c in ranked}]
+    rankings = [rank([c for c in ranked if problem_key(c) == p]) for p in {problem_key(c) for c in ranked}]
     return {_place(c) for r in rankings if r and len(r.timed) > 1 for c in (r.timed[0], *r.tied)}

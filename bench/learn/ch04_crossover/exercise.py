@@ -78,7 +78,7 @@ def judge(path: Path) -> Verdict:
         answers.append([_number(predict(list(table), n, d)) for n, d in QUERIES])
         truths.append(truth)
     ratios = np.array(answers) / truths
-    if np.all(np.abs(ratios - 1) <= cost_model.HELD_OUT):
+    if np.all(np.abs(ratios - 1) <= cost_model.MAX_HELD_OUT_ERROR):
         return judge_hidden(predict, path)
     return _named(np.array(answers), ratios)
 
@@ -115,10 +115,10 @@ def _named(answers: np.ndarray, ratios: np.ndarray) -> Verdict:
         why = f"your answers are proportional to n·d: at n·d = {values[0]} your answer is {text.percent(ratios[0][0])} of the true time"
         return Verdict("wrong", why, "no overhead")
     unit = float(np.median(ratios))
-    if abs(unit) > 100 and np.all(np.abs(ratios / unit - 1) <= 2 * cost_model.HELD_OUT):
+    if abs(unit) > 100 and np.all(np.abs(ratios / unit - 1) <= 2 * cost_model.MAX_HELD_OUT_ERROR):
         return Verdict("wrong", f"all your answers are too large by about the same factor, {unit:.0e}", "unit")
     large = values > 10_000
-    if np.all(np.abs(ratios[:, large] - 1) <= cost_model.HELD_OUT):
+    if np.all(np.abs(ratios[:, large] - 1) <= cost_model.MAX_HELD_OUT_ERROR):
         why = f"large sizes are right, but at n = {n}, d = {d} your answer is {text.percent(ratios[worst])} of the true time"
         return Verdict("wrong", why, "small sizes")
     why = f"at n = {n}, d = {d} on a simulated machine, your answer is {text.percent(ratios[worst])} of the true time"
@@ -139,8 +139,8 @@ def judge_hidden(predict: Predict, path: Path) -> Verdict:
         n, d, truth = cell.n_samples, cell.n_features, picture.seconds(cell).median
         answer = predict(list(table), n, d)
         where = f"at n = {n}, d = {d} on {machine}: {text.duration(answer)} predicted, {text.duration(truth)} measured"
-        if abs(answer / truth - 1) > cost_model.HELD_OUT:
-            if abs((a + b * n * d) / truth - 1) <= cost_model.HELD_OUT:
+        if abs(answer / truth - 1) > cost_model.MAX_HELD_OUT_ERROR:
+            if abs((a + b * n * d) / truth - 1) <= cost_model.MAX_HELD_OUT_ERROR:
                 return Verdict("wrong", f"right on the simulated machines, but not {where}")
             where += "; no straight line through this table predicts it"
         results.append(where)

@@ -4,7 +4,7 @@ import re
 
 from bench import text
 from bench.analysis.cost_model import ITEMSIZE, bytes_per_pass, flops_per_pass
-from bench.analysis.roofline import LEFT_CACHE
+from bench.analysis.roofline import CACHE_DROP
 from bench.learn import charts, facts
 from bench.records import ProblemRoofline, Run
 from bench.report.plots.canvas import Drawing, Point
@@ -102,7 +102,7 @@ def _reads(middle: ProblemRoofline, large: ProblemRoofline) -> str:
 
 
 def _cache(middle: ProblemRoofline, large: ProblemRoofline) -> str:
-    if large.read_gb_per_s < LEFT_CACHE * middle.read_gb_per_s:
+    if large.read_gb_per_s < CACHE_DROP * middle.read_gb_per_s:
         return "The larger X does not fit into the cache: every step reads it from main memory, which is slower."
     return "On this machine the larger X is read about as fast, so it still fits into the cache."
 

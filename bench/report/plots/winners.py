@@ -19,11 +19,11 @@ from bench.analysis.speed import (
     Group,
     ProblemKey,
     backends,
-    fastest,
     gap_kind,
     paired_speedup,
     problem_key,
     problem_label,
+    rank,
     time_per_iteration,
 )
 from bench.records import Cell
@@ -113,7 +113,7 @@ def _drawing(group: Group, squares: list[Square], which: str) -> Drawing | None:
 
 def _square(problem: ProblemKey, cells: list[Cell]) -> Square:
     kinds = list(dict.fromkeys(gap_kind(c) for c in cells if time_per_iteration(c) is None))
-    result = fastest(cells)
+    result = rank(cells)
     if result is None:
         return Square(problem, "no time", [], [], kinds)
     best = result.timed[:1]
