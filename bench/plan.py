@@ -14,7 +14,7 @@ MIN_ROUND_S = 0.010  # the resolution of the clock would matter in shorter round
 # Calls from this length on average the noise of the machine themselves: fewer rounds of them are enough, and one call
 # warms up.
 LONG_CALL_S, LONG_CALL_ROUNDS = 0.05, 3
-WARMUP_CALLS, WARMUP_S = 2, 0.01  # at least; the first call counts as one of them
+WARMUP_CALLS, WARMUP_S = 2, 0.03  # at least; the first call counts as one of them
 STAGE_MEMORY_COPIES = 6  # memory needed to stage a problem, in copies of X in float64
 CELL_SHARE = 0.25  # the largest share of the time budget for one cell over all blocks
 

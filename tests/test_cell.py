@@ -100,16 +100,16 @@ def measure(staged, benchmark):
 
 
 def test_counts_and_rounds_of_a_short_call(clock, measure):
-    """Calls of 1/256 s: 3 warm-up calls fill 10 ms and 3 calls fill a round of 10 ms."""
+    """Calls of 1/256 s: 8 warm-up calls fill 30 ms and 3 calls fill a round of 10 ms."""
     backend = TimedBackend(clock, costs(3.0, 1 / 256))
     sample, messages = measure(backend)
     assert sample.status == "ok", sample.detail
     assert sample.rounds_s == [1 / 256] * 5
-    assert (sample.calls, sample.warmup_calls) == (3, 4)  # with the first call, which is before the 10 ms
+    assert (sample.calls, sample.warmup_calls) == (3, 9)  # with the first call, which is before the 30 ms
     assert (sample.prepare_s, sample.first_call_s, sample.compile_s) == (0.25, 3.0, 0.0)
     assert sample.cpu_over_wall == 1.0
     # pytest-benchmark makes one more call if a round has several. The final check makes one with another learning rate.
-    assert backend.calls == 4 + 5 * 3 + 1 + 1
+    assert backend.calls == 9 + 5 * 3 + 1 + 1
     assert [message.seconds for message in messages] == pytest.approx([3.0])
 
 
