@@ -9,6 +9,7 @@ A backend is one Python file of plain functions. Its name is the stem of the fil
 
     prepare(X, y, beta) -> (X, y, beta)
         Convert NumPy arrays to native ones: cast, copy, transfer, layout. Reported separately, not part of the timing.
+        The arrays are C-contiguous, aligned, in native byte order and of one dtype. Each of them may be read-only.
     fit(X, y, beta, learning_rate, max_iter, tol) -> (beta, losses)
         The timed region. It returns when the result exists.
     to_numpy(array) -> numpy.ndarray

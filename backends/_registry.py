@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from backends._errors import describe_error
+
 ENTRY_POINTS = "gdbench.backends"
 CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")  # in reading order; the other names follow
 FUNCTIONS = ("prepare", "fit", "to_numpy")
@@ -65,12 +67,13 @@ def load(name_or_path: str | Path) -> ModuleType:
     if its file is broken.
     """
     name, source = _find(name_or_path)
+    file = _file(name, source)
     if isinstance(source, Path):
-        module = _guarded(name, lambda: _load_file(source))
+        module = _guarded(name, file, lambda: _load_file(source))
     elif source is not None:
-        module = _guarded(name, source.load)
+        module = _guarded(name, file, source.load)
     else:
-        module = _guarded(name, lambda: importlib.import_module(f"backends.{name}"))
+        module = _guarded(name, file, lambda: importlib.import_module(f"backends.{name}"))
     lacking = [function for function in FUNCTIONS if not callable(getattr(module, function, None))]
     if lacking:
         raise BackendError(
@@ -82,13 +85,7 @@ def load(name_or_path: str | Path) -> ModuleType:
 def describe(name_or_path: str | Path) -> Description:
     """Describe a backend from its source, without an import. Raises ValueError if there is no such backend."""
     name, source = _find(name_or_path)
-    path: Path | None = source if isinstance(source, Path) else Path(__file__).parent / f"{name}.py"
-    if isinstance(source, importlib.metadata.EntryPoint):
-        try:
-            spec = importlib.util.find_spec(source.module)
-        except Exception:  # the parent package is broken; `load` reports it
-            spec = None
-        path = Path(spec.origin) if spec and spec.origin else None
+    path = _file(name, source)
     try:
         tree = ast.parse(path.read_bytes()) if path else ast.Module([], [])
     except (SyntaxError, ValueError, OSError):  # `load` reports a broken file
@@ -128,6 +125,21 @@ def _find(name_or_path: str | Path) -> tuple[str, Path | importlib.metadata.Entr
     return name, _entry_points().get(name)
 
 
+def _file(name: str, source: Path | importlib.metadata.EntryPoint | None) -> Path | None:
+    """The file of a backend, from what `_find` returns. None if a module has none or its parent package is broken."""
+    if source is None:
+        return Path(__file__).parent / f"{name}.py"
+    if isinstance(source, Path):
+        return source
+    try:
+        spec = importlib.util.find_spec(source.module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # `load` reports it
+        spec = None
+    return Path(spec.origin) if spec and spec.origin else None
+
+
 def _no_backend(what: str) -> ValueError:
     return ValueError(f"backend: found {what}; allowed: the path of a .py file, or one of {', '.join(names())}")
 
@@ -158,20 +170,25 @@ def _load_file(path: Path) -> ModuleType:
     return _loaded_files[key]
 
 
-def _guarded(name: str, import_it: Callable[[], ModuleType]) -> ModuleType:
-    """Import a backend. Raises BackendUnavailable for a missing library and BackendError for other errors."""
+def _guarded(name: str, file: Path | None, import_it: Callable[[], ModuleType]) -> ModuleType:
+    """Import a backend. file: its source.
+
+    Raises BackendUnavailable for a missing library and BackendError for other errors.
+    """
     try:
         return import_it()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a file may raise SystemExit, which must not end this process
         cause: BaseException | None = error
-        while cause is not None:
+        seen: set[int] = set()
+        while cause is not None and id(cause) not in seen:  # an error can be its own cause
+            seen.add(id(cause))
             top = (getattr(cause, "name", None) or "").partition(".")[0]
             if isinstance(cause, ModuleNotFoundError) and top and not _is_installed(top):
                 raise BackendUnavailable(f"backend {name}: {_install([top])}") from error
             cause = cause.__cause__ or cause.__context__
-        raise BackendError(f"backend {name}: {type(error).__name__} at import: {error}") from error
+        raise BackendError(f"backend {name}: {describe_error(error, file, ' at import')}") from error
 
 
 def _install(libraries: list[str]) -> str:

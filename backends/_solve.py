@@ -116,7 +116,7 @@ def validate(
     beta0: ArrayLike | str | None = None,
     seed: int = 0,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float, int, float]:
-    """The arguments for a backend: C-ordered arrays of one dtype, and Python numbers.
+    """The arguments for a backend: the arrays that `prepare` gets by contract, and Python numbers.
 
     Raises TypeError or ValueError with the name of the argument, its value and what is allowed.
     """
@@ -200,7 +200,7 @@ def _logged(
 
 
 def _array(name: str, value: Any, ndim: int) -> np.ndarray:
-    """`value` as a nonempty, finite, C-ordered float64 or float32 array of `ndim` dimensions."""
+    """`value` as a nonempty, finite, C-contiguous, aligned float64 or float32 array of `ndim` dimensions."""
     try:
         array = np.asarray(value)
     except Exception as error:  # __array__ may raise anything, such as RuntimeError for a tensor with a gradient
@@ -217,7 +217,7 @@ def _array(name: str, value: Any, ndim: int) -> np.ndarray:
     if np.ma.is_masked(value):
         raise ValueError(f"{name}: found {np.ma.getmaskarray(value).sum()} masked values; allowed: finite numbers only")
     wanted = np.float32 if array.dtype.kind == "f" and array.dtype.itemsize == 4 else np.float64
-    array = np.ascontiguousarray(array, dtype=wanted)
+    array = np.require(array, wanted, ["C_CONTIGUOUS", "ALIGNED"])
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name}: found {array[where]} at index {where}; allowed: finite numbers only")

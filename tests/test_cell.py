@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 from helpers import sample_run
+from helpers.contract import assert_contract, record_arrays
 from rich.console import Console
 
 from backends import numpy_vectorized
@@ -87,14 +88,14 @@ def costs(first, *later):
 def measure(staged, benchmark):
     """Measure one cell. Return its sample and the messages to the driver."""
 
-    def measure(backend, decision=FIRST):
+    def measure(backend, decision=FIRST, task=TASK, folder=staged):
         messages = []
 
         def ask(message):
             messages.append(message)
             return Decision(True)
 
-        return measuring.measure(backend, "numpy", 0, TASK, decision, staged, benchmark, ask), messages
+        return measuring.measure(backend, "numpy", 0, task, decision, folder, benchmark, ask).sample, messages
 
     return measure
 
@@ -111,6 +112,20 @@ def test_counts_and_rounds_of_a_short_call(clock, measure):
     # pytest-benchmark makes one more call if a round has several. The final check makes one with another learning rate.
     assert backend.calls == 9 + 5 * 3 + 1 + 1
     assert [message.seconds for message in messages] == pytest.approx([3.0])
+
+
+@pytest.mark.parametrize(("n", "max_iter", "dtype"), [(60, 10, "float64"), (5000, 50, "float32")])
+def test_prepare_gets_arrays_of_the_contract(clock, measure, tmp_path, monkeypatch, n, max_iter, dtype):
+    """The same holds for the first rows, which are checked if the bound of all rows is not informative."""
+    case = Case("synthetic", "synthetic", n, 3, max_iter, 0)
+    stage(tmp_path, case, dtype, normwise=False)
+    task = task_of(CellPlan(NUMPY, False, case, dtype, 1), 5)
+    calls = record_arrays(monkeypatch)
+    sample, _ = measure(TimedBackend(clock, costs(3.0, 1 / 256)), task=task, folder=tmp_path)
+    assert sample.status == "ok", sample.detail
+    assert len(calls) == (1 if dtype == "float64" else 3)
+    for arrays in calls:
+        assert_contract(arrays)
 
 
 def test_slow_first_call_does_not_change_the_counts(clock, measure):

@@ -1,6 +1,7 @@
 """The cross-check: oracle, bound, fixtures and report."""
 
 import json
+import re
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -8,12 +9,16 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from helpers.command import gdbench
+from helpers.contract import assert_contract, record_arrays
 
 from backends import load
 from bench.check import check, fixtures
 from bench.check.answer import Wrong, judge, solve_fixture
 from bench.check.bound import UNIT, gamma, reference
-from bench.check.checks import THREADED, obeys_the_symmetries
+from bench.check.checks import CHECKS, THREADED, leaves_its_inputs_alone, obeys_the_symmetries
+from bench.check.child import run_check
+from bench.check.diagnosis import Diagnosis, hint
 from bench.check.oracle import closed_form, distance, exact_iterates
 from bench.check.stopping import broken_rule, stop_window
 from bench.runtime.process import available_threads
@@ -175,6 +180,58 @@ def test_failing_backend_is_not_wrong(tmp_path, backend_file, text, status):
     (report,) = check([str(path)], tmp_path).backends
     assert report.status == status
     assert any(result.detail for result in report.checks)
+
+
+@pytest.mark.parametrize("dtype", UNIT)
+def test_prepare_gets_arrays_of_the_contract(dtype, monkeypatch):
+    """The checks and the diagnosis give such arrays. Some of them are read-only."""
+    calls = record_arrays(monkeypatch)
+    for function in CHECKS:
+        result, _ = run_check(function, load("numpy_vectorized"), dtype, function.__name__)
+        assert result.passed, result.detail
+    assert Diagnosis(load("numpy_vectorized"), dtype).right
+    for arrays in calls:
+        assert_contract(arrays)
+    assert {array.flags.writeable for arrays in calls for array in arrays} == {False, True}
+
+
+WRITES = {  # name -> the first statement of fit, and the array that it writes to; None if it writes to none
+    "in_place": ("beta -= 0.5", "beta"),
+    "out": ("np.multiply(X, 2.0, out=X)", "X"),
+    "an_item": ("y[0] = 9.0", "y"),
+    "the_same_value": ("y[:] = y", "y"),
+    "undone": ("X *= 2.0; X /= 2.0", "X"),
+    "memory_view": ("memoryview(X).cast('B')[0] = 0", "X"),
+    "compiled": ("import numba; numba.njit(lambda y: y.fill(0))(y)", "y"),
+    "exits": ("if not y.flags.writeable: raise SystemExit\n    y[0] = 9.0", "y"),
+    "its_own_array": ("np.broadcast_to(1.0, 3)[0] = 2.0", None),
+    "refuses": ("if not X.flags.writeable: raise ValueError('buffer source array is read-only')", None),
+    "only_its_words": ("raise ValueError('assignment destination is read-only')", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_write_to_a_read_only_input_is_wrong(backend_file, name):
+    """A backend that raises because it writes to an input is wrong. It has failed if it raises for another reason."""
+    statement, written = WRITES[name]
+    backend = load(backend_file(name, "    n = len(X)\n", f"    {statement}\n    n = len(X)\n"))
+    result, wrong = run_check(leaves_its_inputs_alone, backend, "float64", "inputs")
+    assert (result.passed, wrong) == (False, written is not None), result.detail
+    text = hint("leaves_its_inputs_alone", result.detail, Diagnosis(backend, "float64"))
+    if written is None:
+        assert re.match(r"raised ValueError: .*read-only \(\w+\.py, line \d+\)$", result.detail)
+        assert text is None
+    else:
+        assert result.detail.startswith(f"{written} is written to: read-only, it gives ")
+        assert re.search(rf"\({name}\.py, line \d+\)$", result.detail)
+        assert text.startswith(f"{written} is written to: work on a copy")
+
+
+def test_write_to_an_input_exits_with_1(tmp_path, backend_file):
+    """The backend is wrong, not failed, although its results are right."""
+    path = backend_file("mine", "    n = len(X)\n", "    X *= 2.0\n    X /= 2.0\n    n = len(X)\n")
+    code, out, _ = gdbench("check", path, cwd=tmp_path)
+    assert code == 1, out
 
 
 @pytest.mark.parametrize("dtype", UNIT)

@@ -175,6 +175,28 @@ def test_columns_sets_the_width_of_a_pipe(main, tmp_path, monkeypatch):
     assert widths["many"] == widths[""]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device", "x")])
+def test_stopped_report_names_the_command_that_writes_it(main, tmp_path, monkeypatch, error):
+    """The run is on disk and saved under its name, and the command works."""
+
+    def execute(directory, progress):
+        save_run(directory.folder, run := sample_run.full())
+        return run
+
+    def write(run, folder):
+        raise error
+
+    monkeypatch.setattr("bench.measure.runner.execute", execute)
+    with monkeypatch.context() as stopped:
+        stopped.setattr("bench.report.write", write)
+        code, out, err = main("run", "-b", "numpy_vectorized", "--out", "a run", "--save-baseline", "main")
+    assert (code, out) == (130 if isinstance(error, KeyboardInterrupt) else 2, "")
+    assert "note: the run is saved; write its report with: gdbench report 'a run'" in " ".join(err.split())
+    assert "note: saved as main in " in " ".join(err.split())
+    assert main("report", "a run")[0] == 0
+    assert (tmp_path / "a run" / "report.html").exists()
+
+
 def test_help_and_version(main, tmp_path):
     """--help names the commands and --version prints the version."""
     code, out, _ = main("--help")

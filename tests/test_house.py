@@ -9,7 +9,7 @@ BENCH = Path(__file__).parents[1] / "bench"
 BACKENDS = BENCH.parent / "backends"
 # From the bottom to the top.
 LAYERS = (
-    {"text", "stats", "mappings", "runtime"},
+    {"text", "stats", "mappings", "runtime", "launch", "gdbench"},
     {"records", "plan"},
     {"data", "results"},
     {"analysis", "check"},

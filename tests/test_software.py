@@ -73,7 +73,7 @@ def test_a_worker_with_another_numpy_is_refused(tmp_path, backend_file):
     reason = f"its worker loaded numpy 0.1, but this run has numpy {np.__version__}; allowed: one version of a library"
     assert {cell.backend: cell.detail for cell in run.cells if cell.status != "ok"} == {
         "other": f"{reason} in a run",
-        "path": "backend path: ImportError at import: True",
+        "path": "backend path: ImportError at import: True (path.py, line 12)",
     }
     journal = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
     assert all(line["blas"] for line in journal if line["status"] == "ok")

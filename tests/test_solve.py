@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.contract import assert_contract, record_arrays
 from helpers.effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -330,3 +331,48 @@ def allowed_stops(features, target, options):
     first, last = (int(np.argmax(stops)) if stops.any() else max_iter for stops in (may, must))
     certain = first == last and may[first] == must[first] and not (small[0][first] and over[0][first])
     return first, last, bool(certain)
+
+
+def unaligned(array):
+    """A copy of an array whose numbers do not start at multiples of their size."""
+    buffer = np.zeros(array.nbytes + 1, np.uint8)
+    copy = buffer[1:].view(array.dtype).reshape(array.shape)
+    copy[:] = array
+    return copy
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+ARRAYS: dict[str, Any] = {
+    "as they are": lambda a: a,
+    "Fortran order": np.asfortranarray,
+    "every second row": lambda a: np.repeat(a, 2, axis=0)[::2],
+    "backwards": lambda a: a[::-1],
+    "big-endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+    "little-endian": lambda a: a.astype(a.dtype.newbyteorder("<")),
+    "unaligned": unaligned,
+    "read-only": lambda a: read_only(a.copy()),
+    "broadcast": lambda a: np.broadcast_to(a[:1], a.shape),
+    "a subclass": lambda a: a.view(type("Subclass", (np.ndarray,), {})),
+    "masked, without a mask": np.ma.array,
+    "integers": lambda a: a.astype(np.int16),
+    "half precision": lambda a: a.astype(np.float16),
+    "a list": lambda a: a.tolist(),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_prepare_gets_arrays_of_the_contract(kind, dtype, monkeypatch):
+    """All kinds of arrays of the caller are converted. With log_every, this holds for each chunk."""
+    calls = record_arrays(monkeypatch)
+    rng = np.random.default_rng(0)
+    X, y, beta0 = (ARRAYS[kind](rng.standard_normal(shape).astype(dtype)) for shape in ((6, 3), 6, 3))
+    solve(X, y, "numpy_vectorized", max_iter=4, beta0=beta0)
+    solve(X, y, "numpy_vectorized", max_iter=4, tol=0.0, beta0=beta0, log_every=2)
+    assert len(calls) == 3
+    for arrays in calls:
+        assert_contract(arrays)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends._errors import describe_error
 from backends._solve import default_learning_rate
 from bench.check import fixtures
 from bench.check.answer import (
@@ -37,6 +38,7 @@ from bench.check.messages import (
     SECOND_CALL,
     SHARES_MEMORY,
     STRICT,
+    WRITTEN_TO,
 )
 from bench.check.oracle import closed_form, distance, exact_iterates
 from bench.check.stopping import broken_rule, stop_window
@@ -44,6 +46,13 @@ from bench.data import problems
 from bench.records import error_share
 
 Measured = tuple[float, float] | None
+# What NumPy, Python and Numba say of a write to a read-only array.
+WRITE_ERRORS = (
+    "assignment destination is read-only",
+    "output array is read-only",
+    "cannot modify read-only memory",
+    "Cannot modify readonly array",
+)
 
 
 def returns_the_right_form(backend: ModuleType, dtype: str) -> Measured:
@@ -64,7 +73,13 @@ def leaves_its_inputs_alone(backend: ModuleType, dtype: str) -> Measured:
     read_only = fixture.copies()
     for array in read_only:
         array.flags.writeable = False
-    first = _copied(backend, backend.fit(*backend.prepare(*read_only), *fixture.arguments))
+    try:
+        result = backend.fit(*backend.prepare(*read_only), *fixture.arguments)
+    except BaseException as error:
+        if (reason := _writing(backend, fixture)) is not None:
+            raise Wrong(reason) from error
+        raise
+    first = _copied(backend, result)
     # Then writable inputs: a backend may catch the error of writing to a read-only array.
     writable = fixture.copies()
     native = backend.prepare(*writable)
@@ -79,6 +94,34 @@ def leaves_its_inputs_alone(backend: ModuleType, dtype: str) -> Measured:
     for name, before, now in zip(("X", "y", "beta"), fixture.copies(), writable, strict=True):
         if not np.array_equal(before, now):
             raise Wrong(f"{name} {INPUT_CHANGED}; allowed: inputs stay as they are")
+    return None
+
+
+def _writing(backend: ModuleType, fixture: Fixture) -> str | None:
+    """Which input a backend writes to, if this is why it raises for read-only inputs.
+
+    It raises nothing if all can be written, and again if this one alone is read-only. It also changes this one, or its
+    error says that it writes; else it may only refuse read-only arrays, as some libraries do.
+    """
+
+    def error_of(inputs: tuple[NDArray[Any], ...]) -> BaseException | None:
+        try:
+            backend.fit(*backend.prepare(*inputs), *fixture.arguments)
+        except BaseException as error:
+            return error
+        return None
+
+    originals, writable = fixture.copies(), fixture.copies()
+    if error_of(writable) is not None:
+        return None
+    for place, name in enumerate(("X", "y", "beta")):
+        inputs = fixture.copies()
+        inputs[place].flags.writeable = False
+        if (error := error_of(inputs)) is not None:
+            description = describe_error(error, getattr(backend, "__file__", None))
+            says_so = any(words in description for words in WRITE_ERRORS)
+            if says_so or not np.array_equal(writable[place], originals[place]):
+                return f"{name} {WRITTEN_TO}: read-only, it gives {description}"
     return None
 
 

@@ -11,13 +11,15 @@ from types import ModuleType
 
 import msgspec
 
-from backends import BackendError, BackendUnavailable, load
+from backends import BackendError, BackendUnavailable, describe, load
+from backends._errors import describe_error
 from bench.check.answer import Wrong
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS, THREADED, Measured
 from bench.check.diagnosis import Diagnosis, hint
 from bench.check.messages import BackendEnds, CheckEnds, CheckMessage, CheckResult, CheckStarts, HintFound
 from bench.runtime.process import Channel
+from bench.text import clean
 
 
 def main() -> None:
@@ -32,6 +34,9 @@ def check_backend(source: str, threads: str | None, report: Callable[[CheckMessa
         backend = load(source)
     except BackendError as error:
         report(BackendEnds("unavailable" if isinstance(error, BackendUnavailable) else "failed", str(error)))
+        return
+    except KeyboardInterrupt as error:  # raised by the file, because a child has no terminal
+        report(BackendEnds("failed", describe_error(error, describe(source).path, " at import")))
         return
     dtypes = getattr(backend, "DTYPES", tuple(UNIT))
     if not isinstance(dtypes, tuple | list) or not dtypes or any(dtype not in UNIT for dtype in dtypes):
@@ -65,7 +70,7 @@ def run_check(
     except Wrong as error:
         measured, detail, wrong = (error.error, error.bound), error.detail, True
     except BaseException as error:  # a backend may raise SystemExit or KeyboardInterrupt, which must not end the checks
-        detail = f"raised {type(error).__name__}: {error}"[:500]
+        detail = clean(f"raised {describe_error(error, getattr(backend, '__file__', None))}", 500)
     # JSON has no infinity and no NaN.
     numbers = [value if value is not None and math.isfinite(value) else None for value in measured or (None, None)]
     return CheckResult(name, detail is None, detail, None, *numbers), wrong

@@ -20,12 +20,12 @@ from bench.check.fixtures import Fixture
 from bench.check.messages import (
     EARLIER_RESULT,
     INPUT_CHANGED,
-    READ_ONLY,
     REUSED_BUFFER,
     RIGHT_AT_FIRST,
     SECOND_CALL,
     SHARES_MEMORY,
     STRICT,
+    WRITTEN_TO,
 )
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake, stop_rules
 
@@ -33,12 +33,10 @@ SHAPES = ((16, 3), (7, 4), (25, 2), (11, 5))  # sizes (n, d) for which no two mi
 UPDATES = (3, 2, 1, 0)  # in this order, one result rules out most mistakes
 MATCH = {"float64": 1e-11, "float32": 1e-4}  # relative: far above the rounding of three updates, far below a mistake
 # The hints about an input that the backend writes to, by a part of the detail.
-WRITES = {
-    READ_ONLY: "an input array is written to: work on a copy; +=, -= and out= write in place",
-    SECOND_CALL: "a second call starts from changed data: is an input written to, or state kept?",
-} | {
-    f"{name} {INPUT_CHANGED}": f"{name} {INPUT_CHANGED}: work on a copy; +=, -= and out= write in place"
+WRITES = {SECOND_CALL: "a second call starts from changed data: is an input written to, or state kept?"} | {
+    f"{name} {sign}": f"{name} {sign}: work on a copy; +=, -= and out= write in place"
     for name in ("X", "y", "beta")
+    for sign in (INPUT_CHANGED, WRITTEN_TO)
 }
 TOLS = (0.5, 0.2, 0.1, 0.05, 0.02, 1e-2, 5e-3, 2e-3, 1e-3, 3e-4, 1e-4, 0.0)
 

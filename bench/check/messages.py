@@ -11,10 +11,10 @@ SHARES_MEMORY = "shares the memory"
 REUSED_BUFFER = "a buffer is reused"
 SECOND_CALL = "a second call"
 INPUT_CHANGED = "was changed by prepare or fit"
+WRITTEN_TO = "is written to"  # a read-only input
 RIGHT_AT_FIRST = "right at first, but after a call with"
 EARLIER_RESULT = "returned the result of an earlier one again"
 STRICT = "the comparison is strict"
-READ_ONLY = "read-only"  # in NumPy's errors: "assignment destination is read-only", "output array is read-only"
 
 
 class CheckResult(msgspec.Struct):
@@ -60,7 +60,7 @@ class CheckStarts(msgspec.Struct, frozen=True, tag="starts", tag_field="event"):
 
 
 class CheckEnds(msgspec.Struct, frozen=True, tag="ends", tag_field="event"):
-    """A check is finished. wrong: it failed because of a wrong answer, not because the backend raised."""
+    """A check is finished. wrong: it failed because of a wrong answer or a write to an input, not of another error."""
 
     result: CheckResult
     wrong: bool

@@ -20,6 +20,7 @@ from bench.cli.common import EXIT_CODES, UsageError, print_json
 from bench.cli.learn import learn
 from bench.cli.report import compare, report
 from bench.cli.run import run
+from bench.launch import use_own_packages
 
 # The commands, each with examples for the end of its help.
 COMMANDS: dict[Callable[..., int], dict[str, str]] = {
@@ -105,7 +106,8 @@ def greet(*words: Annotated[str, Parameter(show=False)]) -> int:
 
 
 def main() -> None:
-    """Run a command and exit with its code: the entry point of `gdbench` and of `python -m bench`."""
+    """Run a command and exit with its code: called by `bench.launch`."""
+    use_own_packages()
     from bench.records import UnreadableRun
 
     as_json = "--json" in sys.argv[1:]

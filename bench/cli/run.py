@@ -102,18 +102,18 @@ def run(
             directory = _resume(resume, options | {"quick": quick, "full": full, "backend": backend, "out": out})
     except ValueError as error:
         raise UsageError(str(error)) from None
+    from bench.report.terminal import print_warnings
+
     record = _measure(directory, new=resume is None)
     code = _exit_code(record, named=directory.plan.named, strict=strict)
-    if not no_report:
-        from bench.report import write
-
-        open_page(write(record, directory.folder), open)
-    document = {"run": str(directory.folder), "exit_code": code} if json else None
-    print_run(record, directory.folder, verbose, document)
-    if save_baseline is not None:
-        from bench.report.terminal import print_warnings
-
-        print_warnings([save(save_baseline, record, code)])
+    notes = [] if save_baseline is None else [save(save_baseline, record, code)]  # first, because Ctrl-C stops a report
+    try:
+        if not no_report:
+            open_page(_write_report(record, directory.folder), open)
+        document = {"run": str(directory.folder), "exit_code": code} if json else None
+        print_run(record, directory.folder, verbose, document)
+    finally:
+        print_warnings(notes)
     return code
 
 
@@ -191,6 +191,18 @@ def _measure(directory: "RunDirectory", new: bool) -> "Run":
     if any(cell.status == "interrupted" for cell in record.cells):
         print_warnings([resume_note])
     return record
+
+
+def _write_report(record: "Run", folder: Path) -> Path:
+    """Write the report of a saved run and return its page. Raises OSError."""
+    from bench.report import write
+    from bench.report.terminal import print_warnings
+
+    try:
+        return write(record, folder)
+    except (KeyboardInterrupt, OSError):
+        print_warnings([f"the run is saved; write its report with: {shlex.join(['gdbench', 'report', str(folder)])}"])
+        raise
 
 
 def _exit_code(record: "Run", named: bool, strict: bool) -> int:

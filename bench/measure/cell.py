@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
+from backends._errors import describe_error, full_traceback
 from bench.check.answer import Wrong, as_arrays, error_context, judge
 from bench.check.bound import Reference
-from bench.measure.messages import CallMade, CellTask, Decision, WorkerMessage
+from bench.measure.messages import CallMade, CellEnds, CellTask, Decision, WorkerMessage
 from bench.measure.stage import OTHER_RATE, PREFIXES, load_reference
 from bench.plan import rounds_of
 from bench.records import CellSample, Error
@@ -41,7 +42,7 @@ def measure(
     folder: Path,
     benchmark: Any,
     ask: Ask,
-) -> CellSample:
+) -> CellEnds:
     """Measure one cell in this process.
 
     folder: where the staged arrays are. benchmark: pytest-benchmark's fixture.
@@ -49,7 +50,7 @@ def measure(
     If the decision has no counts, this worker is the first one of its backend and determines them. It reports the time
     of a call, and the driver may skip the cell. An exception of the backend becomes a status.
     """
-    sample = CellSample(cell=cell, block=block, status="ok")
+    sample, traceback = CellSample(cell=cell, block=block, status="ok"), None
     started = time.perf_counter()
     try:
         _Measurement(backend, task, decision, folder, benchmark, ask, sample).run()
@@ -58,11 +59,12 @@ def measure(
         if wrong.error is not None and wrong.bound is not None and np.isfinite([wrong.error, wrong.bound]).all():
             sample.error = Error(wrong.error, wrong.bound)
     except BaseException as error:  # a backend may raise SystemExit, which must not end the worker
-        oom = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+        sample.detail = describe_error(error, getattr(backend, "__file__", None))
+        oom = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in sample.detail
         sample.status, sample.rounds_s = "out_of_memory" if oom else "failed", []
-        sample.detail = f"{type(error).__name__}: {error}"[:500]
+        traceback = full_traceback(error)
     sample.cost_s = time.perf_counter() - started
-    return sample
+    return CellEnds(sample, traceback)
 
 
 class _Measurement:

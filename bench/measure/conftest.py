@@ -72,28 +72,33 @@ def ask(spec: WorkerSpec) -> Callable[[WorkerMessage], Decision]:
 
 @pytest.fixture(scope="session")
 def load_backend() -> Any:
-    """A function that returns the module of a backend, and fields of its samples as a dictionary.
+    """A function that returns the module of a backend, fields of its samples as a dictionary, and a traceback.
 
     If the backend cannot be loaded, the module is None, and the fields are "status" and "detail". Otherwise the fields
     are "import_s": seconds of the import from a bare interpreter, NumPy included; None if NumPy was imported before,
-    with the reason in "detail".
+    with the reason in "detail". The traceback is that of a failed import,
+    otherwise None.
     """
-    loaded: dict[str, tuple[Any, dict[str, Any]]] = {}
+    loaded: dict[str, tuple[Any, dict[str, Any], str | None]] = {}
 
     def load_once(source: str) -> Any:
         if source not in loaded:
             start = time.perf_counter()
-            from backends import BackendError, BackendUnavailable, load
+            from backends import BackendError, BackendUnavailable, describe, load
+            from backends._errors import describe_error, full_traceback
 
             try:
                 module = load(source)
-            except (BackendError, KeyboardInterrupt) as error:  # raised by the file, because a worker has no terminal
+            except BackendError as error:
                 status = "unavailable" if isinstance(error, BackendUnavailable) else "failed"
-                loaded[source] = None, {"status": status, "detail": (str(error) or repr(error))[:500]}
+                loaded[source] = None, {"status": status, "detail": str(error)}, full_traceback(error)
+            except KeyboardInterrupt as error:  # raised by the file, because a worker has no terminal
+                detail = describe_error(error, describe(source).path, " at import")
+                loaded[source] = None, {"status": "failed", "detail": detail}, full_traceback(error)
             else:
                 seconds = time.perf_counter() - start if STARTED_COLD and not loaded else None
                 why = None if seconds else "the import has no time, because NumPy was loaded before it"
-                loaded[source] = module, {"import_s": seconds, "detail": why}
+                loaded[source] = module, {"import_s": seconds, "detail": why}, None
         return loaded[source]
 
     return load_once

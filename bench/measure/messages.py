@@ -56,9 +56,10 @@ class CallMade(msgspec.Struct, frozen=True, tag="call", tag_field="event"):
 
 
 class CellEnds(msgspec.Struct, frozen=True, tag="cell", tag_field="event"):
-    """A cell is finished, whatever its status."""
+    """A cell is finished, whatever its status. traceback: of the error of the backend, if it raised one."""
 
     sample: CellSample
+    traceback: str | None = None
 
 
 WorkerMessage = CellStarts | CallMade | CellEnds

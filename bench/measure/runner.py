@@ -32,10 +32,12 @@ from bench.plan import CELL_SHARE, BlockPlan, CellPlan, block_plans, warmup_of
 from bench.records import Block, Cell, CellSample, Run, Status, save_run
 from bench.runtime import machine, process
 from bench.runtime.files import Scratch
+from bench.text import clean
 
 START_ALLOWANCE_S = 30.0  # for the start of a worker and the import of its library
 # Deadline of a silent worker: a share of the remaining time budget, but at least MIN_DEADLINE_S seconds.
 HANG_SHARE, MIN_DEADLINE_S = 0.25, 10.0
+MAX_DETAIL = 500  # characters
 NO_VALID_SAMPLE = "its worker gave no valid sample"
 
 
@@ -237,11 +239,13 @@ class RunInProgress:
         if outcome.ok:
             costs = [sample.cost_s or 0.0 for sample in samples if sample]
             self.overhead_s[label, block.threads] = max(0.0, outcome.seconds - sum(costs))
+        reports = [f"{', '.join(names)}\n{traceback}" for traceback, names in conversation.tracebacks.items()]
         if None in samples:
             conversation.record_failure(outcome, deadline_s)
             if not outcome.ok:
-                report = f"{outcome.describe()}\n\n{outcome.output}\n{outcome.stack}"
-                self.directory.keep_raw(f"{stem}.txt", report.encode("utf-8", "replace"))
+                reports.append(f"{outcome.describe()}\n\n{outcome.output}\n{outcome.stack}")
+        if reports:
+            self.directory.keep_raw(f"{stem}.txt", "\n".join(reports).encode("utf-8", "replace"))
 
     def sample_of(self, cell: CellPlan, block: BlockPlan) -> CellSample | None:
         """The sample of a cell in a block, if there is one."""
@@ -250,7 +254,7 @@ class RunInProgress:
     def keep(self, sample: CellSample) -> None:
         """Append a sample to the journal. Raises ValueError for NaN or infinity, which JSON does not have."""
         if sample.detail is not None:
-            sample.detail = _without_paths(sample.detail, self.cells[sample.cell])
+            sample.detail = clean(_without_paths(sample.detail, self.cells[sample.cell]), MAX_DETAIL)
         self.directory.add(sample)
         self._remember(sample)
 
@@ -291,13 +295,14 @@ class Conversation:
     """The driver's side of the messages of one worker, and the record of how it ended.
 
     cells: by id. current: the id of the cell that the worker measures, None between two cells. ended: the number of
-    cells that have ended.
+    cells that have ended. tracebacks: of the errors of the backend, with the ids of their cells.
     """
 
     def __init__(self, running: RunInProgress, block: BlockPlan, cells: list[CellPlan]):
         self.running, self.block, self.cells = running, block, {cell.id: cell for cell in cells}
         self.current: str | None = None
         self.ended = 0
+        self.tracebacks: dict[str, list[str]] = {}
 
     def reply(self, fields: dict[str, Any]) -> Decision | None:
         """The reply to a message; None if it is not valid, because the backend in the worker may send messages."""
@@ -318,7 +323,9 @@ class Conversation:
             case CallMade(name, seconds) if name == self.current:
                 reason = budget.too_long(self.running.plan, seconds)
                 return Decision(reason is None, reason)
-            case CellEnds(sample) if sample.cell == self.current:
+            case CellEnds(sample, traceback) if sample.cell == self.current:
+                if traceback is not None:
+                    self.tracebacks.setdefault(traceback, []).append(sample.cell)
                 if changed := self.running.directory.restore():  # the backend may have changed its results
                     detail = f"wrote into the folder of the run: {', '.join(changed)}; the folder was restored"
                     sample = self.sample(sample.cell, "failed", detail)

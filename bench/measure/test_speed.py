@@ -21,17 +21,19 @@ def test_speed(
     if not decision.run:
         pytest.skip(decision.detail or "")
     task, block = spec.cells[cell], spec.block
-    backend, loaded = load_backend(task.source)
+    backend, loaded, traceback = load_backend(task.source)
     if backend is None:
-        sample = CellSample(cell=cell, block=block, **loaded)
+        end = CellEnds(CellSample(cell=cell, block=block, **loaded), traceback)
     else:
         from bench.measure.cell import measure  # not earlier, because it imports NumPy
         from bench.runtime.libraries import loaded_blas, loaded_versions
 
-        sample = measure(backend, cell, block, task, decision, Path(spec.folder), benchmark, ask)
+        end = measure(backend, cell, block, task, decision, Path(spec.folder), benchmark, ask)
+        sample = end.sample
         sample.import_s, sample.detail = loaded["import_s"], sample.detail or loaded["detail"]
         sample.versions, sample.blas = loaded_versions(task.libraries), loaded_blas()
-    ask(CellEnds(sample))
+    ask(end)
+    sample = end.sample
     if sample.status == "skipped":
         pytest.skip(sample.detail or "")
     if sample.status != "ok":

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench import text
 from bench.analysis.cost_model import ITEMSIZE
-from bench.check.messages import EARLIER_RESULT, READ_ONLY, REUSED_BUFFER, RIGHT_AT_FIRST
+from bench.check.messages import EARLIER_RESULT, REUSED_BUFFER, RIGHT_AT_FIRST, WRITTEN_TO
 from bench.learn import facts
 from bench.learn.judge import YOURS, Verdict, against, cross_check, load
 
@@ -63,7 +63,7 @@ def judge(path: Path) -> Verdict:
 def _slip(why: str) -> str:
     """The hint key for a failed check, from the name of the check and its message."""
     check, message = why.split(": ", 1) if ": " in why else (why, "")
-    if READ_ONLY in message or ("leaves_its_inputs_alone" in check and "raised" not in message):
+    if WRITTEN_TO in message or ("leaves_its_inputs_alone" in check and "raised" not in message):
         return "input"
     if any(part in message for part in (REUSED_BUFFER, RIGHT_AT_FIRST, EARLIER_RESULT)):
         return "kept"
