@@ -34,7 +34,17 @@ Reading order: python_loops, numpy_vectorized, numba_jit, jax_jit. Importing thi
 array library but NumPy; each backend's library is imported when it is loaded.
 """
 
-from backends._registry import BackendError, BackendUnavailable, describe, load, names
+from backends._registry import BackendError, BackendUnavailable, describe, library_versions, load, names
 from backends._solve import Fit, solve, stop_reason
 
-__all__ = ["BackendError", "BackendUnavailable", "Fit", "describe", "load", "names", "solve", "stop_reason"]
+__all__ = [
+    "BackendError",
+    "BackendUnavailable",
+    "Fit",
+    "describe",
+    "library_versions",
+    "load",
+    "names",
+    "solve",
+    "stop_reason",
+]

@@ -5,13 +5,14 @@ other backends.
 """
 
 import ast
+import contextlib
 import difflib
 import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -90,7 +91,7 @@ def describe(name_or_path: str | Path) -> Description:
         tree = ast.parse(path.read_bytes()) if path else ast.Module([], [])
     except (SyntaxError, ValueError, OSError):  # `load` reports a broken file
         tree = ast.Module([], [])
-    requires = _libraries(tree)
+    requires = _libraries(tree.body)
     absent = [library for library in requires if not _is_installed(library)]
     constants = _constants(tree)
     algorithm = constants.get("ALGORITHM")
@@ -105,6 +106,18 @@ def describe(name_or_path: str | Path) -> Description:
         algorithm=algorithm if isinstance(algorithm, str) else None,
         dtypes=tuple(map(str, dtypes)) if isinstance(dtypes, tuple | list) else ("float64", "float32"),
     )
+
+
+def library_versions(path: Path) -> dict[str, str | None]:
+    """The versions of the libraries that a file imports, also inside functions; None where there is no package.
+
+    Without NumPy and the standard library. Empty for a file that cannot be parsed or read.
+    """
+    try:
+        nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    except (SyntaxError, ValueError, OSError):
+        return {}
+    return {library: _package_version(library) for library in _libraries(nodes) if _is_installed(library)}
 
 
 def _find(name_or_path: str | Path) -> tuple[str, Path | importlib.metadata.EntryPoint | None]:
@@ -203,10 +216,10 @@ def _is_installed(library: str) -> bool:
         return False
 
 
-def _libraries(tree: ast.Module) -> tuple[str, ...]:
-    """The packages that a file imports at module level, in order."""
+def _libraries(nodes: Iterable[ast.AST]) -> tuple[str, ...]:
+    """The packages that these statements import, in order."""
     imported: dict[str, None] = {}
-    for node in tree.body:
+    for node in nodes:
         if isinstance(node, ast.Import):
             imported.update(dict.fromkeys(alias.name.partition(".")[0] for alias in node.names))
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -227,7 +240,14 @@ def _constants(tree: ast.Module) -> dict[str, object]:
 
 
 def _version(library: str) -> str:
-    try:
-        return f"{library} {importlib.metadata.version(INSTALL_AS.get(library, library))}"
-    except importlib.metadata.PackageNotFoundError:
-        return library
+    return " ".join(filter(None, [library, _package_version(library)]))
+
+
+def _package_version(library: str) -> str | None:
+    """The version of the package with this import name, or None."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(INSTALL_AS.get(library, library))
+    # It reads the files of all packages, which takes a while.
+    for package in importlib.metadata.packages_distributions().get(library, ()):
+        return importlib.metadata.version(package)
+    return None

@@ -119,7 +119,7 @@ class Plan:
     budget_s: intended wall time of the run in seconds. mode: "quick", "default" or "full". has_user_budget: budget_s
     comes from the command line and not from the mode. named: the backends come from the command line, so a missing
     library is a failure. predicted_s: predicted wall time. left_out: ids of the cells that do not fit the user's
-    budget.
+    budget. cpus: the processors of workers, in the order in which they take them; empty if the topology decides.
     """
 
     backends: tuple[Backend, ...]
@@ -135,6 +135,7 @@ class Plan:
     named: bool = False
     predicted_s: float = 0.0
     left_out: frozenset[str] = frozenset()
+    cpus: tuple[int, ...] = ()
 
     @property
     def calls_per_cell(self) -> int:
@@ -166,6 +167,7 @@ class Plan:
             ],
             "dtypes": list(self.dtypes),
             "threads": list(self.threads),
+            **({"cpus": list(self.cpus)} if self.cpus else {}),
             "blocks": self.blocks,
             "rounds": self.rounds,
             "seed": self.seed,

@@ -43,6 +43,8 @@ FLAGS = {
     "outliers": "some processes lie far outside the others; they are kept, and hardly affect the median",
     "more processors than declared": "its library ignores the thread setting; compare it with care",
     "waited for its processor": "other processes used its processor; close other programs and run again",
+    "throttled by its CPU quota": "the system stopped its threads; raise the quota, or use fewer threads",
+    "waited or idle": "its threads did not use all of their processors: parts of it use fewer, or other programs ran",
     "bound not informative": "rounding could hide a missing step here, so the first rows of the data were checked, too",
 }
 
@@ -189,7 +191,8 @@ class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     memory, because the layout affects times. sentinels: seconds of two fixed kernels, "arithmetic" and "memory", at the
     start of the block, and again after the last block of its number of threads. reads: the read bandwidth in GB/s, by
     the bytes of the working set, which are those of X and y of each problem. threads_seen: by label, such as
-    {"processors": 1, "openblas": 1}.
+    {"processors": 1, "openblas": 1}. throttled_s: seconds for which a CPU quota stopped this process and its children,
+    summed over processors; absent if none did.
     """
 
     index: int
@@ -203,6 +206,7 @@ class Block(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     sentinels: dict[str, list[PositiveFloat]] = {}
     reads: dict[str, PositiveFloat] = {}
     threads_seen: dict[str, dict[str, Count]] = {}
+    throttled_s: NonNegativeFloat | msgspec.UnsetType = msgspec.UNSET
 
 
 class Attainment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"bottleneck": "held_back_by"}):

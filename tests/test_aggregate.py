@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from helpers import sample_run
 
@@ -143,6 +144,49 @@ def test_run_that_waits_for_its_processor_is_unstable(plan, samples):
     run = run_of(plan, samples)
     assert "4 of 8 cells are noisy or waited" in run.reasons[0]
     assert "waited for its processor: 0.50" in cell_of(run, "mine").flags
+
+
+def with_cpu_over_wall(plan, ratio):
+    """The samples of a quiet machine, all with this CPU time over wall time."""
+    samples = samples_of(plan)
+    for sample in (sample for found in samples.values() for sample in found):
+        sample.cpu_over_wall = ratio
+    return samples
+
+
+@pytest.mark.parametrize(
+    ("threads", "ratio", "flags"),
+    [
+        (1, 0.91, []),
+        (1, 0.5, ["waited for its processor: 0.50"]),
+        (2, 1.81, []),
+        (2, 1.0, ["waited or idle: 0.50 per thread"]),
+        (4, 3.0, ["waited or idle: 0.75 per thread"]),
+    ],
+)
+def test_missing_processor_time_is_flagged_for_any_number_of_threads(threads, ratio, flags):
+    """With several threads, some may be idle in parts of a backend, so the run stays stable."""
+    plan = make_plan(threads=(threads,))
+    run = run_of(plan, with_cpu_over_wall(plan, ratio))
+    assert cell_of(run, "mine").flags == flags
+    assert run.stable is (threads > 1 or not flags)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("throttled_s", "named"), [(0.5, True), (0.001, False), (msgspec.UNSET, False)])
+def test_a_quota_is_named_as_the_cause(threads, throttled_s, named):
+    """The blocks of this number of threads count. The reason names the quota and not other programs."""
+    plan = make_plan(threads=(threads,))
+    blocks = [block(0, threads, memory=[1.0]), block(0, 7, memory=[1.0])]
+    blocks[0].seconds, blocks[0].throttled_s = 10.0, throttled_s
+    blocks[1].seconds, blocks[1].throttled_s = 10.0, 9.0
+    manifest = sample_run.manifest({case.key: "d" for case in plan.cases})
+    run = aggregate(plan, with_cpu_over_wall(plan, 0.5), blocks, manifest, False)
+    flags = cell_of(run, "mine").flags
+    assert any(flag.startswith("throttled by its CPU quota: ") for flag in flags) is named
+    assert any(flag.startswith("waited") for flag in flags) is not named
+    assert any("throttled by the CPU quota" in reason for reason in run.reasons) is named
+    assert any("waited for their processor" in reason for reason in run.reasons) is (threads == 1 and not named)
 
 
 def test_too_wide_control_makes_the_run_unstable(plan, samples):
@@ -312,3 +356,4 @@ def test_rerun_command():
     )
     assert "--data 'a table.csv' --target 'the y'" in commands[2]
     assert not any("/abs" in command for command in commands)
+    assert " --threads 1 --cpus 3,2 " in run_of(make_plan(cpus=(3, 2)), {}).cells[0].rerun

@@ -313,6 +313,9 @@ HARDWARE = [
     (("cpu", "logical_cores"), 4, "processors 2 -> 4"),
     (("cpu", "vector_extensions"), ["neon"], "vector units avx2, fma -> neon"),
     (("virtual_machine",), False, "virtual machine yes -> no"),
+    (("cpu", "kind"), "2 of 2", "kind of core none -> 2 of 2"),
+    (("cpu_quota",), 1.5, "CPU quota none -> 1.5"),
+    (("niceness",), 10, "niceness none -> 10"),
 ]
 KERNEL = (("blas", 0, "kernel"), "Haswell", "BLAS kernel SkylakeX -> Haswell")
 
@@ -377,6 +380,22 @@ def test_other_gdbench_or_system_is_a_note():
     assert cell_of(comparison).detail is None
     assert "across" not in comparison.verdict
     assert "Difference: system Linux 6.1 -> Linux 7 (good to know)" in terminal_text(comparison)
+
+
+def test_what_backends_use_is_compared_if_both_runs_have_it():
+    """Another version of a library prevents a verdict. Another text of a backend or another commit is a note."""
+    base, new = make_run(), make_run()
+    base.machine |= {"sources": {"a": "1", "b": "1"}, "requires": {"a": {"x": "1", "y": "1"}, "b": {"x": "1"}}}
+    new.machine |= {"sources": {"a": "2", "c": "1"}, "requires": {"a": {"x": "2", "y": "1"}}}
+    base.machine |= {"commit": {"id": "f", "dirty": False}, "processors": {"1": [3]}}
+    new.machine |= {"commit": {"id": "f", "dirty": True}, "processors": {"1": [2]}}
+    assert [(str(d), d.kind, d.prevents_verdict) for d in compare(base, new).differences] == [
+        ("commit dirty no -> dirty yes", "note", False),
+        ("processors of workers 1 3 -> 1 2", "note", False),
+        ("libraries of a x 1 -> x 2", "versions", True),
+        ("text of a 1 -> 2", "note", False),
+    ]
+    assert compare(make_run(), new).differences == []
 
 
 def test_two_kinds_of_difference_need_two_options():

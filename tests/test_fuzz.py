@@ -59,7 +59,8 @@ def run_main(words, execute=None, check=None):
         for target, stub in {
             "sys.stdout": out, "sys.stderr": err, "sys.argv": ["gdbench", *words], "signal.signal": lambda *_: None,
             "subprocess.Popen": None, "bench.runtime.process.run": None, "webbrowser.open": lambda page: True,
-            "bench.runtime.machine.describe": described, "bench.runtime.machine.peaks": lambda: PEAKS, "bench.check.check": check,
+            "bench.runtime.machine.describe": described, "bench.runtime.machine.commit": lambda: None,
+            "bench.runtime.machine.peaks": lambda: PEAKS, "bench.check.check": check,
             "bench.measure.runner.execute": execute, "bench.report.write": lambda run, folder: folder / "report.html",
             "backends._registry._entry_points": dict,  # a slow search of all installed packages
         }.items():  # fmt: skip

@@ -2,15 +2,19 @@
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from bench.analysis.environment_diff import machine_differences
 from bench.report.terminal import print_machine
-from bench.runtime import machine, probes, process
+from bench.runtime import cgroups, machine, memory, probes, process, topology
 
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity"), reason="this system has no processor affinity"
@@ -314,6 +318,13 @@ def test_peaks_need_numba_and_ignore_its_settings(monkeypatch, tmp_path, text, r
 # Settings
 
 
+def without_settings(monkeypatch):
+    """Remove what is recorded from the environment."""
+    for name in [*os.environ]:
+        if name.startswith((*machine.PREFIXES, *machine.SETTINGS, *machine.PRELOADED)):
+            monkeypatch.delenv(name)
+
+
 @pytest.mark.parametrize(
     ("library", "name", "forced"),
     [
@@ -328,8 +339,7 @@ def test_peaks_need_numba_and_ignore_its_settings(monkeypatch, tmp_path, text, r
 )
 def test_a_setting_forces_only_the_kernel_of_its_blas(monkeypatch, library, name, forced):
     """Only a setting of the loaded BLAS counts; the answer for an unknown BLAS is None."""
-    for other in (*machine.OVERRIDES, "OMP_NUM_THREADS"):
-        monkeypatch.delenv(other, raising=False)
+    without_settings(monkeypatch)
     monkeypatch.setattr(machine, "blas", lambda: [{"library": library, "version": "1", "kernel": "Haswell"}])
     assert machine.blas_forced() is (None if forced is None else False)
     monkeypatch.setenv(name, "Haswell")
@@ -338,8 +348,7 @@ def test_a_setting_forces_only_the_kernel_of_its_blas(monkeypatch, library, name
 
 def test_settings_are_recorded_without_paths(monkeypatch):
     """Thread settings are apart from settings that change results. A path may contain the user's name."""
-    for name in (*machine.OVERRIDES, *process.THREAD_VARIABLES):
-        monkeypatch.delenv(name, raising=False)
+    without_settings(monkeypatch)
     description = machine.describe()
     assert (description["thread_settings"], description["environment"]) == ({}, {})
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
@@ -348,6 +357,122 @@ def test_settings_are_recorded_without_paths(monkeypatch):
     description = machine.describe()
     assert description["thread_settings"] == {"OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": "(path)"}
     assert description["environment"] == {"XLA_FLAGS": "--one=1 (path)"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "recorded"),
+    [
+        ("LD_PRELOAD", "/opt/x/libjemalloc.so.2:/usr/lib/libb.so /usr/lib/libc.so", "libjemalloc.so.2 libb.so libc.so"),
+        ("PYTHONTRACEMALLOC", "10", "10"),
+        ("NUMBA_DISABLE_INTEL_SVML", "1", "1"),
+        ("NUMPY_MADVISE_HUGEPAGE", "0", "0"),
+        ("MALLOC_CONF", "narenas:1", "narenas:1"),
+        ("NUMBA_NUM_THREADS", "7", None),
+        ("NUMBA_CACHE_DIR", "/home/somebody", None),
+        ("JAX_PLATFORMS", "cuda", None),
+        ("NUMBA_DISABLE_JIT", "1", None),
+        ("PYTHONPATH", "/home/somebody", None),
+        ("PYTHON_VERSION", "3.12", None),
+        ("PYTHONDEVMODE", "", None),
+    ],
+)
+def test_settings_that_reach_the_workers_are_recorded(monkeypatch, name, value, recorded):
+    """Not those that a worker replaces or that change no time, and no folder of a preloaded library."""
+    without_settings(monkeypatch)
+    before = machine.describe()
+    monkeypatch.setenv(name, value)
+    after = machine.describe()
+    assert after["environment"] == ({} if recorded is None else {name: recorded})
+    assert [d.prevents_verdict for d in machine_differences(before, after, frozenset())] == (
+        [] if recorded is None else [True]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "warned"),
+    [
+        ("PYTHONTRACEMALLOC", "1", True),
+        ("COVERAGE_PROCESS_START", "/x/.coveragerc", True),
+        ("PYTHONTRACEMALLOC", "0", False),
+    ],
+)
+def test_tracing_gives_a_warning(monkeypatch, name, value, warned):
+    """0 turns it off."""
+    without_settings(monkeypatch)
+    monkeypatch.setenv(name, value)
+    assert any(name in warning and "traces" in warning for warning in machine.warnings()) is warned
+
+
+# The limits and the processors
+
+
+def test_limits_give_a_warning_and_are_part_of_the_machine(monkeypatch):
+    """Quota, kinds of cores, governor and niceness."""
+    before = machine.describe()
+    monkeypatch.setattr(cgroups, "cpu_quota", lambda: 0.5)
+    monkeypatch.setattr(topology, "kinds", lambda allowed: [{0}, {1}])
+    monkeypatch.setattr(topology, "text", lambda cpu, name: f"powersave{cpu}"[: 9 + (cpu == 0)])
+    monkeypatch.setattr(os, "getpriority", lambda *_: 10)
+    with process.pinned([1, 0]):
+        after = machine.describe()
+    found = {str(difference) for difference in machine_differences(before, after, frozenset())}
+    governor = before["cpu"]["governor"] or "none"
+    assert found == {
+        "CPU quota none -> 0.5",
+        "kind of core none -> 2 of 2",
+        f"frequency governor {governor} -> powersave",
+        "niceness none -> 10",
+    }
+    told = " ".join(after["warnings"])
+    assert all(
+        word in told for word in ("CPU quota of this process is 0.5", "2 kinds of cores", "powersave", "niceness")
+    )
+    assert not any("quota" in warning or "kinds" in warning for warning in before["warnings"])
+
+
+def test_caches_are_those_of_the_first_processor_of_the_workers(monkeypatch):
+    """On a machine with several kinds of cores, they differ."""
+    monkeypatch.setattr(topology, "caches", lambda cpu: [{"level": 1, "size": f"{cpu}K", "shared_by": 1}])
+    with process.pinned([5, 3]):
+        assert machine.describe()["cpu"]["caches"][0]["size"] == "5K"
+
+
+def test_without_proc_there_is_one_sentence(monkeypatch, capsys):
+    """What cannot be read is None, and nothing fails."""
+
+    def unreadable(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(machine.psutil, "virtual_memory", unreadable)
+    monkeypatch.setattr(machine.psutil, "getloadavg", unreadable)
+    real = machine._text
+    monkeypatch.setattr(machine, "_text", lambda path: None if str(path).startswith("/proc") else real(path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    description = machine.describe()
+    assert (description["memory_bytes"], description["load"]) == (None, None)
+    assert [warning for warning in description["warnings"] if "/proc cannot be read" in warning] != []
+    assert memory.available() > 0
+    assert not memory.scarce()
+    assert process.run(["-c", ""], threads=1, deadline_s=60.0, folder=Path.cwd()).ok
+    print_machine(description | {"peaks": []})
+    assert "not readable" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_the_commit_of_the_working_folder_is_recorded(tmp_path, monkeypatch):
+    """A change of a file in the commit makes it dirty, a new file does not."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert machine.commit() is None
+    (tmp_path / "mine.py").write_text("1")
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for arguments in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "Add a file"]):
+        subprocess.run(["git", *arguments], check=True)
+    (tmp_path / "run.json").write_text("{}")
+    found = machine.commit()
+    assert (len(found["id"]), found["dirty"]) == (40, False)
+    (tmp_path / "mine.py").write_text("2")
+    assert machine.commit() == found | {"dirty": True}
 
 
 # The printed table

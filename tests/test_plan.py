@@ -14,6 +14,7 @@ from bench.measure import options
 from bench.measure.messages import CellTask, task_of
 from bench.measure.options import make_plan, new_folder
 from bench.plan import BASELINE, CONTROL, PENGUINS, Backend, CellPlan, backend_of, block_plans
+from bench.runtime import cgroups, process
 from bench.runtime.process import available_threads
 
 BOTH = ("float64", "float32")
@@ -210,6 +211,28 @@ def test_valid_options_make_the_plan():
         assert planned(time_budget=text).budget_s == seconds
 
 
+@pytest.mark.skipif(not process.affinity(), reason="this system has no processor affinity")
+def test_the_user_may_choose_the_processors():
+    """Each counts once, in the order of the user. They limit the number of threads, and nothing later."""
+    last = max(process.affinity())
+    plan = planned(cpus=f"{last},{last}", threads=["all"])
+    assert (plan.cpus, plan.threads) == ((last,), (1,))
+    assert plan.describe()["cpus"] == [last]
+    with pytest.raises(ValueError, match="--threads: found '2'; allowed: an integer from 1 to 1"):
+        planned(cpus=str(last), threads=["2"])
+    assert process.available_threads() == available_threads()
+    assert "cpus" not in planned().describe()
+
+
+def test_a_quota_caps_the_threads(monkeypatch):
+    """`all` is the quota, rounded down; the message about more threads names it."""
+    monkeypatch.setattr(process, "affinity", lambda: set(range(8)))
+    monkeypatch.setattr(cgroups, "cpu_quota", lambda: 2.5)
+    assert planned(threads=["all"]).threads == (2,)
+    with pytest.raises(ValueError, match=r"from 1 to 2 \(the CPU quota is 2\.5 processors\), or all"):
+        planned(threads=["3"])
+
+
 def test_a_size_given_twice_is_one_case():
     """This is so for equal and for different spellings, because a cell runs once per block."""
     assert len(planned(sizes=["100x10", "100x10"]).cases) == 1
@@ -231,6 +254,7 @@ INVALID = [
         "abc", "-1s", "0", "0s", "", "1e3", "inf", "nan", "5 days", "1.s", "99999h",
     )],
     *[("--max-iter", {"max_iter": value}, str(value)) for value in (0, -1, 2**31)],
+    *[("--cpus", {"cpus": text}, repr(text)) for text in ("", "a", "1-", "-1", "0;1", "99999", "3-1", "²")],
     ("--seed", {"seed": -1}, "-1"),
     ("--target", {"target": "y"}, "'y' without --data"),
     ("--target", {"data": "penguins", "target": "y"}, "'y' for the built-in data set penguins"),

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench.runtime import process
+from bench.runtime import cgroups, process, topology
 
 FOREVER_S = 600  # how long a hanging child sleeps; no test waits for it
 HANG = f"import time; time.sleep({FOREVER_S})"
@@ -116,7 +116,7 @@ def test_threads_are_set_before_the_interpreter_starts(child, monkeypatch, threa
         channel.send(cpus=cpus, environment=dict(os.environ))
     """
     assert child(with_channel(code), threads=threads, on_message=message.update).ok
-    assert message["cpus"] == sorted(os.sched_getaffinity(0))[-threads:]
+    assert message["cpus"] == sorted(process.cpus(threads))
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         assert message["environment"][name] == str(threads)
 
@@ -487,9 +487,42 @@ def test_a_second_interrupt_kills_the_child(child, monkeypatch, pids):
 
 
 @needs_affinity
-def test_cpus_are_the_last_processors_of_this_process():
-    """There are never more than this process may use."""
-    cpus = sorted(os.sched_getaffinity(0))
-    assert process.available_threads() == len(cpus)
-    assert process.cpus(1) == {cpus[-1]}
-    assert process.cpus(len(cpus) + 50) == set(cpus)
+def test_processors_are_chosen_by_topology(monkeypatch):
+    """The first of the order of this machine, and never more than this process may use."""
+    allowed = os.sched_getaffinity(0)
+    order = topology.order(frozenset(allowed))
+    assert process.cpus(1) == {order[0]}
+    assert process.cpus(len(allowed) + 50) == allowed
+    monkeypatch.setattr(topology, "order", lambda allowed: (7, 5, 6))
+    assert process.cpus(2) == {5, 7}
+
+
+@needs_affinity
+def test_a_user_may_pin_children_to_processors(child):
+    """Within the block only. They also limit the number of threads."""
+    last = max(os.sched_getaffinity(0))
+    message = {}
+    with process.pinned([last]):
+        assert (process.cpus(2), process.available_threads()) == ({last}, 1)
+        code = "import os; channel.send(cpus=sorted(os.sched_getaffinity(0)))"
+        assert child(with_channel(code), on_message=message.update).ok
+    assert message == {"cpus": [last]}
+    assert process.order() == topology.order(frozenset(os.sched_getaffinity(0)))
+
+
+@pytest.mark.parametrize(("quota", "threads"), [(None, 4), (0.5, 1), (1.0, 1), (2.9, 2), (64.0, 4)])
+def test_a_quota_limits_the_number_of_threads(monkeypatch, quota, threads):
+    """It is rounded down, to at least one."""
+    monkeypatch.setattr(cgroups, "cpu_quota", lambda: quota)
+    with process.pinned(range(4)):
+        assert process.available_threads() == threads
+
+
+def test_a_child_runs_without_proc(child, monkeypatch):
+    """The system lists no processes there, so only the process group of the child can be killed."""
+
+    def nothing(*_, **__):
+        raise psutil.NoSuchProcess(1)
+
+    monkeypatch.setattr(psutil.Process, "children", nothing)
+    assert child("print(1)").output == "1\n"

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, version
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,17 @@ def test_names_are_the_files():
     stems = {path.stem for path in Path(backends.__file__).parent.glob("*.py") if not path.stem.startswith("_")}
     assert set(names()) >= stems
     assert names()[:4] == ["python_loops", "numpy_vectorized", "numba_jit", "jax_jit"]
+
+
+def test_the_versions_of_imported_libraries(tmp_path):
+    """Also of imports inside functions, and of packages with another name than their module."""
+    file = tmp_path / "mine.py"
+    imports = "import numpy, json, absent\ntry:\n    import dateutil.tz\nexcept ImportError: ...\n"
+    file.write_text(imports + "def fit():\n    import msgspec\n")
+    versions = {"dateutil": version("python-dateutil"), "msgspec": version("msgspec")}
+    assert backends.library_versions(file) == versions
+    file.write_text("import (")
+    assert backends.library_versions(file) == backends.library_versions(tmp_path / "none.py") == {}
 
 
 def test_a_file_is_loaded_under_a_private_name(tmp_path, backend_file):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -113,6 +114,44 @@ def test_another_machine_or_version_is_refused(interrupted, description, change,
     with pytest.raises(UnreadableRun, match=f"found changes since the run began: {message}; allowed: the same plan"):
         resume(interrupted)
     assert {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()} == before
+
+
+def test_other_processors_are_refused(interrupted, monkeypatch):
+    """The rest of a run is measured on the same processors."""
+    monkeypatch.setattr(process, "order", lambda: (77,))
+    with pytest.raises(
+        UnreadableRun, match="found changes since the run began: the processors of the workers; allowed"
+    ):
+        resume(interrupted)
+
+
+def test_chosen_processors_must_still_be_allowed(description, tmp_path, monkeypatch):
+    """The user chose one that this process may no longer use."""
+    monkeypatch.setattr(process, "affinity", lambda: {3, 4})
+    directory = RunDirectory.begin(tmp_path / "run", replace(killing.PLAN, cpus=(4,)), "x")
+    directory.close()
+    RunDirectory.resume(directory.folder).close()
+    monkeypatch.setattr(process, "affinity", lambda: {3})
+    with pytest.raises(UnreadableRun, match="found changes since the run began: the processors of the workers"):
+        RunDirectory.resume(directory.folder)
+
+
+def test_what_a_plan_uses_is_recorded(description, tmp_path):
+    """The text of a backend, the versions of libraries that the machine does not list, processors, and the commit."""
+    file = tmp_path / "mine.py"
+    file.write_text("import json, numba, numpy\ndef fit():\n    import msgspec\n")
+    mine = replace(killing.PLAN.backends[1], name="mine", source=str(file), argument="mine.py")
+    last = max(process.affinity(), default=0)
+    plan = replace(killing.PLAN, backends=(killing.PLAN.backends[0], mine), cpus=(last,))
+    directory = RunDirectory.begin(tmp_path / "run", plan, "x")
+    directory.close()
+    recorded = directory.manifest.machine
+    assert recorded["requires"] == {"mine": {"msgspec": version("msgspec")}}
+    assert recorded["sources"] == directory.manifest.sources
+    assert set(recorded["sources"]) >= {"mine"}
+    assert recorded["processors"] == {str(threads): [last] for threads in plan.threads}
+    assert "commit" in recorded
+    assert str(tmp_path) not in json.dumps(recorded)
 
 
 def test_a_changed_backend_file_is_refused(description, tmp_path):

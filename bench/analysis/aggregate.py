@@ -35,7 +35,8 @@ MAX_DRIFT = 0.05  # change of the rounds of a process, or of a sentinel, from fi
 MAX_DOUBTFUL_SHARE = 0.25  # share of the cells that are noisy or waited for their processor
 # Parts of the reasons why a run is not stable. The course recognizes the kind of a reason by them.
 CONTROL_REASON, DRIFT_REASON, NOISE_REASON = "A/A control", "drift", "cells are noisy"
-MIN_CPU = 0.9  # CPU time over wall time of one thread
+MIN_CPU = 0.9  # CPU time over wall time, per declared thread
+MIN_THROTTLED = 0.01  # share of the time of a block for which a CPU quota stopped it
 MAX_CPU = 1.15  # CPU time over wall time, per declared thread
 
 
@@ -45,6 +46,7 @@ def aggregate(
     """The record of a run. samples: by cell id, at most one per block."""
     cells = [_cell(plan, cell, samples.get(cell.id, []), manifest.digests, interrupted) for cell in plan.cells]
     for cell in cells:
+        _flag_processor_time(cell, blocks)
         if cell.median_s is not None:
             _compare(cell, cells)
     reasons = _reasons(cells) + _drifts(blocks)
@@ -149,10 +151,22 @@ def _flags(cell: Cell, samples: list[CellSample], times: list[float]) -> list[st
         flags.append(f"more processors than declared: {', '.join(f'{k} {n}' for k, n in sorted(extra.items()))}")
     if cell.cpu_over_wall is not None and cell.cpu_over_wall > MAX_CPU * cell.threads:
         flags.append(f"more processors than declared: {cell.cpu_over_wall:.2f}")
-    # With several threads, some may be idle in parts of a backend.
-    if cell.cpu_over_wall is not None and cell.threads == 1 and cell.cpu_over_wall < MIN_CPU:
-        flags.append(f"waited for its processor: {cell.cpu_over_wall:.2f}")
     return flags
+
+
+def _flag_processor_time(cell: Cell, blocks: list[Block]) -> None:
+    """Flag a cell whose threads had less processor time than wall time, with the cause if it is known."""
+    if cell.cpu_over_wall is None or cell.cpu_over_wall >= MIN_CPU * cell.threads:
+        return
+    share = f"{cell.cpu_over_wall / cell.threads:.2f}"
+    alike = [block for block in blocks if block.threads == cell.threads]
+    throttled_s = sum(block.throttled_s or 0.0 for block in alike)
+    if throttled_s > MIN_THROTTLED * sum(block.seconds or 0.0 for block in alike):
+        cell.flags.append(f"throttled by its CPU quota: {share}")
+    elif cell.threads == 1:
+        cell.flags.append(f"waited for its processor: {share}")
+    else:  # some threads may be idle in parts of a backend
+        cell.flags.append(f"waited or idle: {share} per thread")
 
 
 def _direction(rounds: list[float]) -> int:
@@ -218,11 +232,19 @@ def _reasons(cells: list[Cell]) -> list[str]:
         ):
             reasons.append(f"{CONTROL_REASON} too wide to detect a difference {message}")
     timed = [cell for cell in cells if cell.median_s is not None]
-    doubtful = [cell for cell in timed if any(flag.startswith(("noisy", "waited")) for flag in cell.flags)]
+    throttled = [cell for cell in timed if _has(cell, "throttled")]
+    doubtful = [cell for cell in timed if _has(cell, "noisy", "waited for") and not _has(cell, "throttled")]
+    if len(throttled) > MAX_DOUBTFUL_SHARE * len(timed):
+        message = f"{len(throttled)} of {len(timed)} cells were throttled by the CPU quota of this process"
+        reasons.insert(0, f"{message}; raise the quota, or use fewer threads")
     if len(doubtful) > MAX_DOUBTFUL_SHARE * len(timed):
         message = f"{len(doubtful)} of {len(timed)} {NOISE_REASON} or waited for their processor"
         reasons.append(f"{message}; close other programs")
     return reasons
+
+
+def _has(cell: Cell, *kinds: str) -> bool:
+    return any(flag.startswith(kinds) for flag in cell.flags)
 
 
 def _drifts(blocks: list[Block]) -> list[str]:
@@ -268,5 +290,6 @@ def _rerun(plan: Plan, cell: CellPlan, predicted_s: float | None) -> str:
         needed = math.ceil(1.5 * (predicted_s or 0.0) * plan.calls_per_cell * plan.blocks / CELL_SHARE)
         words += ["--time-budget", f"{max(needed, math.ceil(plan.budget_s))}s"]
     words += ["--dtype", cell.dtype, "--threads", str(cell.threads)]
+    words += ["--cpus", ",".join(map(str, plan.cpus))] if plan.cpus else []
     words += ["--max-iter", str(case.max_iter), "--seed", str(plan.seed)]
     return shlex.join(words)

@@ -19,11 +19,22 @@ CPU = {
     "vector units": ("cpu", "vector_extensions"),
     "caches": ("cpu", "caches"),
     "frequency governor": ("cpu", "governor"),
+    "kind of core": ("cpu", "kind"),
+    "CPU quota": ("cpu_quota",),
     "virtual machine": ("virtual_machine",),
     "threads controlled": ("threads_controlled",),
 }
 SOFTWARE = {"Python": ("python",), "settings": ("environment",)}
-NOTES = {"gdbench": ("gdbench",), "system": ("system",)}  # reported, but they prevent no comparison
+# Reported, but they prevent no comparison.
+NOTES = {
+    "gdbench": ("gdbench",),
+    "system": ("system",),
+    "commit": ("commit",),
+    "processors of workers": ("processors",),
+}
+NICENESS = "niceness"
+LIBRARIES, TEXT = "libraries of ", "text of "  # of a backend; another text is often what a comparison is about
+OPTIONAL = (LIBRARIES, TEXT, "commit", "processors of workers")  # compared if both runs have it
 UNTIMED = ("matplotlib", "pytest", "pytest-benchmark")  # packages that do not affect times
 BLAS_KERNEL = "BLAS kernel"
 
@@ -57,7 +68,9 @@ def machine_differences(base: dict[str, Any], new: dict[str, Any], allowed: froz
     differences = []
     for what in dict.fromkeys([*base_identity, *new_identity]):
         kinds, values = _kinds(what), (base_identity.get(what), new_identity.get(what))
-        if values[0] != values[1]:
+        if values[0] != values[1] and not (None in values and what.startswith(OPTIONAL)):
+            if isinstance(values[0], dict) and isinstance(values[1], dict):
+                values = _unlike(values[0], values[1]), _unlike(values[1], values[0])
             base_words, new_words = ("none" if value is None else text.words(value) for value in values)
             prevents_verdict = kinds[0] != "note" and not allowed.intersection(kinds)
             differences.append(Difference(text.clean(what, 60), base_words, new_words, kinds[0], prevents_verdict))
@@ -109,6 +122,9 @@ def _identity(machine: dict[str, Any]) -> dict[str, Any]:
     return (
         {name: version for name, version in packages.items() if name not in UNTIMED}
         | {what: get_nested(machine, *path) for what, path in (CPU | SOFTWARE | NOTES).items()}
+        | {NICENESS: get_nested(machine, NICENESS) or None}  # older records have none
+        | {f"{LIBRARIES}{name}": libraries for name, libraries in _dictionary(machine, "requires").items()}
+        | {f"{TEXT}{name}": digest for name, digest in _dictionary(machine, "sources").items()}
         | {"BLAS": [f"{pool.get('library')} {pool.get('version')}" for pool in blas]}
         | {BLAS_KERNEL: [pool.get("kernel") for pool in blas]}
     )
@@ -123,4 +139,11 @@ def _kinds(what: str) -> tuple[Kind, ...]:
     """The kinds of a difference. The first is its kind, and allowing any one of them is enough."""
     if what == BLAS_KERNEL:  # it depends on the processor and on the version of the BLAS
         return "versions", "cpu"
-    return ("cpu",) if what in CPU else ("note",) if what in NOTES else ("versions",)
+    if what in CPU or what == NICENESS:
+        return ("cpu",)
+    return ("note",) if what in NOTES or what.startswith(TEXT) else ("versions",)
+
+
+def _unlike(values: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """The entries that the others do not have."""
+    return {name: value for name, value in values.items() if name not in others or others[name] != value}

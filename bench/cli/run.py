@@ -23,6 +23,7 @@ def run(
     size: Annotated[list[str] | None, Several] = None,
     dtype: Annotated[list[str] | None, Several] = None,
     threads: Annotated[list[str] | None, Several] = None,
+    cpus: str | None = None,
     data: str | None = None,
     target: str | None = None,
     max_iter: Annotated[int | None, Integer] = None,
@@ -54,6 +55,8 @@ def run(
         float64, float32 or both.
     threads
         Numbers of threads, or "all". Each number has its own table.
+    cpus
+        Processors of the workers, such as 2,3 or 4-7. Default: the fastest ones, one for each core.
     data
         A CSV file, or the built-in "penguins" or "penguins_flipper".
     target
@@ -91,8 +94,8 @@ def run(
     elif force:
         raise UsageError("--force: found without --save-baseline; allowed: together with --save-baseline NAME")
     options = {
-        "sizes": size, "dtypes": dtype, "threads": threads, "data": data, "target": target, "max_iter": max_iter,
-        "time_budget": time_budget, "seed": seed,
+        "sizes": size, "dtypes": dtype, "threads": threads, "cpus": cpus, "data": data, "target": target,
+        "max_iter": max_iter, "time_budget": time_budget, "seed": seed,
     }  # fmt: skip
     try:
         if resume is None:
@@ -163,7 +166,7 @@ def _resume(folder: str, options: dict[str, Any]) -> "RunDirectory":
     from bench.measure.run_directory import RunDirectory
 
     if names := [name for name, value in options.items() if value is not None and value is not False]:
-        option = "--" + names[0].removesuffix("s").replace("_", "-")
+        option = "--" + {"sizes": "size", "dtypes": "dtype"}.get(names[0], names[0]).replace("_", "-")
         raise UsageError(f"--resume: found together with {option}; allowed: alone, because a run keeps its plan")
     return RunDirectory.resume(Path(folder))
 

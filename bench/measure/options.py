@@ -22,7 +22,7 @@ from bench.plan import (
     synthetic_cases,
 )
 from bench.results import results_folder
-from bench.runtime import machine, memory, process
+from bench.runtime import cgroups, machine, memory, process, topology
 
 MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 120.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
 SCRATCH_COPIES = 2  # scratch disk for a problem, in copies of X, references and files of workers included
@@ -42,6 +42,7 @@ def make_plan(
     max_iter: int | None,
     time_budget: str | None,
     seed: int | None,
+    cpus: str | None = None,
     named: bool = False,
 ) -> tuple[Plan, list[str]]:
     """The plan, and notes for the user. Raises ValueError."""
@@ -51,7 +52,10 @@ def make_plan(
     seed = 0 if seed is None else seed
     if seed < 0:
         raise ValueError(f"--seed: found {seed}; allowed: an integer >= 0")
-    notes = list(machine.warnings())
+    processors = () if cpus is None else _processors(cpus)
+    with process.pinned(processors):
+        notes = list(machine.warnings())
+        counts = tuple(sorted({_threads(text) for text in threads or ["1"]}))
     cases = []
     if sizes:
         cases += synthetic_cases(list(dict.fromkeys(map(_size, sizes))), seed, max_iter)
@@ -73,7 +77,7 @@ def make_plan(
         backends=tuple(backends),
         cases=tuple(cases),
         dtypes=tuple(dict.fromkeys(map(_dtype, dtypes or ["float64"]))),
-        threads=tuple(sorted({_threads(text) for text in threads or ["1"]})),
+        threads=counts,
         blocks=blocks,
         rounds=rounds,
         seed=seed,
@@ -81,6 +85,7 @@ def make_plan(
         mode=mode,
         has_user_budget=time_budget is not None,
         named=named,
+        cpus=processors,
     )
     seconds, left_out = predict_run(plan)
     plan = replace(plan, predicted_s=round(seconds, 1), left_out=frozenset(left_out))
@@ -170,8 +175,27 @@ def _threads(text: str) -> int:
     available = process.available_threads()
     count = available if text == "all" else int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
     if not 1 <= count <= available:
-        raise ValueError(f"--threads: found {text!r}; allowed: an integer from 1 to {available}, or all")
+        quota = cgroups.cpu_quota()
+        limit = "" if quota is None else f" (the CPU quota is {quota:.3g} processors)"
+        raise ValueError(f"--threads: found {text!r}; allowed: an integer from 1 to {available}{limit}, or all")
     return count
+
+
+def _processors(text: str) -> tuple[int, ...]:
+    """The processors of --cpus, each once. Raises ValueError."""
+    allowed = process.affinity()
+    if not allowed:
+        raise ValueError(f"--cpus: found {text!r} on a system without processor affinity; allowed: no --cpus")
+    try:
+        chosen = tuple(dict.fromkeys(topology.numbers(text)))
+    except ValueError:
+        chosen = ()
+    if not chosen or not allowed.issuperset(chosen):
+        raise ValueError(
+            f"--cpus: found {text[:60]!r}; allowed: numbers such as 0,2 or 0-2 of processors that this process may use,"
+            f" which are {len(allowed)} from {min(allowed)} to {max(allowed)}"
+        )
+    return chosen
 
 
 def _seconds(text: str) -> float:

@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
-from backends import BackendError, describe
+from backends import BackendError, describe, library_versions
 from bench.analysis.environment_diff import machine_differences
-from bench.plan import Plan
+from bench.plan import Backend, Plan
 from bench.records import Block, CellSample, Record, RunManifest, UnreadableRun, decode, encode
-from bench.runtime import machine
+from bench.runtime import machine, process
 from bench.runtime.files import AppendOnlyLog, ensure_free_space, read, save, save_over
 
 PLAN, JOURNAL, BLOCKS, RAW = "plan.json", "journal.jsonl", "blocks.jsonl", "raw"
@@ -54,7 +54,7 @@ class RunDirectory:
             created=utc_now(),
             command=command,
             plan=msgspec.to_builtins(plan),
-            machine=machine.describe(),
+            machine=_described(plan),
             sources=_sources(plan),
         )
         _sweep(folder)
@@ -206,14 +206,38 @@ def _sources(plan: Plan) -> dict[str, str]:
     """Digests of the files of the backends that have one."""
     digests = {}
     for backend in plan.backends:
-        with contextlib.suppress(OSError, ValueError, BackendError):
-            if (path := describe(backend.source).path) is not None:
+        with contextlib.suppress(OSError):
+            if (path := _path(backend)) is not None:
                 digests[backend.name] = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
     return digests
 
 
+def _path(backend: Backend) -> Path | None:
+    with contextlib.suppress(OSError, ValueError, BackendError):
+        return describe(backend.source).path
+    return None
+
+
+def _described(plan: Plan) -> dict[str, Any]:
+    """The machine with what this plan uses of it.
+
+    processors: of the workers, by the number of threads. sources, requires: digests of the texts of the backends, and
+    the versions of the libraries that they import, without those in "versions". commit: of the working folder.
+    """
+    with process.pinned(plan.cpus):
+        described = machine.describe()
+        processors = {str(threads): sorted(process.cpus(threads)) for threads in plan.threads}
+    requires: dict[str, dict[str, str | None]] = {}
+    for backend in plan.backends:
+        if (path := _path(backend)) is not None:
+            versions = {name: v for name, v in library_versions(path).items() if name not in machine.PACKAGES}
+            requires |= {backend.name: versions} if versions else {}
+    used = {"processors": processors, "sources": _sources(plan), "requires": requires, "commit": machine.commit()}
+    return described | used
+
+
 def _refuse_changes(manifest: RunManifest, plan: Plan) -> None:
-    now, sources = machine.describe(), _sources(plan)
+    now, sources = _described(plan), _sources(plan)
     changed = [
         str(difference)
         for difference in machine_differences(manifest.machine, now, frozenset())
@@ -223,6 +247,9 @@ def _refuse_changes(manifest: RunManifest, plan: Plan) -> None:
         changed.append(f"gdbench {manifest.machine.get('gdbench')} -> {now['gdbench']}")
     if max(plan.threads) > now["threads_available"]:
         changed.append(f"threads available {manifest.machine.get('threads_available')} -> {now['threads_available']}")
+    unavailable = set(plan.cpus) - process.affinity()
+    if unavailable or manifest.machine.get("processors", now["processors"]) != now["processors"]:
+        changed.append("the processors of the workers")
     names = sorted(name for name in {**manifest.sources, **sources} if manifest.sources.get(name) != sources.get(name))
     changed += [f"the file of {name}" for name in names]
     if changed:

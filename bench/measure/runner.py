@@ -30,7 +30,7 @@ from bench.measure.messages import CallMade, CellEnds, CellStarts, Decision, Wor
 from bench.measure.run_directory import RunDirectory, utc_now
 from bench.plan import CELL_SHARE, BlockPlan, CellPlan, block_plans, warmup_of
 from bench.records import Block, Cell, CellSample, Run, Status, save_run
-from bench.runtime import machine, process
+from bench.runtime import cgroups, machine, process
 from bench.runtime.files import Scratch
 from bench.text import clean
 
@@ -65,7 +65,7 @@ def execute(directory: RunDirectory, on_progress: Callable[[Progress], None] = l
     if the data cannot be staged, and UnreadableRun if the data of a resumed run have changed.
     """
     interrupted = False
-    with Scratch() as scratch:
+    with process.pinned(directory.plan.cpus), Scratch() as scratch:
         running = RunInProgress(directory, scratch, on_progress)
         try:
             running.prepare()
@@ -141,6 +141,7 @@ class RunInProgress:
             started=utc_now(),
         )
         self.blocks.append(record)
+        throttled_s = cgroups.throttled_s()
         self.probe(record)
         for label, cells in block.cells.items():
             self.show_progress(block, number, label)
@@ -154,6 +155,8 @@ class RunInProgress:
         if block.index == self.plan.blocks - 1:
             _time_sentinels(record)
         record.seconds = time.monotonic() - started
+        if (throttled_s := cgroups.throttled_s() - throttled_s) > 0:
+            record.throttled_s = throttled_s
         self.directory.add(record)
 
     def probe(self, block: Block) -> None:

@@ -86,14 +86,15 @@ def print_machine(machine: dict[str, Any]) -> None:
     caches = ", ".join(f"L{cache['level']} {cache['size']} (for {cache['shared_by']})" for cache in cpu["caches"])
     blas = ", ".join(f"{entry['library']} {entry['version']}, kernel {entry['kernel']}" for entry in machine["blas"])
     forced = " (forced by the environment)" if machine["blas_forced"] else ""
+    quota = f", with a CPU quota of {machine['cpu_quota']:.3g}" if machine["cpu_quota"] else ""
     threads = ", ".join(f"{name}={value}" for name, value in machine["thread_settings"].items())
     rows = {
         "processor": cpu["model"],
         "vector units": ", ".join(cpu["vector_extensions"]),
         "caches": caches or "unknown",
         "frequency governor": cpu["governor"] or "not readable",
-        "threads available": f"{machine['threads_available']} of {cpu['logical_cores']} processors",
-        "memory": f"{machine['memory_bytes'] / 2**30:.1f} GiB",
+        "threads available": f"{machine['threads_available']} of {cpu['logical_cores']} processors" + quota,
+        "memory": _memory(machine),
         "system": machine["system"] + (", a virtual machine" if machine["virtual_machine"] else ""),
         "load": "not readable" if machine["load"] is None else text.significant(machine["load"]),
         "BLAS of NumPy": (blas or "unknown") + forced,
@@ -111,6 +112,13 @@ def print_machine(machine: dict[str, Any]) -> None:
     _print_peaks(machine["peaks"], out)
     for warning in machine["warnings"]:
         out.print(Text(f"warning: {warning}", "yellow"))
+
+
+def _memory(machine: dict[str, Any]) -> str:
+    size, limit = (
+        machine[name] and f"{machine[name] / 2**30:.1f} GiB" for name in ("memory_bytes", "memory_limit_bytes")
+    )
+    return (size or "not readable") + (f", limited to {limit}" if limit else "")
 
 
 def _print_peaks(peaks: list[dict[str, Any]], out: Console) -> None:

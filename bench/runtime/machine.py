@@ -13,6 +13,8 @@ import math
 import os
 import platform
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -20,18 +22,32 @@ from typing import Any
 
 import psutil
 
-from bench.runtime import libraries, process
+from bench.runtime import cgroups, libraries, memory, process, topology
 
 PACKAGES = (*libraries.TIMED, "pytest", "pytest-benchmark", "matplotlib")
 VECTOR_FLAGS = ("avx2", "fma", "avx512f", "neon", "asimd", "sve")
-# Settings that change how a library computes. Unlike thread settings, workers inherit them.
-OVERRIDES = (
-    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_VERBOSE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
-    "MKL_DEBUG_CPU_TYPE", "BLIS_ARCH_TYPE", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "NUMBA_CPU_NAME",
-    "NUMBA_CPU_FEATURES", "NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE", "NUMBA_ENABLE_AVX",
-    "NUMBA_BOUNDSCHECK", "NUMBA_THREADING_LAYER", "XLA_FLAGS", "JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION",
-    "KMP_AFFINITY", "OMP_PROC_BIND", "OMP_PLACES", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES", "LD_PRELOAD", "PYTHONMALLOC",
-    "PYTHONOPTIMIZE",
+# Settings that change how a library or an allocator works. Unlike thread settings, workers inherit them.
+PREFIXES = (
+    "NUMBA_", "NUMPY_", "NPY_", "OPENBLAS_", "MKL_", "BLIS_", "OMP_", "GOMP_", "KMP_", "XLA_", "JAX_", "MALLOC_",
+    "MIMALLOC_", "TCMALLOC_",
+)  # fmt: skip
+SETTINGS = (
+    "GLIBC_TUNABLES", "PYTHONMALLOC", "PYTHONMALLOCSTATS", "PYTHONOPTIMIZE", "PYTHONTRACEMALLOC", "PYTHONDEVMODE",
+    "PYTHONDEBUG", "PYTHONDUMPREFS", "PYTHONPERFSUPPORT", "PYTHON_PERF_JIT_SUPPORT", "PYTHONVERBOSE",
+    "PYTHONNODEBUGRANGES", "PYTHON_FROZEN_MODULES", "PYTHON_GIL", "PYTHON_JIT", "PYTHON_TLBC", "PYTHON_CPU_COUNT",
+    "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_SOURCE",
+)  # fmt: skip
+PRELOADED = ("LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES")  # paths of libraries, whose file names are recorded
+# threadpoolctl sets KMP_DUPLICATE_LIB_OK itself.
+UNTIMED_SETTINGS = (
+    *process.THREAD_VARIABLES, *process.REMOVED, *process.FIXED, *process.CACHES, "NUMBA_COLOR_SCHEME",
+    "KMP_DUPLICATE_LIB_OK",
+)  # fmt: skip
+# Settings that trace or check the code of the workers.
+SLOW_SETTINGS = (
+    "PYTHONTRACEMALLOC", "PYTHONDEVMODE", "PYTHONDEBUG", "PYTHONDUMPREFS", "PYTHONPERFSUPPORT",
+    "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_SOURCE", "MALLOC_CHECK_", "MALLOC_PERTURB_",
+    "NUMBA_BOUNDSCHECK", "NUMBA_DEBUGINFO",
 )  # fmt: skip
 # By BLAS library: the settings that override the choice of the BLAS kernel.
 BLAS_KERNEL_SETTINGS = {
@@ -40,7 +56,7 @@ BLAS_KERNEL_SETTINGS = {
     "blis": ("BLIS_ARCH_TYPE",),
 }
 
-PROBE_DEADLINE_S = 60.0
+PROBE_DEADLINE_S, GIT_DEADLINE_S = 60.0, 10.0
 MEMORY_SHARE = 1 / 8  # the largest share of the free memory for a measurement of its bandwidth
 UNKNOWN_CACHES = (32 << 10, 256 << 10, 4 << 20, 64 << 20, 256 << 20)  # working sets in bytes where sizes are unknown
 
@@ -48,12 +64,15 @@ UNKNOWN_CACHES = (32 << 10, 256 << 10, 4 << 20, 64 << 20, 256 << 20)  # working 
 def describe() -> dict[str, Any]:
     """The machine as run.json records it, None for what cannot be read.
 
-    "thread_settings" are those of the user's shell. Workers replace them, so they do not affect any time.
+    cpu: caches and governor are those of the first processor that workers take. cpu_quota: in processors.
+    thread_settings: of the user's shell; workers replace them, so they do not affect any time.
     """
     processor = _first_processor()
     return {
         "cpu": _cpu(processor),
-        "memory_bytes": int(psutil.virtual_memory().total),
+        "cpu_quota": cgroups.cpu_quota(),
+        "memory_bytes": _memory_bytes(),
+        "memory_limit_bytes": cgroups.memory_limit(),
         "system": f"{platform.system()} {platform.release()}",
         "virtual_machine": "hypervisor" in processor["flags"].split() if "flags" in processor else None,
         "threads_available": process.available_threads(),
@@ -61,13 +80,30 @@ def describe() -> dict[str, Any]:
         "blas": blas(),
         "blas_forced": blas_forced(),
         "thread_settings": _settings(process.THREAD_VARIABLES),
-        "environment": _settings(OVERRIDES),
+        "environment": _environment(),
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else None,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": {name: _version(name) for name in PACKAGES},
         "gdbench": _version("gdbench"),
-        "load": psutil.getloadavg()[0],
+        "load": _load(),
         "warnings": warnings(),
     }
+
+
+def commit() -> dict[str, Any] | None:
+    """The commit of the working folder, {"id", "dirty"}; None without a repository or without git.
+
+    dirty: files of the commit have changed. New files do not count, because runs write some.
+    """
+    answers = []
+    for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"]):
+        command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_DEADLINE_S, check=True)
+        except (OSError, subprocess.SubprocessError, UnicodeError):
+            return None
+        answers.append(done.stdout.strip())
+    return {"id": answers[0], "dirty": bool(answers[1])}
 
 
 def blas() -> list[dict[str, Any]]:
@@ -92,7 +128,7 @@ def peaks(threads: Collection[int] = (), quick: bool = False) -> list[dict[str, 
     """
     entries = []
     for count in sorted(set(threads or (1, process.available_threads()))):
-        sets = working_sets(_caches(), count, int(MEMORY_SHARE * psutil.virtual_memory().available), quick)
+        sets = working_sets(_caches(), count, int(MEMORY_SHARE * memory.available()), quick)
         spec = {"threads": count, "working_sets": [size for size, _ in sets], "repetitions": 3 if quick else 5}
         answer = _probe(json.dumps(spec), count)
         if "error" not in answer:
@@ -129,7 +165,7 @@ def read_rates(threads: int, working_sets: list[int]) -> dict[int, float]:
 
     Working sets that are too large for the free memory are left out. Empty if the measurement fails.
     """
-    limit = MEMORY_SHARE * psutil.virtual_memory().available
+    limit = MEMORY_SHARE * memory.available()
     sizes = [size for size in working_sets if size <= limit]
     answer = _probe(json.dumps({"threads": threads, "working_sets": sizes, "repetitions": 3, "dtypes": []}), threads)
     if "error" in answer or not sizes:
@@ -177,12 +213,44 @@ def warnings() -> list[str]:
         for name in ("MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "BLIS_ARCH_TYPE", "NPY_DISABLE_CPU_FEATURES")
         if name in os.environ
     ]
+    messages += [
+        f"{name} is set, which traces or checks the code of the workers and slows it"
+        for name in SLOW_SETTINGS
+        if os.environ.get(name, "0") not in ("", "0")
+    ]
     messages += replaced_platforms()
     if not hasattr(os, "sched_getaffinity"):
         messages.append("threads not controlled: this system has no processor affinity, which alone limits JAX")
-    load = psutil.getloadavg()[0]
+    messages += _limits()
+    load = _load() or 0.0
     if load > 0.5 * (os.cpu_count() or 1):
         messages.append(f"the machine is busy: load {load:.1f} on {os.cpu_count()} processors")
+    return messages
+
+
+def _limits() -> list[str]:
+    """Notes about what the system grants to this process."""
+    messages = []
+    if sys.platform == "linux" and _text("/proc/meminfo") is None:
+        messages.append(
+            "/proc cannot be read, so the processor, the memory of this machine and that of backends are not known"
+        )
+    quota, processors = cgroups.cpu_quota(), len(process.order())
+    if quota is not None and quota < processors:
+        messages.append(
+            f"the CPU quota of this process is {quota:.3g} of {processors} processors (control group):"
+            " the system stops a process that uses more"
+        )
+    kinds = [len(kind) for kind in _kinds()]
+    if len(kinds) > 1:
+        messages.append(
+            f"this machine has {len(kinds)} kinds of cores ({', '.join(map(str, kinds))} processors):"
+            " workers take the fastest first, and more threads than these mix the kinds"
+        )
+    if _governor() == "powersave":
+        messages.append("the frequency governor is powersave, which may keep the clock low; choose performance")
+    if hasattr(os, "getpriority") and (niceness := os.getpriority(os.PRIO_PROCESS, 0)) > 0:
+        messages.append(f"the niceness of this process is {niceness}: other programs get the processor first")
     return messages
 
 
@@ -202,8 +270,29 @@ def _cpu(processor: dict[str, str]) -> dict[str, Any]:
         "logical_cores": os.cpu_count(),
         "vector_extensions": [flag for flag in VECTOR_FLAGS if flag in processor.get("flags", "").split()],
         "caches": _caches(),
-        "governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "governor": _governor(),
+        "kind": _kind(),
     }
+
+
+def _measured() -> int:
+    """The first processor that workers take."""
+    return next(iter(process.order()), 0)
+
+
+def _kinds() -> list[set[int]]:
+    return topology.kinds(frozenset(process.affinity()))
+
+
+def _kind() -> str | None:
+    """The kind of core that is measured, "1 of 2" for the faster of two; None if all are alike."""
+    kinds = _kinds()
+    number = next((number for number, kind in enumerate(kinds, 1) if _measured() in kind), None)
+    return f"{number} of {len(kinds)}" if len(kinds) > 1 and number else None
+
+
+def _governor() -> str | None:
+    return topology.text(_measured(), "cpufreq/scaling_governor")
 
 
 def _first_processor() -> dict[str, str]:
@@ -216,21 +305,7 @@ def _first_processor() -> dict[str, str]:
 
 
 def _caches() -> list[dict[str, Any]]:
-    return [
-        {
-            "level": int(_text(folder / "level") or 0),
-            "size": _text(folder / "size"),
-            "shared_by": _count(_text(folder / "shared_cpu_list") or ""),
-        }
-        for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"))
-        if _text(folder / "type") in ("Data", "Unified")
-    ]
-
-
-def _count(processors: str) -> int:
-    """The number of processors in a list of ranges: 4 in '0-2,5'."""
-    ranges = [part.split("-") for part in processors.split(",") if part]
-    return sum(int(ends[-1]) - int(ends[0]) + 1 for ends in ranges)
+    return topology.caches(_measured())
 
 
 def _bytes(size: str | None) -> int | None:
@@ -239,8 +314,30 @@ def _bytes(size: str | None) -> int | None:
     return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]] if match else None
 
 
+def _memory_bytes() -> int | None:
+    with contextlib.suppress(OSError, psutil.Error):
+        return int(psutil.virtual_memory().total)
+    return None
+
+
+def _load() -> float | None:
+    with contextlib.suppress(OSError):
+        return float(psutil.getloadavg()[0])
+    return None
+
+
 def _settings(names: tuple[str, ...]) -> dict[str, str]:
     return {name: _plain(os.environ[name]) for name in names if name in os.environ}
+
+
+def _environment() -> dict[str, str]:
+    """The settings that affect times, without empty ones, which change nothing."""
+    names = [name for name in os.environ if name.startswith(PREFIXES) and name not in UNTIMED_SETTINGS]
+    found = {name: value for name, value in _settings((*sorted(names), *SETTINGS)).items() if value}
+    for name in PRELOADED:
+        if libraries := [Path(word).name for word in re.split("[ :]+", os.environ.get(name, "")) if word]:
+            found[name] = " ".join(libraries)
+    return found
 
 
 def _plain(value: str) -> str:

@@ -7,27 +7,32 @@ from pathlib import Path
 
 import psutil
 
+from bench.runtime import cgroups
+
 BASE = 4 << 30  # bytes for an interpreter with the largest library and its compiler, and small problems
 MAX_SHARE = 0.8  # of the free memory for one child
 SCARCE = 0.05  # share of all memory; if less is free, the system is at risk
-# The limit and the usage of a container, in both versions of control groups.
-CONTAINER = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
+UNKNOWN = 1 << 60  # bytes where the memory cannot be read: more than any need
 # Messages of libraries that failed to allocate memory.
 OOM_PATTERN = re.compile(
     r"MemoryError|bad_alloc|[Oo]ut of memory|Cannot allocate memory|RESOURCE_EXHAUSTED|memory exhausted"
 )
 
 
+def total() -> int | None:
+    """Bytes of memory that this process may use, within the limits of its control groups; None if unknown."""
+    with contextlib.suppress(OSError, psutil.Error):
+        sizes = psutil.virtual_memory().total, cgroups.memory_limit()
+        return min(int(size) for size in sizes if size is not None)
+    return cgroups.memory_limit()
+
+
 def available() -> int:
-    """Bytes of memory that are available now, also within the limit of a container."""
-    free = psutil.virtual_memory().available
-    for limit, used in CONTAINER:
-        with contextlib.suppress(OSError, ValueError):  # another version, or no limit ("max")
-            free = min(free, int(Path(limit).read_text()) - int(Path(used).read_text()))
-    return max(int(free), 0)
+    """Bytes of memory that are available now, within the limits of the control groups; UNKNOWN if unknown."""
+    free = cgroups.memory_available()
+    with contextlib.suppress(OSError, psutil.Error):
+        free = min(int(psutil.virtual_memory().available), UNKNOWN if free is None else free)
+    return UNKNOWN if free is None else max(free, 0)
 
 
 def limit(pid: int, wanted: int) -> None:
@@ -45,7 +50,7 @@ def limit(pid: int, wanted: int) -> None:
 
 def scarce() -> bool:
     """Whether so little memory is free that the system may soon kill some process."""
-    return available() < SCARCE * float(psutil.virtual_memory().total)
+    return available() < SCARCE * (total() or 0)
 
 
 def tree_rss(pid: int) -> int:

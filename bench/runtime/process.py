@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,7 +25,7 @@ from typing import IO, Any
 import msgspec
 import psutil
 
-from bench.runtime import memory
+from bench.runtime import cgroups, memory, topology
 
 CHANNEL = "GDBENCH_CHANNEL"  # environment variable: the file descriptor of the socket of the child
 STACK = "GDBENCH_STACK"  # environment variable: the file descriptor of the file for stack dumps of the child
@@ -36,6 +36,7 @@ LINE_BYTES = 1 << 24
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 POLL_S = 0.1  # between two checks of a silent child
 GRACE_S = 2.0  # between SIGTERM and SIGKILL
+_pinned: list[int] = []  # the processors that the user has chosen
 SIGNALS = {number.value: number.name for number in signal.Signals}  # real-time signals have no name
 
 THREAD_VARIABLES = (
@@ -112,17 +113,31 @@ def affinity() -> set[int]:
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
-def cpus(threads: int) -> set[int]:
-    """The processors of a child with this number of threads.
+@contextlib.contextmanager
+def pinned(cpus: Iterable[int]) -> Iterator[None]:
+    """Let children take these processors, in this order. Without any, `topology.order` chooses."""
+    before = _pinned[:]
+    _pinned[:] = cpus
+    try:
+        yield
+    finally:
+        _pinned[:] = before
 
-    They are the last ones, because the first one serves most interrupts and the parent.
-    """
-    return set(sorted(affinity())[-threads:])
+
+def order() -> tuple[int, ...]:
+    """The processors of children in the order in which they take them; empty if the system has no affinity."""
+    return tuple(_pinned) or topology.order(frozenset(affinity()))
+
+
+def cpus(threads: int) -> set[int]:
+    """The processors of a child with this number of threads."""
+    return set(order()[:threads])
 
 
 def available_threads() -> int:
-    """The number of threads that can run at once."""
-    return len(affinity()) or os.cpu_count() or 1
+    """The number of threads that can run at once, within the quota of the control groups."""
+    processors = len(order()) or os.cpu_count() or 1
+    return max(1, min(processors, int(cgroups.cpu_quota() or processors)))
 
 
 def run(
@@ -282,7 +297,15 @@ def _adopt_orphans() -> set[int]:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-    return {process.pid for process in psutil.Process().children(recursive=True)}
+    return {process.pid for process in _descendants()}
+
+
+def _descendants() -> list[psutil.Process]:
+    """The children of this process and theirs; none if the system does not tell."""
+    descendants: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error, OSError):
+        descendants += psutil.Process().children(recursive=True)
+    return descendants
 
 
 def _end(child: subprocess.Popen[bytes], before: set[int]) -> None:
@@ -295,7 +318,7 @@ def _end(child: subprocess.Popen[bytes], before: set[int]) -> None:
     finally:
         _kill_group(child)
         child.wait()
-        survivors = [process for process in psutil.Process().children(recursive=True) if process.pid not in before]
+        survivors = [process for process in _descendants() if process.pid not in before]
         for process in survivors:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
