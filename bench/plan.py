@@ -15,7 +15,7 @@ MIN_ROUND_S = 0.010  # the resolution of the clock would matter in shorter round
 # warms up.
 LONG_CALL_S, LONG_CALL_ROUNDS = 0.05, 3
 WARMUP_CALLS, WARMUP_S = 2, 0.03  # at least; the first call counts as one of them
-STAGE_MEMORY_COPIES = 6  # memory needed to stage a problem, in copies of X in float64
+STAGE_MEMORY_COPIES = 6  # of X in float64, in memory while a problem is staged
 CELL_SHARE = 0.25  # the largest share of the time budget for one cell over all blocks
 
 
@@ -24,7 +24,7 @@ class Case:
     """A problem with a number of iterations. kind: "synthetic", "csv" or the name of built-in data.
 
     max_iter: iterations per call of fit. path: absolute, because workers run in another folder. argument: the path as
-    on the command line. too_large: why this machine cannot stage the problem.
+    on the command line. too_large: why this machine cannot stage the problem, or not in time.
     """
 
     kind: str
@@ -42,6 +42,11 @@ class Case:
     def size(self) -> int:
         """The number of values in X."""
         return self.n_samples * self.n_features
+
+    @property
+    def stage_bytes(self) -> int:
+        """The memory to stage the problem: X, and the iterates, losses and bounds of two references."""
+        return 8 * (STAGE_MEMORY_COPIES * self.size + 2 * (self.max_iter + 1) * (self.n_features + 4))
 
     @property
     def key(self) -> str:
@@ -100,6 +105,10 @@ class CellPlan:
             return f"computes in {', '.join(self.backend.dtypes)} only"
         return self.case.too_large
 
+    @property
+    def possible(self) -> bool:
+        return self.backend.missing is None and self.impossible is None
+
 
 @dataclass(frozen=True)
 class BlockPlan:
@@ -153,6 +162,17 @@ class Plan:
             for backend in self.backends
             for control in ((False, True) if backend.name == BASELINE else (False,))
         ]
+
+    @property
+    def measured_cases(self) -> list[Case]:
+        """The cases of the cells that can run and are not left out."""
+        keys = {c.case.key for c in self.cells if c.possible and c.id not in self.left_out}
+        return [case for case in self.cases if case.key in keys]
+
+    @property
+    def normwise(self) -> bool:
+        """Whether a backend has another algorithm, which is judged in norms."""
+        return any(backend.algorithm is not None for backend in self.backends)
 
     def describe(self) -> dict[str, Any]:
         """The plan as run.json records it."""
@@ -222,7 +242,7 @@ def block_plans(plan: Plan) -> list[BlockPlan]:
         for threads in plan.threads:
             cells: dict[str, list[CellPlan]] = {}
             for cell in plan.cells:
-                if cell.threads == threads and cell.impossible is None and cell.backend.missing is None:
+                if cell.threads == threads and cell.possible:
                     cells.setdefault(cell.label, []).append(cell)
             labels = list(cells)
             rng.shuffle(labels)

@@ -8,7 +8,7 @@ and the figures are added. Statistics and figures derive from the samples. Nothi
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
@@ -16,8 +16,9 @@ import msgspec
 
 from bench.runtime.files import read, save
 
-MAX_CELLS, MAX_GROUPS = 5_000, 64  # of a run that is read; the report of a larger one would take an hour
+MAX_CELLS, MAX_GROUPS = 5_000, 64  # the report of a larger run would take an hour
 MAX_EMBEDDED = 1_500_000  # bytes of a run inside a page, three quarters of the largest page
+PAGES = (".html", ".htm")  # the suffixes of pages that contain a run
 SCHEMA = 3  # a new or renamed field needs the next number, a migration and a golden file
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -327,14 +328,16 @@ def save_run(folder: Path, run: Run) -> None:
 def run_for_page(run: Run) -> str | None:
     """The run as JSON for a page, without characters that HTML interprets.
 
-    A run that is too long loses its error curves. None if it is still too long.
+    A run that is longer than half of the limit loses its error curves, so that figures fit into the page. None if it is
+    still longer than the limit.
     """
     without_curves = [msgspec.structs.replace(cell, error_curve=None) for cell in run.cells]
-    for candidate in (run, msgspec.structs.replace(run, cells=without_curves)):
+    shorter = msgspec.structs.replace(run, cells=without_curves)
+    for candidate, limit in ((run, MAX_EMBEDDED // 2), (shorter, MAX_EMBEDDED)):
         text = json.dumps(msgspec.to_builtins(candidate), allow_nan=False, separators=(",", ":"))  # in ASCII
         for letter in "<>&\x7f":  # in JSON, they occur only inside strings
             text = text.replace(letter, f"\\u{ord(letter):04x}")
-        if len(text) <= MAX_EMBEDDED:
+        if len(text) <= limit:
             return text
     return None
 
@@ -353,7 +356,7 @@ def load_run(where: Path) -> Run:
     try:
         path = where / "run.json" if where.is_dir() else where
         text = read(path)
-        if path.suffix.lower() in (".html", ".htm"):
+        if path.suffix.lower() in PAGES:
             text = _of_page(text, path)
     except FileNotFoundError:
         allowed = "the folder of a run, its run.json, or the name of a saved run"
@@ -363,13 +366,18 @@ def load_run(where: Path) -> Run:
         reason = getattr(error, "strerror", None) or error
         raise UnreadableRun(f"{path}: cannot be read as a run: {reason}") from None
     run = decode(text, Run, path)
-    groups = {(cell.dtype, cell.threads, cell.n_features) for cell in run.cells}
-    if len(run.cells) > MAX_CELLS or len(groups) > MAX_GROUPS:
-        raise UnreadableRun(
-            f"{path}: found {len(run.cells)} cells with {len(groups)} combinations of dtype, threads and n_features;"
-            f" allowed: up to {MAX_CELLS} and {MAX_GROUPS}"
-        )
+    if reason := too_many([(cell.dtype, cell.threads, cell.n_features) for cell in run.cells]):
+        raise UnreadableRun(f"{path}: {reason}")
     return run
+
+
+def too_many(groups: Sequence[tuple[str, int, int]]) -> str | None:
+    """Why no report can be made of this many cells, or None. groups: dtype, threads and n_features of each cell."""
+    count = len(set(groups))
+    if len(groups) <= MAX_CELLS and count <= MAX_GROUPS:
+        return None
+    found = f"found {len(groups)} cells with {count} combinations of dtype, threads and n_features"
+    return f"{found}; allowed: up to {MAX_CELLS} and {MAX_GROUPS}"
 
 
 def decode(text: str | bytes, kind: type[Record], path: Path) -> Record:

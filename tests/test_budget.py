@@ -1,9 +1,20 @@
 """The time budget: predictions from measurements, guesses before them, and the cells that a run leaves out."""
 
 import pytest
-from test_plan import ABSENT, LOOPS, MINE, NUMPY, planned
+from test_plan import ABSENT, DEFAULTS, LOOPS, MINE, NUMPY, planned
 
-from bench.measure.budget import announce, cells_to_leave_out, guess, guessed_costs, predict, predict_run, too_long
+from bench.measure import options
+from bench.measure.budget import (
+    announce,
+    cells_to_leave_out,
+    guess,
+    guessed_costs,
+    predict,
+    predict_run,
+    reference_s,
+    too_long,
+)
+from bench.measure.options import make_plan
 from bench.measure.run_directory import RunDirectory
 from bench.measure.runner import RunInProgress
 from bench.plan import BASELINE, CELL_SHARE, CONTROL, CellPlan, synthetic_cases
@@ -82,9 +93,8 @@ def test_prediction_of_each_mode(mode, least, most):
     assert least < seconds < most
     assert not omitted
     assert plan.predicted_s == plan.describe()["predicted_s"] == pytest.approx(seconds, abs=0.1)
-    assert (
-        announce(plan) == f"predicted: about {int(float(f'{seconds:.2g}'))} s for {plan.blocks} blocks, report included"
-    )
+    rounded = int(float(f"{plan.predicted_s:.2g}"))  # 35.46 is about 35, but the plan has 35.5, which is about 36
+    assert announce(plan) == f"predicted: about {rounded} s for {plan.blocks} blocks, report included"
 
 
 def test_more_blocks_dtypes_and_backends_cost_more():
@@ -121,19 +131,112 @@ def test_baseline_stays_with_any_other_backend():
     """NumPy and its control are the costliest cells here, but a problem is never measured without its baseline."""
     plan = planned(sizes=["10x2", "20x2"], backends=[NUMPY, MINE])
     costs = {cell.id: 5.0 if cell.backend is NUMPY else 1.0 for cell in plan.cells}
-    assert kept(plan, cells_to_leave_out(plan, costs, 0.0, 1, 100.0)) == kept(plan, set())
-    assert kept(plan, cells_to_leave_out(plan, costs, 0.0, 1, 21.5)) == kept(plan, set()) - {("mine", 20)}
-    assert {n for _, n in kept(plan, cells_to_leave_out(plan, costs, 0.0, 1, 20.0))} == {10}
+    assert kept(plan, cells_to_leave_out(plan, costs, 100.0)) == kept(plan, set())
+    assert kept(plan, cells_to_leave_out(plan, costs, 21.5)) == kept(plan, set()) - {("mine", 20)}
+    assert {n for _, n in kept(plan, cells_to_leave_out(plan, costs, 20.0))} == {10}
 
 
-def test_cut_counts_blocks_and_overhead():
-    """Each block costs the sum of its cells and its overhead."""
+def test_cut_keeps_what_fits():
+    """Cells are left out only if they do not fit into the limit."""
     plan = planned(sizes=["10x2", "20x2"], backends=[NUMPY, MINE])
     costs = {cell.id: 1.0 for cell in plan.cells}
     whole = len(plan.cells)
-    assert not cells_to_leave_out(plan, costs, 2.0, 3, 3 * (whole + 2.0))
-    assert len(cells_to_leave_out(plan, costs, 2.0, 3, 3 * (whole + 2.0) - 0.1)) == 1
-    assert not cells_to_leave_out(plan, {}, 2.0, 3, 0.0)
+    assert not cells_to_leave_out(plan, costs, whole)
+    assert len(cells_to_leave_out(plan, costs, whole - 0.1)) == 1
+    assert not cells_to_leave_out(plan, {}, 0.0)
+
+
+def test_cut_counts_the_references_of_cases_with_cells():
+    """They do not fit beside all cells; without the larger case, its reference is not needed."""
+    plan = planned(sizes=["10x2", "20x2"], backends=[NUMPY])
+    costs = {cell.id: 1.0 for cell in plan.cells}
+    references = {case.key: 3.0 for case in plan.cases}
+    assert not cells_to_leave_out(plan, costs, 10.0, references)
+    assert {n for _, n in kept(plan, cells_to_leave_out(plan, costs, 9.9, references))} == {10}
+    assert cells_to_leave_out(plan, costs, 5.0, references) == cells_to_leave_out(plan, costs, 9.9, references)
+
+
+def test_trials_are_left_out_first():
+    """A cell that will be skipped after two calls is left out before others, at the smallest size, too."""
+    plan = planned(sizes=["10x2", "20x2"], backends=[NUMPY, MINE, LOOPS])
+    costs = {cell.id: 1.0 for cell in plan.cells}
+    trial = next(cell.id for cell in plan.cells if cell.backend is LOOPS)
+    assert cells_to_leave_out(plan, costs, len(plan.cells) - 0.5, trials={trial}) == {trial}
+
+
+def test_many_cells_are_cut_in_little_work():
+    """The number of comparisons grows little faster than the number of cells."""
+    plan = planned(sizes=[f"{n}x2" for n in range(1000, 1600)], backends=[NUMPY, MINE, LOOPS])
+    compared = 0
+
+    class Seconds(float):
+        def __lt__(self, other):
+            nonlocal compared
+            compared += 1
+            return float(self) < float(other)
+
+        def __neg__(self):
+            return Seconds(-float(self))
+
+        def __add__(self, other):
+            return Seconds(float(self) + float(other))
+
+        __radd__ = __add__
+
+    cells_to_leave_out(plan, {cell.id: Seconds(cell.case.size) for cell in plan.cells}, 0.0)
+    assert compared < 50 * len(plan.cells)
+
+
+# References
+
+
+def test_prediction_includes_the_references():
+    """It grows with the iterations of a problem whose cells are skipped, and twice as fast with another algorithm."""
+    few, many = (predict_run(planned(sizes=["10x2"], backends=[NUMPY], max_iter=k))[0] for k in (100_000, 1_000_000))
+    case = synthetic_cases([(10, 2)], 0, 1_000_000)[0]
+    assert many - few > 0.9 * reference_s(case, ["float64"], False) > 10
+    assert reference_s(case, ["float64", "float32"], True) == pytest.approx(4 * reference_s(case, ["float64"], False))
+
+
+def test_references_that_do_not_fit_are_refused():
+    """The only problem needs more than a quarter of the budget for its references: one sentence, no start."""
+    options = {"sizes": ["10x2"], "backends": [NUMPY], "max_iter": 600_000}
+    reason = "with which synthetic-10x2 needs about 9.1 s for the reference results of 600000 iterations"
+    with pytest.raises(
+        ValueError, match=f"--max-iter: found 600000, {reason}, and a quarter .* is 5 s; allowed: fewer"
+    ):
+        planned(**options, time_budget="20s")
+    assert planned(**options, time_budget="60s").cases[0].too_large is None
+
+
+def test_problem_whose_references_do_not_fit_is_skipped():
+    """The smaller problem is measured; the note and the cells of the larger one give the reason."""
+    plan, notes = make_plan(**DEFAULTS | {"sizes": ["10x2", "10000x100"], "max_iter": 5_000, "time_budget": "60s"})
+    small, large = plan.cases
+    assert small.too_large is None
+    assert large.too_large in {cell.impossible for cell in plan.cells if cell.case == large}
+    assert any(note.startswith("synthetic-10000x100 is skipped: it needs about 8") for note in notes)
+    assert plan.measured_cases == [small]
+
+
+def test_case_without_cells_is_not_staged():
+    """All its cells are left out to fit the budget, so its references are not computed."""
+    plan = planned(time_budget="20s", sizes=["100x10", "100000x10", "200000x10"])
+    sizes = {cell.case.n_samples for cell in plan.cells if cell.id not in plan.left_out}
+    assert {case.n_samples for case in plan.measured_cases} == sizes
+    assert sizes < {100, 100_000, 200_000}
+
+
+def test_two_thousand_million_iterations_are_refused(monkeypatch):
+    """The sentence has the memory of the losses and the time."""
+    monkeypatch.setattr(options.memory, "available", lambda: 2**33)
+    with pytest.raises(ValueError) as error:
+        planned(sizes=["10x2"], max_iter=2_000_000_000)
+    assert str(error.value) == (
+        "--max-iter: found 2000000000, with which synthetic-10x2 needs about 178.8 GiB of memory to prepare, and 8.0"
+        " GiB are free; about 61000 s for the reference results of 2000000000 iterations, and a quarter of the time"
+        " budget is 30 s; allowed: fewer iterations"
+    )
 
 
 @pytest.mark.parametrize("budget", ["60s", None])

@@ -16,7 +16,7 @@ from bench.measure import cell as measuring
 from bench.measure.messages import Decision, task_of
 from bench.measure.stage import stage
 from bench.plan import BASELINE, Backend, Case, CellPlan, Plan
-from bench.records import CellSample
+from bench.records import CellSample, Error
 from bench.report import terminal
 from bench.report.document import report_of
 
@@ -181,7 +181,13 @@ def test_report_of_a_run_under_a_fake_clock(clock, measure, benchmark):
     """Calls of 2 ms with ten iterations give 200 µs per iteration. Six processes give an interval."""
     plan = Plan((NUMPY,), (CASE,), ("float64",), (1,), blocks=6, rounds=5, seed=0, budget_s=60.0, mode="default")
     samples: dict[str, list[CellSample]] = {}
-    fields = {"cold": True, "import_s": 0.5, "peak_bytes": 1000, "threads_seen": {"processors": 1}}
+    fields = {
+        "cold": True,
+        "import_s": 0.5,
+        "peak_bytes": 1000,
+        "threads_seen": {"processors": 1},
+        "error": Error(0.0, 1e-12),
+    }
     for block, call_s in enumerate((0.002, 0.0021, 0.0019, 0.002, 0.00205, 0.00195)):
         for planned in plan.cells:
             benchmark._mode = None  # allow another use of the fixture, for the next process

@@ -34,12 +34,53 @@ def test_a_page_loads_as_its_run(tmp_path, name):
 
 
 def test_report_and_compare_take_pages(tmp_path, main):
-    """`gdbench report page.html` writes an equal report beside the page."""
+    """`gdbench report page.html` writes an equal report into a new folder that it names, and none beside the page."""
     page = shutil.copy(report.write(sample_run.full(), tmp_path / "a"), tmp_path / "page.html")
+    for name in ("report.html", "report.md"):
+        (tmp_path / name).write_text("mine")
     for arguments, exit_code in ((["report", page], 0), (["compare", page, page], 4)):
-        code, _, err = main(*arguments)
+        code, out, err = main(*arguments)
         assert code == exit_code, err
-    assert (tmp_path / "report.html").read_text() == (tmp_path / "a" / "report.html").read_text()
+        if arguments[0] == "report":
+            (folder,) = (tmp_path / "gdbench-results").iterdir()
+            assert str(folder.relative_to(tmp_path)) in out
+    assert (folder / "report.html").read_text() == (tmp_path / "a" / "report.html").read_text()
+    assert {(tmp_path / name).read_text() for name in ("report.html", "report.md")} == {"mine"}
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md", "figures/mine.svg"])
+def test_a_report_replaces_no_file_of_others(tmp_path, main, name):
+    """Whether it lies beside a run.json, in --out, or is of another run, it stays, and --out helps."""
+    run = sample_run.full()
+    report.write(run, tmp_path / "a")
+    records.save_run(tmp_path / "a", run)
+    folder = tmp_path / "others"
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_text("2020-01-01T10:00:00Z, mine")
+    code, _, err = main("report", tmp_path / "a", "--out", folder)
+    assert (code, err) == (2, f"gdbench: --out: found {str(folder)!r}, which is not empty; allowed: a new or empty"
+        " folder, or one with a report of this run\n")  # fmt: skip
+    if not name.startswith("figures"):
+        records.save_run(folder, run)
+        code, _, err = main("report", folder / "run.json")
+        assert code == 2
+        assert "found a file that is not of a report of this run; allowed: another folder" in err
+        assert str(folder / name) in err
+    assert (folder / name).read_text() == "2020-01-01T10:00:00Z, mine"
+    for _ in range(2):  # the second time, the folder has a report of this run
+        assert main("report", tmp_path / "a", "--out", "b")[0] == 0
+    assert (tmp_path / "b" / "report.html").read_text() == (tmp_path / "a" / "report.html").read_text()
+
+
+def test_a_run_is_reported_again_into_its_own_folder(tmp_path, main):
+    """Its report is replaced, with and without --out. The folder of a run is not written if --out is another one."""
+    (tmp_path / "a").mkdir()
+    records.save_run(tmp_path / "a", sample_run.full())
+    assert main("report", "a", "--out", "elsewhere")[0] == 0
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["run.json"]
+    for options in ([], [], ["--out", "a"]):
+        assert main("report", "a", *options)[0] == 0
+    assert (tmp_path / "a" / "report.html").exists()
 
 
 @pytest.mark.parametrize(

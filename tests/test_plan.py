@@ -246,6 +246,8 @@ INVALID = [
     ("--size", {"sizes": ["10x2", "bad"]}, "'bad'"),
     ("--size", {"sizes": ["9999999x9999999"]}, "'9999999x9999999', 74505"),
     ("--size", {"sizes": ["9" * 5000 + "x1"]}, "'9999"),
+    ("--size", {"sizes": [f"12x{d}" for d in range(1, 66)]}, "260 cells with 65 combinations of dtype, threads and n"),
+    ("--size", {"sizes": [f"{n}x2" for n in range(1, 627)], "dtypes": ["float64", "float32"]}, "5008 cells with 2 comb"),
     *[("--dtype", {"dtypes": [text]}, repr(text)) for text in ("float16", "float", "double", "Float64", "")],
     *[("--threads", {"threads": [text]}, repr(text)) for text in (
         "0", "abc", "-1", "1.5", "", "²", str(available_threads() + 1), "9999",
@@ -400,4 +402,4 @@ def test_a_problem_that_needs_too_much_disk_is_skipped(monkeypatch):
     monkeypatch.setattr(options.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**30))
     small, large = (case.too_large for case in planned(sizes=["6000000x10", "3000000x10"]).cases)
     assert small is None
-    assert large.startswith("needs, with smaller ones, about 1.3 GiB of scratch disk")
+    assert large.startswith("needs about 1.3 GiB of scratch disk with smaller ones")

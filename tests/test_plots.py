@@ -580,3 +580,14 @@ def test_the_legend_fits_into_the_figure(count):
         box = figure.legends[0].get_window_extent()
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.x1
+
+
+@pytest.mark.parametrize(("sizes", "markers"), [(32, 32), (100, 25)])
+def test_a_line_of_many_points_has_few_markers(sizes, markers):
+    """The line has all points; a marker and an interval have every fourth of a hundred."""
+    axes = Figure().subplots()
+    many = [canvas.Point(n, 1e-6 * n, 0.9e-6 * n, 1.1e-6 * n) for n in range(1, sizes + 1)]
+    canvas.draw_points(axes, many, canvas.series_styles(["mine"])["mine"], "mine")
+    assert len(points(axes)["mine"]) == sizes
+    assert axes.lines[0].get_markevery() == sizes / markers
+    assert len(axes.collections[0].get_paths()) == markers

@@ -58,6 +58,16 @@ def test_ratios_are_marked_as_faster_slower_or_equal():
     assert all(entry.startswith("~") for entry in ratios["jax_jit"])
 
 
+def test_a_hundred_sizes_are_spread_over_the_columns():
+    """The smallest and the largest are shown, with sizes evenly between them, and their number."""
+    many = [sample_run.cell("numpy_vectorized", n, 1e-9 * n) for n in range(1_001, 1_101)]
+    head, *_, last = printed(screen.times_table(many, 80)).splitlines()
+    assert [int(label.replace("\u202f", "").replace("\u00a0", "")) for label in re.split("  +", head.strip())[1:]] == [
+        1_001, 1_017, 1_034, 1_051, 1_067, 1_083, 1_100,
+    ]  # fmt: skip
+    assert last.strip() == "7 of 100 sizes fit; see -v."
+
+
 def test_the_fastest_is_marked_in_every_table():
     """The tables of times and of ratios, and that of the page, mark the same backends; a tie marks all of them."""
     timed = cells(numpy_vectorized=1e-6, numba_jit=1.0005e-6, python_loops=1e-5, jax_jit=1e-5)

@@ -14,6 +14,8 @@ D_i = gamma_{d+1}(|x_i||beta_k| + |y_i|) + ||x_i|| B_k, and their mean adds a re
 The model ignores underflow. Where diverging iterates overflow, the bound is infinite.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNIT = {"float64": 2.0**-53, "float32": 2.0**-24}
+CHUNK_VALUES = 2**17  # residuals computed at once: one megabyte
 NORMWISE_FACTOR = 8  # allowance for the constants in the error of another algorithm, which are unknown
 
 
@@ -64,62 +67,103 @@ def reference(
     X: (n_samples, n_features), y: (n_samples,), beta0: (n_features,), as the backend gets them.
     normwise: use the bound for another algorithm (ALGORITHM), which is stable in norms and not in components.
     """
+    return references(X, y, beta0, [learning_rate], max_iter, dtype, normwise)[0]
+
+
+def references(
+    X: NDArray[Any],
+    y: NDArray[Any],
+    beta0: NDArray[Any],
+    learning_rates: Sequence[float],
+    max_iter: int,
+    dtype: str,
+    normwise: bool = False,
+) -> list[Reference]:
+    """A `reference` for each learning rate. They share the passes over X."""
     X, y = np.asarray(X, np.float64), np.asarray(y, np.float64)
-    n = len(X)
-    bounds = [_Bound(X, y, learning_rate, UNIT["float64"], False)]  # of the reference itself
-    if dtype != "float64" or normwise:
-        bounds.append(_Bound(X, y, learning_rate, UNIT[dtype], normwise))
-    weight = 2 / len(bounds)  # in float64, one bound holds for the reference and for the backend
-    beta = beta0.astype(np.float64)
-    betas, losses, beta_bound, loss_bound = [], [], [], []
+    n, d = X.shape
+    rates = np.array(learning_rates) * (2 / n)
+    steps = max_iter + 1
+    betas = np.zeros((steps + 1, len(rates), d))  # the last row stays zero
+    losses, beta_bound, loss_bound = np.zeros((3, steps, len(rates)))
     with np.errstate(over="ignore", invalid="ignore"):
-        for k in range(max_iter + 1):
-            residual = y - X @ beta
-            betas.append(beta)
-            losses.append(residual @ residual / n)
-            beta_bound.append(weight * sum(bound.beta for bound in bounds))
-            loss_bound.append(weight * sum(bound.loss(beta, residual) for bound in bounds))
-            if k < max_iter:
-                after = beta + learning_rate * (2 / n) * (residual @ X)
-                for bound in bounds:
-                    bound.step(beta, after)
-                beta = after
-    return Reference(*map(np.array, (betas, losses, beta_bound, loss_bound)))
+        betas[0] = beta0
+        for k in range(max_iter):
+            betas[k + 1] = betas[k] + rates[:, None] * ((y - betas[k] @ X.T) @ X)
+        bounds = [_Bound(X, y, rates, UNIT["float64"], False)]  # of the reference itself
+        if dtype != "float64" or normwise:
+            bounds.append(_Bound(X, y, rates, UNIT[dtype], normwise))
+        weight = 2 / len(bounds)  # in float64, one bound holds for the reference and for the backend
+        # As many iterations at once as fit into a cache or a quarter of X.
+        chunk = max(1, max(CHUNK_VALUES, X.size // 4) // (max(n, d) * len(rates)))
+        for first in range(0, steps, chunk):
+            part = slice(first, min(first + chunk, steps))
+            residuals = np.abs(y - np.tensordot(betas[part], X.T, 1))
+            losses[part] = np.einsum("kri,kri->kr", residuals, residuals) / n
+            for bound in bounds:
+                of_betas, of_losses = bound.of(betas[first : part.stop + 1], residuals, losses[part])
+                beta_bound[part] += weight * of_betas
+                loss_bound[part] += weight * of_losses
+    arrays = betas[:steps], losses, beta_bound, loss_bound
+    return [Reference(*(array[:, index] for array in arrays)) for index in range(len(rates))]
 
 
 class _Bound:
-    """The bound B_k of the module's docstring, updated at each step."""
+    """The bound B_k of the module's docstring for each of several learning rates, updated by `of`.
 
-    def __init__(self, X: NDArray[Any], y: NDArray[Any], learning_rate: float, u: float, normwise: bool) -> None:
+    Both t_k = a_k + B_k h and D = gamma A_k + B_k w are linear in B_k, so `of` computes all but B_k for many k at once.
+    rates: (R,), eta 2/n.
+    """
+
+    def __init__(self, X: NDArray[Any], y: NDArray[Any], rates: NDArray[Any], u: float, normwise: bool) -> None:
         n, d = X.shape
-        self.X, self.y, self.u, self.n, self.d, self.normwise = np.abs(X), np.abs(y), u, n, d, normwise
-        self.rate = learning_rate * 2 / n
+        self.X, self.y, self.u, self.normwise = np.abs(X), np.abs(y), u, normwise
         # The smaller Gram matrix has all nonzero eigenvalues of H. For the others, |1 - 0| = 1.
-        with np.errstate(over="ignore", invalid="ignore"):
-            gram = X.T @ X if d <= n else X @ X.T
+        gram = X.T @ X if d <= n else X @ X.T
         eigenvalues = np.linalg.eigvalsh(gram) if np.isfinite(gram).all() else np.array([np.inf])
-        self.rho = float(np.abs(1 - self.rate * np.append(eigenvalues, [] if d <= n else 0.0)).max())
-        self.rows = np.sqrt(np.einsum("ij,ij->i", X, X))
-        self.columns = np.sqrt(np.einsum("ij,ij->j", X, X))
-        self.frobenius, self.y_norm = float(np.linalg.norm(self.rows)), float(np.linalg.norm(y))
-        self.beta = 0.0
-
-    def step(self, beta: NDArray[Any], after: NDArray[Any]) -> None:
-        if self.normwise:
-            spread = self.columns * (self.frobenius * (np.linalg.norm(beta) + self.beta) + self.y_norm)
-            growth = gamma(NORMWISE_FACTOR * self.n * self.d, self.u)
+        self.rho = np.abs(1 - np.outer(rates, np.append(eigenvalues, [] if d <= n else 0.0))).max(axis=1)
+        rows, self.columns = np.sqrt(np.einsum("ij,ij->i", X, X)), np.sqrt(np.einsum("ij,ij->j", X, X))
+        self.frobenius, self.y_norm = float(np.linalg.norm(rows)), float(np.linalg.norm(y))
+        if normwise:
+            self.gamma = growth = gamma(NORMWISE_FACTOR * n * d, u)
+            self.w, spread = rows + growth * self.frobenius, self.columns * self.frobenius
         else:
-            spread = (self.X @ (np.abs(beta) + self.beta) + self.y) @ self.X
-            growth = gamma(self.n + self.d + 8, self.u)
-        rounding = self.rate * growth * spread + self.u * (np.abs(after) + self.beta)
-        self.beta = self.rho * self.beta + float(np.linalg.norm(rounding)) / (1 - self.u)
+            self.gamma, growth = gamma(d + 1, u), gamma(n + d + 8, u)
+            self.w, spread = rows, self.X.sum(axis=1) @ self.X
+        self.mean = gamma(n + 3, u)
+        self.scale = rates[:, None] * growth
+        self.h = self.scale * spread + u
+        self.last = [0.0] * len(rates)
 
-    def loss(self, beta: NDArray[Any], residual: NDArray[Any]) -> float:
+    def of(
+        self, betas: NDArray[Any], residuals: NDArray[Any], losses: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The next B_k and the bounds of their losses, (K, R) each.
+
+        betas: (K + 1, R, d); residuals: absolute values, (K, R, n); losses: (K, R).
+        """
         if self.normwise:
-            slack = gamma(NORMWISE_FACTOR * self.n * self.d, self.u)
-            row = slack * (self.frobenius * (np.linalg.norm(beta) + self.beta) + self.y_norm) + self.rows * self.beta
+            norms = np.linalg.norm(betas[:-1], axis=2, keepdims=True)
+            A = np.broadcast_to(self.frobenius * norms + self.y_norm, residuals.shape)
+            spread = A[:, :, :1] * self.columns
         else:
-            row = gamma(self.d + 1, self.u) * (self.X @ np.abs(beta) + self.y) + self.rows * self.beta
-        mean = gamma(self.n + 3, self.u)
-        squares = residual * residual
-        return float((1 + mean) * np.mean(2 * np.abs(residual) * row + row * row) + mean * np.mean(squares))
+            A = np.tensordot(np.abs(betas[:-1]), self.X.T, 1) + self.y
+            spread = np.tensordot(A, self.X, 1)
+        a = self.scale * spread + self.u * np.abs(betas[1:])
+        B = np.stack([self.recursion(index, a[:, index]) for index in range(len(self.last))], axis=1)
+        linear = self.gamma * np.einsum("kri,kri->kr", residuals, A) + B * (residuals @ self.w)
+        square = self.gamma**2 * np.einsum("kri,kri->kr", A, A) + 2 * self.gamma * B * (A @ self.w)
+        error = (2 * linear + square + B * B * (self.w @ self.w)) / len(self.y)
+        bounds = B, (1 + self.mean) * error + self.mean * losses
+        of_betas, of_losses = (np.where(np.isnan(bound), np.inf, bound) for bound in bounds)  # 0 times infinity
+        return of_betas, of_losses
+
+    def recursion(self, index: int, a: NDArray[Any]) -> list[float]:
+        """B_k of one learning rate for the next K iterations. a: (K, d)."""
+        h, rho, bound, bounds = self.h[index], float(self.rho[index]), self.last[index], []
+        h_h = float(h @ h)
+        for a_a, a_h in zip(np.einsum("kj,kj->k", a, a).tolist(), (a @ h).tolist(), strict=True):
+            bounds.append(bound)
+            bound = rho * bound + math.sqrt(a_a + 2 * bound * a_h + bound * bound * h_h) / (1 - self.u)
+        self.last[index] = bound
+        return bounds

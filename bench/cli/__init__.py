@@ -44,8 +44,8 @@ COMMANDS: dict[Callable[..., int], dict[str, str]] = {
     },
     report: {
         "gdbench report --open": "the latest run, in the browser",
-        "gdbench report my_run -v": "the run in a folder, all tables",
-        "gdbench report main": "the run that is saved as main",
+        "gdbench report main -v": "the run that is saved as main, all tables",
+        "gdbench report page.html": "the run in a page, into a new folder",
     },
     compare: {
         "gdbench compare main": "main and the latest run",

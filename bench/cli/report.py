@@ -1,17 +1,21 @@
 """The commands report and compare, which read runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from bench.cli.common import Flag, UsageError, open_page, print_json, print_run
+
+if TYPE_CHECKING:
+    from bench.records import Run
 
 
 def report(
     run: str | None = None,
     /,
     *,
+    out: str | None = None,
     open: Annotated[bool, Flag] = False,
     verbose: Annotated[bool, Flag, Parameter(alias="-v")] = False,
     json: Annotated[bool, Flag] = False,
@@ -22,6 +26,9 @@ def report(
     ----------
     run
         The folder of a run, its run.json, its page, or the name of a saved run. Default: the latest run.
+    out
+        The folder for the report: a new or empty one, or one with a report of this run. Default: the folder of the
+        run; for a page, a new folder like that of a new run. No other file is replaced.
     open
         Open the page in the browser.
     verbose
@@ -35,11 +42,32 @@ def report(
 
     where = find_run(_latest("RUN") if run is None else run)
     record = load_run(where)
-    folder = where if where.is_dir() else where.parent
+    folder = _folder_of_report(record, where, out)
     page = write(record, folder)
     open_page(page, open)
-    print_run(record, folder, verbose, {"run": str(folder), "report": str(page)} if json else None)
+    print_run(
+        record,
+        folder,
+        verbose,
+        {"run": str(where.parent if where.is_file() else where), "report": str(page)} if json else None,
+    )
     return 0
+
+
+def _folder_of_report(record: "Run", where: Path, out: str | None) -> Path:
+    """The folder for the report of a run that was read from `where`. Raises UsageError if `out` has other files."""
+    from bench.measure.options import new_folder
+    from bench.records import PAGES
+    from bench.report import belongs
+
+    if out is None and where.suffix.lower() not in PAGES:
+        return where if where.is_dir() else where.parent
+    if out is not None and belongs(Path(out), record):
+        return Path(out)
+    try:
+        return new_folder(out)
+    except ValueError as error:
+        raise UsageError(f"{error}, or one with a report of this run") from None
 
 
 def compare(

@@ -64,7 +64,8 @@ def run(
     max_iter
         Iterations per call. The default depends on the size.
     time_budget
-        A duration such as 120s or 5m. A cell that needs more than a quarter of it is skipped.
+        A duration such as 120s or 5m. A cell that needs more than a quarter of it is skipped, and so is a problem
+        whose reference results do.
     seed
         Seed of the synthetic data and of the order of measurement. Default: 0.
     out

@@ -1,6 +1,8 @@
 """Predict the time of a run, before it starts and while it runs, and leave out cells that do not fit the budget."""
 
-from collections.abc import Mapping
+import heapq
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 
 from bench.plan import (
     BASELINE,
@@ -18,7 +20,10 @@ from bench.stats import straight_line
 
 # (a, b) in seconds per iteration = a + b n d on an ordinary core, used before anything is measured.
 GUESS = (10e-6, 1.5e-9)
-GUESSES = {"python_loops": (1e-6, 115e-9)}
+COMPILED = ("numba_jit", "numba_tuned", "jax_jit", "jax_tuned")
+GUESSES = {"python_loops": (1e-6, 115e-9)} | dict.fromkeys(COMPILED, (0.5e-6, 1.5e-9))
+# Seconds per iteration of the references of a problem = a + b n d, and of their eigenvalues per n d min(n, d).
+REFERENCE, SPECTRUM = (15e-6, 8e-9), 0.3e-9
 CELL_S = 0.13  # to load the data, compile and check the results, on average over the backends
 WORKER_S = 0.5  # to start the interpreter and pytest, and to import a library
 PROBES_S = 1.5  # of a block: the sentinels, and the bandwidth for each problem
@@ -55,46 +60,79 @@ def too_long(plan: Plan, predicted_s: float) -> str | None:
     )
 
 
+def reference_s(case: Case, dtypes: Sequence[str], normwise: bool) -> float:
+    """Predicted seconds of the references of a case. normwise: there are others for backends of another algorithm."""
+    a, b = REFERENCE
+    once_s = SPECTRUM * case.size * min(case.n_samples, case.n_features)
+    return len(dtypes) * (2 if normwise else 1) * (once_s + (a + b * case.size) * (case.max_iter + 1))
+
+
 def guessed_costs(plan: Plan) -> dict[str, float]:
     """Seconds of each cell in one worker, by id, without cells that will be skipped."""
     costs = {}
     for cell in plan.cells:
         call_s = guess(cell)
-        if cell.backend.missing is None and cell.impossible is None and not too_long(plan, call_s):
+        if cell.possible and not too_long(plan, call_s):
             warmup = max(WARMUP_S, warmup_of(call_s, WARMUP_CALLS) * call_s)
             costs[cell.id] = CELL_S + warmup + rounds_of(call_s, plan.rounds) * max(MIN_ROUND_S, call_s)
     return costs
 
 
-def cells_to_leave_out(
-    plan: Plan, costs: Mapping[str, float], overhead_s: float, blocks: int, limit_s: float
-) -> set[str]:
-    """The ids of the cells to leave out so that `blocks` more blocks fit into limit_s.
+def trial_costs(plan: Plan, costs: Mapping[str, float]) -> dict[str, float]:
+    """Seconds of cells that are skipped after two calls, by id: the smallest of a backend, if its calls are too long.
 
-    costs: seconds per block by cell id; overhead_s: seconds of a block without its cells. The most expensive cells are
-    left out first. Every backend keeps the smallest problem, and the baseline and its control keep every problem that
-    another backend keeps.
+    costs: of the cells that are not skipped. Larger cells are predicted from smaller ones and need no call.
+    """
+    smallest: dict[tuple[str, str, int], CellPlan] = {}
+    for cell in sorted(filter(lambda cell: cell.possible, plan.cells), key=lambda cell: cell.case.size):
+        smallest.setdefault((cell.label, cell.dtype, cell.threads), cell)
+    return {cell.id: WARMUP_CALLS * guess(cell) for cell in smallest.values() if cell.id not in costs}
+
+
+def cells_to_leave_out(
+    plan: Plan,
+    costs: Mapping[str, float],
+    limit_s: float,
+    references: Mapping[str, float] | None = None,
+    trials: Container[str] = (),
+) -> set[str]:
+    """The ids of the cells to leave out so that the others fit into limit_s.
+
+    costs: seconds of a cell in all blocks, by its id. references: seconds of the references of a case, by its key; a
+    case without cells needs none. trials: cells that will be skipped after two calls; they are left out first. Then
+    the most expensive ones are. Every backend keeps the smallest problem, except for a trial, and the baseline and its
+    control keep every problem that another backend keeps.
     """
     units: dict[tuple[str, str, str, int], list[CellPlan]] = {}
     for cell in plan.cells:
         if cell.id in costs:
             units.setdefault(cell.calibration_key, []).append(cell)
-
-    def cost(key: tuple[str, str, str, int]) -> float:
-        return sum(costs[cell.id] for cell in units[key])
-
-    smallest = min((case.size for case in plan.cases), default=0)
-    left_out_ids: set[str] = set()
-    while blocks * (overhead_s + sum(map(cost, units))) > limit_s:
-        used = [key[1:] for key in units if key[0] != BASELINE]
-        spare = [
-            key
-            for key, cells in units.items()
-            if cells[0].case.size > smallest and (key[0] != BASELINE or key[1:] not in used)
-        ]
-        if not spare:
-            break
-        left_out_ids |= {cell.id for cell in units.pop(max(spare, key=cost))}
+    seconds = {key: sum(costs[cell.id] for cell in cells) for key, cells in units.items()}
+    users = Counter(key[1:] for key in units if key[0] != BASELINE)
+    of_case = Counter(key[1] for key in units)
+    total_s = sum(seconds.values()) + sum((references or {}).get(key, 0.0) for key in of_case)
+    smallest = min((cells[0].case.size for cells in units.values()), default=0)
+    queue = []
+    for number, (key, cells) in enumerate(units.items()):
+        trial = key[0] != BASELINE and cells[0].id in trials
+        if trial or cells[0].case.size > smallest:
+            queue.append((not trial, -seconds[key], number, key))
+    heapq.heapify(queue)
+    waiting, left_out_ids = {}, set()
+    while queue and total_s > limit_s:
+        entry = heapq.heappop(queue)
+        key = entry[-1]
+        if key[0] == BASELINE and users[key[1:]]:
+            waiting[key[1:]] = entry
+            continue
+        left_out_ids |= {cell.id for cell in units[key]}
+        total_s -= seconds[key]
+        of_case[key[1]] -= 1
+        if not of_case[key[1]]:
+            total_s -= (references or {}).get(key[1], 0.0)
+        users[key[1:]] -= 1
+        if not users[key[1:]] and key[1:] in waiting:
+            heapq.heappush(queue, waiting.pop(key[1:]))
     return left_out_ids
 
 
@@ -103,14 +141,23 @@ def predict_run(plan: Plan) -> tuple[float, set[str]]:
 
     Only a budget of the user leaves out cells. The budget of a mode only skips cells that are too slow.
     """
-    costs = guessed_costs(plan)
+    costs = {cell: plan.blocks * seconds for cell, seconds in guessed_costs(plan).items()}
+    trials = trial_costs(plan, costs)
+    costs |= trials
+    cells = {cell.id: cell for cell in plan.cells if cell.possible}
+    references = {
+        case.key: reference_s(case, plan.dtypes, plan.normwise) for case in plan.cases if case.too_large is None
+    }
     workers = {(cell.label, cell.threads) for cell in plan.cells if cell.backend.missing is None}
-    overhead_s = WORKER_S * len(workers) + PROBES_S * len(plan.threads)
+    overhead_s = STAGE_S + plan.blocks * (WORKER_S * len(workers) + PROBES_S * len(plan.threads)) + REPORT_S
     left_out_ids = set()
     if plan.has_user_budget:
-        left_out_ids = cells_to_leave_out(plan, costs, overhead_s, plan.blocks, plan.budget_s - STAGE_S - REPORT_S)
-    kept = sum(seconds for cell, seconds in costs.items() if cell not in left_out_ids)
-    return STAGE_S + plan.blocks * (overhead_s + kept) + REPORT_S, left_out_ids
+        left_out_ids = cells_to_leave_out(plan, costs, plan.budget_s - overhead_s, references, trials)
+        useful = {cells[cell].case.key for cell in costs if cell not in left_out_ids}
+        left_out_ids |= {cell.id for cell in cells.values() if cell.case.key not in useful}
+    kept = [cell for cell in cells if cell not in left_out_ids]
+    needed_s = sum(references[key] for key in {cells[cell].case.key for cell in kept})
+    return overhead_s + needed_s + sum(costs.get(cell, 0.0) for cell in kept), left_out_ids
 
 
 def announce(plan: Plan) -> str:

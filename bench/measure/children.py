@@ -8,10 +8,10 @@ import msgspec
 
 from bench.measure.messages import Decision, Staged, StageSpec, WorkerSpec, task_of
 from bench.measure.run_directory import RunDirectory
-from bench.plan import STAGE_MEMORY_COPIES, BlockPlan, CellPlan, Plan
+from bench.plan import CELL_SHARE, BlockPlan, CellPlan, Plan
 from bench.runtime import memory, process
 
-WORKER_COPIES = 40  # memory limit of a worker, in copies of X in float64; a list of Python floats takes five
+WORKER_COPIES = 40  # memory limit of a worker, in copies of X and losses in float64; a list of floats takes five
 STAGE_DEADLINE_S = 300.0
 # Plugins of pytest that a worker does not use; each takes a millisecond or more to load.
 UNUSED_PLUGINS = (
@@ -26,11 +26,10 @@ class RunError(Exception):
 
 def run_stage(plan: Plan, scratch: Path) -> dict[str, str]:
     """Write every problem with its references to scratch disk. Returns the digests by the key of the case."""
-    cases = [case for case in plan.cases if case.too_large is None]
-    normwise = any(backend.algorithm is not None for backend in plan.backends)
+    cases = plan.measured_cases
     scratch.mkdir(exist_ok=True)
     spec = scratch / "stage.json"
-    spec.write_bytes(msgspec.json.encode(StageSpec(str(scratch), cases, list(plan.dtypes), normwise)))
+    spec.write_bytes(msgspec.json.encode(StageSpec(str(scratch), cases, list(plan.dtypes), plan.normwise)))
     digests: dict[str, str] = {}
 
     def on_message(fields: dict[str, Any]) -> dict[str, Any]:
@@ -42,11 +41,11 @@ def run_stage(plan: Plan, scratch: Path) -> dict[str, str]:
 
     outcome = process.run(
         ["-m", "bench.measure.stage", str(spec)],
-        threads=process.available_threads(),
-        deadline_s=STAGE_DEADLINE_S,
+        threads=1,  # other processes may use the other processors; small products of matrices gain nothing from them
+        deadline_s=STAGE_DEADLINE_S + CELL_SHARE * plan.budget_s,
         folder=scratch,
         on_message=on_message,
-        memory_bytes=memory.BASE + STAGE_MEMORY_COPIES * 8 * max(case.size for case in cases),
+        memory_bytes=memory.BASE + max(case.stage_bytes for case in cases),
     )
     if not outcome.ok:
         raise RunError(f"preparing the data {outcome.describe()}")
@@ -83,7 +82,7 @@ def run_worker(
         deadline_s=deadline_s,
         folder=raw.parent,
         on_message=on_message,
-        memory_bytes=memory.BASE + WORKER_COPIES * 8 * max(cell.case.size for cell in cells),
+        memory_bytes=memory.BASE + WORKER_COPIES * 8 * max(cell.case.size + cell.case.max_iter for cell in cells),
         environment={
             "GDBENCH_SPEC": str(spec),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",

@@ -7,25 +7,17 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from bench.measure.budget import announce, predict_run
+from bench.measure.budget import announce, predict_run, reference_s
 from bench.measure.run_directory import is_new
 from bench.measure.stage import BUILT_IN, build
-from bench.plan import (
-    N_FEATURES,
-    PENGUINS,
-    SIZES,
-    STAGE_MEMORY_COPIES,
-    Backend,
-    Case,
-    Plan,
-    iterations,
-    synthetic_cases,
-)
+from bench.plan import CELL_SHARE, N_FEATURES, PENGUINS, SIZES, Backend, Case, Plan, iterations, synthetic_cases
+from bench.records import too_many
 from bench.results import results_folder
 from bench.runtime import cgroups, machine, memory, process, topology
 
 MODES = {"quick": (3, 3, 30.0), "default": (6, 5, 120.0), "full": (10, 5, 300.0)}  # blocks, rounds, budget in seconds
-SCRATCH_COPIES = 2  # scratch disk for a problem, in copies of X, references and files of workers included
+# Scratch disk for a problem, in copies of X, files of workers included, and of the losses with their bounds.
+SCRATCH_COPIES, SCRATCH_LOSSES = 2, 12
 INTEGER = "((?:[0-9]_?){0,29}[0-9])"
 MAX_VALUES = 2**40  # n_samples x n_features of a problem: 8 TiB in float64; a larger size is a typing error
 
@@ -69,13 +61,9 @@ def make_plan(
         sweep = [n for n in SIZES if mode != "quick" or n < 1_000_000]
         cases = synthetic_cases([(n, N_FEATURES) for n in sweep], seed, max_iter)
         cases.append(replace(PENGUINS, max_iter=max_iter or PENGUINS.max_iter))
-    cases = _too_large(sorted(cases, key=lambda case: (case.kind != "synthetic", case.size)), dtypes or ["float64"])
-    if all(case.too_large for case in cases):
-        raise ValueError(f"--size: found a problem that {cases[0].too_large}; allowed: a smaller one")
-    notes += [f"{case.key} is skipped: it {case.too_large}" for case in cases if case.too_large]
     plan = Plan(
         backends=tuple(backends),
-        cases=tuple(cases),
+        cases=tuple(sorted(cases, key=lambda case: (case.kind != "synthetic", case.size))),
         dtypes=tuple(dict.fromkeys(map(_dtype, dtypes or ["float64"]))),
         threads=counts,
         blocks=blocks,
@@ -87,6 +75,16 @@ def make_plan(
         named=named,
         cpus=processors,
     )
+    if reason := too_many([(cell.dtype, cell.threads, cell.case.n_features) for cell in plan.cells]):
+        raise ValueError(f"--size: {reason}")
+    plan = replace(plan, cases=tuple(_too_large(plan)))
+    if all(case.too_large for case in plan.cases):
+        smallest, allowed = plan.cases[0], "a smaller one"
+        found = "--size: found a problem that"
+        if max_iter is not None:
+            found, allowed = f"--max-iter: found {max_iter}, with which {smallest.key}", "fewer iterations"
+        raise ValueError(f"{found} {smallest.too_large}; allowed: {allowed}")
+    notes += [f"{case.key} is skipped: it {case.too_large}" for case in plan.cases if case.too_large]
     seconds, left_out = predict_run(plan)
     plan = replace(plan, predicted_s=round(seconds, 1), left_out=frozenset(left_out))
     return plan, [*notes, announce(plan)]
@@ -110,19 +108,26 @@ def new_folder(out: str | None) -> Path:
     raise ValueError(f"{results_folder() / stem}: found a hundred runs of this second; allowed: another --out")
 
 
-def _too_large(cases: list[Case], dtypes: list[str]) -> list[Case]:
-    """The cases, with `too_large` set for those that need more memory or scratch disk than is free."""
+def _too_large(plan: Plan) -> list[Case]:
+    """The cases of a plan, with `too_large` set for those that need more memory, scratch disk or time than there is.
+
+    The references of a problem may take the share of the time budget that a cell may take, and at least a second.
+    """
     memory_free, disk_free = memory.available(), shutil.disk_usage(tempfile.gettempdir()).free
+    share_s = max(1.0, CELL_SHARE * plan.budget_s)
     judged, staged = [], 0
-    for case in cases:
-        needed = case.size * 8 * STAGE_MEMORY_COPIES
-        staged += case.size * 8 * SCRATCH_COPIES * len(set(dtypes))
-        reason = None
-        if needed > memory_free:
-            reason = f"needs about {_gib(needed)} of memory to prepare, and {_gib(memory_free)} are free"
+    for case in plan.cases:
+        reasons, seconds = [], reference_s(case, plan.dtypes, plan.normwise)
+        staged += (case.size * SCRATCH_COPIES + case.max_iter * SCRATCH_LOSSES) * 8 * len(plan.dtypes)
+        if case.stage_bytes > memory_free:
+            needed = f"about {_gib(case.stage_bytes)} of memory to prepare"
+            reasons.append(f"{needed}, and {_gib(memory_free)} are free")
         elif staged > disk_free:
-            reason = f"needs, with smaller ones, about {_gib(staged)} of scratch disk, and {_gib(disk_free)} are free"
-        judged.append(replace(case, too_large=reason))
+            reasons.append(f"about {_gib(staged)} of scratch disk with smaller ones, and {_gib(disk_free)} are free")
+        if seconds > share_s:
+            needed = f"about {float(f'{seconds:.2g}'):g} s for the reference results of {case.max_iter} iterations"
+            reasons.append(f"{needed}, and a quarter of the time budget is {share_s:.3g} s")
+        judged.append(replace(case, too_large=f"needs {'; '.join(reasons)}" if reasons else None))
     return judged
 
 

@@ -168,8 +168,8 @@ class RunInProgress:
         _time_sentinels(block)
         if self.plan.mode == "quick" and block.index:
             return
-        cases, dtypes = [case for case in self.plan.cases if case.too_large is None], self.plan.dtypes
-        sizes = {bytes_per_pass(case.n_samples, case.n_features, dtype) for case in cases for dtype in dtypes}
+        cases = self.plan.measured_cases
+        sizes = {bytes_per_pass(case.n_samples, case.n_features, dtype) for case in cases for dtype in self.plan.dtypes}
         rates = machine.read_rates(block.threads, sorted(sizes))
         block.reads = {str(size): rate for size, rate in rates.items()}
 
@@ -196,12 +196,13 @@ class RunInProgress:
             return
         self.replanned = True
         first = [sample for samples in self.samples.values() for sample in samples[:1] if sample.status == "ok"]
-        costs = {sample.cell: sample.cost_s or 0.0 for sample in first}
+        blocks = self.plan.blocks - block
+        costs = {sample.cell: blocks * (sample.cost_s or 0.0) for sample in first}
         workers = {(self.cells[cell].label, self.cells[cell].threads) for cell in costs}
         overhead_s = sum(self.overhead_s.get(key, budget.WORKER_S) for key in workers)
         overhead_s += budget.PROBES_S * len(self.plan.threads)
-        limit_s = self.plan.budget_s - spent_s - budget.REPORT_S
-        self.left_out |= budget.cells_to_leave_out(self.plan, costs, overhead_s, self.plan.blocks - block, limit_s)
+        limit_s = self.plan.budget_s - spent_s - blocks * overhead_s - budget.REPORT_S
+        self.left_out |= budget.cells_to_leave_out(self.plan, costs, limit_s)
 
     def deadline_s(self) -> float:
         """Seconds without a message after which a worker is killed.
@@ -273,7 +274,7 @@ class RunInProgress:
     def decide(self, cell: CellPlan) -> Decision:
         """Decide whether a worker runs a cell, and with which numbers of calls."""
         smaller = []
-        for other in self.plan.cells:
+        for other in self.cells.values():
             alike = (other.backend, other.dtype, other.threads) == (cell.backend, cell.dtype, cell.threads)
             if alike and other.case.size < cell.case.size and (seconds := self.call_s(other)) is not None:
                 smaller.append((other.case, seconds))

@@ -5,7 +5,6 @@ for all workers, so that all of them time the same numbers.
 """
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import msgspec
 import numpy as np
 
 from backends._solve import default_learning_rate
-from bench.check.bound import Reference, reference
+from bench.check.bound import Reference, reference, references
 from bench.data import problems
 from bench.measure.messages import Staged, StageSpec
 from bench.plan import Case
@@ -23,7 +22,6 @@ BUILT_IN = {"penguins": problems.penguins, "penguins_flipper": problems.penguins
 # (rows, iterations) of the leading rows that are checked where the bound for all rows is too wide: few rows to check
 # the arithmetic, and a larger odd number to detect rows that a tile, a block or a thread leaves out.
 PREFIXES = ((16, 3), (509, 1))
-PARALLEL = 2  # references computed at once; each needs two copies of X
 FIELDS = tuple(Reference.__dataclass_fields__)
 OTHER_RATE = 0.625  # factor of a second learning rate, which detects stored results
 
@@ -45,22 +43,22 @@ def stage(folder: Path, case: Case, dtype: str, normwise: bool) -> str:
     name = case.file_stem(dtype)
     np.save(folder / f"{name}-X.npy", X)
     np.save(folder / f"{name}-y.npy", y)
-    # Of each reference: the number of leading rows, the learning rate and the iterations.
-    parts = {"whole": (len(X), rate, case.max_iter), "other": (len(X), OTHER_RATE * rate, case.max_iter)}
-    for number, (rows, max_iter) in enumerate(PREFIXES):
-        parts[f"prefix{number}"] = rows, default_learning_rate(X[:rows]), max_iter
+    rates = {"whole": rate, "other": OTHER_RATE * rate}
+    prefixes = {f"prefix{number}": prefix for number, prefix in enumerate(PREFIXES)}
+    all_rates = rates | {part: default_learning_rate(X[:rows]) for part, (rows, _) in prefixes.items()}
     for suffix in ("", "-normwise") if normwise else ("",):
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            solutions = {
-                part: pool.submit(reference, X[:rows], y[:rows], beta0, part_rate, max_iter, dtype, bool(suffix))
-                for part, (rows, part_rate, max_iter) in parts.items()
-            }
-        if not np.isfinite(solutions["whole"].result().losses.astype(dtype)).all():
+        judged = dtype, bool(suffix)
+        solutions = dict(zip(rates, references(X, y, beta0, list(rates.values()), case.max_iter, *judged), strict=True))
+        if not np.isfinite(solutions["whole"].losses.astype(dtype)).all():
             raise ValueError(f"found numbers whose squares overflow {dtype}; allowed: scaled data")
+        for part, (rows, max_iter) in prefixes.items():
+            solutions[part] = reference(X[:rows], y[:rows], beta0, all_rates[part], max_iter, *judged)
         arrays: dict[str, Any] = {"learning_rate": rate}
         for part, solution in solutions.items():
-            arrays[f"{part}_learning_rate"] = parts[part][1]
-            arrays |= {f"{part}_{field}": getattr(solution.result(), field) for field in FIELDS}
+            arrays[f"{part}_learning_rate"] = all_rates[part]
+            # `judge` uses the last beta, and `informative` the last two.
+            arrays |= {f"{part}_{field}": getattr(solution, field) for field in FIELDS}
+            arrays[f"{part}_betas"] = solution.betas[-2:]
         np.savez(folder / f"{name}-reference{suffix}.npz", **arrays)
     return data.digest
 

@@ -19,8 +19,8 @@ RATIOS = f"Relative to {BASELINE}, median over blocks (× faster, ÷ slower, ~ t
 def times_table(cells: Sequence[Cell], width: int) -> Table:
     """Backends by sizes: the median time per iteration, or why there is none.
 
-    cells: the cells of one group. width: the width of the console in characters. Sizes that do not fit are left out,
-    the smallest first.
+    cells: the cells of one group. width: the width of the console in characters. If more than half of the sizes do not
+    fit, those that do are spread evenly; otherwise the smallest are left out.
     """
     return _fitted(matrix.times(cells, _head(cells)), width)
 
@@ -31,16 +31,24 @@ def ratios_table(cells: Sequence[Cell], width: int) -> Table:
 
 
 def _fitted(table: tables.Table, width: int) -> Table:
-    """The first backends, and the last columns, as many as fit. The fastest of a size is highlighted."""
+    """The first backends, and as many columns as fit. The fastest of a size is highlighted."""
     rows = [(text.clean(name, NAME_WIDTH), *words) for name, *words in table.rows[:MAX_BACKENDS]]
     widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]
-    skipped = 0
-    while skipped < len(widths) - 2 and widths[0] + sum(w + GAP for w in widths[1 + skipped :]) > width:
-        skipped += 1
-    columns = (table.columns[0], *table.columns[1 + skipped :])
-    rows = [(name, *words[skipped:]) for name, *words in rows]
-    best = frozenset((row, column - skipped) for row, column in table.best if column > skipped)
-    return rich_table(tables.Table("", columns, rows, best), right=columns[1:])
+    room, count = width - widths[0], len(widths) - 1
+    sizes = list(range(1, count + 1))  # the numbers of the columns
+    fitting = max(2, room // (max(widths[1:], default=1) + GAP))
+    if count > 2 * fitting:
+        sizes = [1 + round(step * (count - 1) / (fitting - 1)) for step in range(fitting)]
+    while len(sizes) > 1 and sum(widths[x] + GAP for x in sizes) > room:
+        sizes = sizes[1:]
+    shown = [0, *sizes]
+    columns = tuple(table.columns[x] for x in shown)
+    best = frozenset((row, shown.index(x)) for row, x in table.best if x in shown)
+    fitted = tables.Table("", columns, [tuple(row[x] for x in shown) for row in rows], best)
+    result = rich_table(fitted, right=columns[1:])
+    if len(sizes) < count:
+        result.caption, result.caption_justify = f"{len(sizes)} of {count} sizes fit; see -v.", "left"
+    return result
 
 
 def _head(cells: Sequence[Cell]) -> Callable[[ProblemKey], str]:

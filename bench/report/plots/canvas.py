@@ -62,6 +62,7 @@ MAX_LINES = 7  # of a chart
 WIDTH, WIDE = 8.0, 12.8  # inches: of a figure, and of one with many panels
 ABOVE, PANEL, BELOW = 0.5, 3.7, 0.68  # inches: above, of, and below a panel of lines
 LEFT, CHARACTER = 0.95, 0.092  # inches: the left margin; the width of a letter at 11 points
+MAX_MARKERS = 32  # of a line; more would hide it
 LEGEND_ROW, HANDLE = 0.25, 0.6  # inches: a row of the legend; the space of a marker in it
 
 
@@ -284,13 +285,16 @@ def draw_points(
 ) -> None:
     """The points of one backend with their intervals, joined by a line that is labeled with its name.
 
-    gaps: the n without a value, at which the line breaks.
+    gaps: the n without a value, at which the line breaks. Of more than MAX_MARKERS points on an unbroken line, every
+    second, third ... has a marker and its interval.
     """
     broken = [Point(n, math.nan, None, None) for n in gaps if points[0].n < n < points[-1].n]
-    ns, values, *_ = zip(*sorted([*points, *broken], key=lambda p: p.n), strict=True)
+    series = sorted([*points, *broken], key=lambda p: p.n)
+    ns, values, *_ = zip(*series, strict=True)
+    step = math.ceil(len(series) / MAX_MARKERS) if line and not broken else 1
     style: dict[str, Any] = {"marker": look.marker, "color": look.color, "linestyle": "-" if line else "none", **POINT}
-    axes.plot(ns, values, linewidth=1.8, label=name, **style)
-    bars = np.array([p for p in points if p.low is not None and p.high is not None], float)
+    axes.plot(ns, values, linewidth=1.8, markevery=step, label=name, **style)
+    bars = np.array([p for p in series[::step] if p.low is not None and p.high is not None], float)
     if bars.size:
         at, medians, low, high = bars.T
         reach = np.maximum(0, (medians - low, high - medians))  # rounding may put a median outside its interval
