@@ -84,7 +84,10 @@ def test_a_block_has_every_worker_once(quick):
 
 @pytest.mark.slow
 def test_the_journal_has_a_line_per_cell_and_block(quick):
-    """Each sample of run.json has a line. All processes of a cell, and of its control, make equally many calls."""
+    """Each sample of run.json has a line. All processes of a cell, and of its control, make equally many calls.
+
+    The first process may need one more call to warm up: it does not know how long a call takes.
+    """
     lines = [json.loads(line) for line in (quick / "journal.jsonl").read_text().splitlines()]
     keys = [(line["cell"], line["block"]) for line in lines]
     assert len(keys) == len(set(keys))
@@ -93,8 +96,9 @@ def test_the_journal_has_a_line_per_cell_and_block(quick):
     counts = {}
     for line in lines:
         if line["status"] == "ok":
-            counts.setdefault(line["cell"].replace(" (control)", ""), set()).add((line["calls"], line["warmup_calls"]))
-    assert all(len(pairs) == 1 for pairs in counts.values()), counts
+            warmup_calls = line["warmup_calls"] if line["block"] else None
+            counts.setdefault(line["cell"].replace(" (control)", ""), set()).add((line["calls"], warmup_calls))
+    assert all(len(pairs) <= 2 and len({calls for calls, _ in pairs}) == 1 for pairs in counts.values()), counts
 
 
 @pytest.mark.slow
