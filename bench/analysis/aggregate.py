@@ -12,7 +12,7 @@ from bench.analysis.cold_costs import break_even_calls
 from bench.analysis.cost_model import bytes_per_pass
 from bench.analysis.roofline import rooflines
 from bench.analysis.software import recorded
-from bench.analysis.speed import LOOPS, problem_key
+from bench.analysis.speed import LOOPS, ProblemKey, problem_key
 from bench.plan import BASELINE, CELL_SHARE, CellPlan, Plan
 from bench.records import (
     SEVERITY,
@@ -45,10 +45,14 @@ def aggregate(
 ) -> Run:
     """The record of a run. samples: by cell id, at most one per block."""
     cells = [_cell(plan, cell, samples.get(cell.id, []), manifest.digests, interrupted) for cell in plan.cells]
+    comparable: dict[tuple[ProblemKey, str, int], dict[str, Cell]] = {}
+    for cell in cells:
+        if not cell.control:
+            comparable.setdefault(_place(cell), {})[cell.backend] = cell
     for cell in cells:
         _flag_processor_time(cell, blocks)
         if cell.median_s is not None:
-            _compare(cell, cells)
+            _compare(cell, comparable[_place(cell)])
     reasons = _reasons(cells) + _drifts(blocks)
     if interrupted:
         reasons.insert(0, "interrupted: not every block was run")
@@ -195,10 +199,16 @@ def _median(values: Iterable[float | None]) -> float | None:
     return median(recorded) if recorded else None
 
 
-def _compare(cell: Cell, cells: list[Cell]) -> None:
-    """Add the speed-ups over plain loops and the baseline, paired by block, and the break-even point."""
-    where = problem_key(cell), cell.dtype, cell.threads
-    others = {c.backend: c for c in cells if not c.control and (problem_key(c), c.dtype, c.threads) == where}
+def _place(cell: Cell) -> tuple[ProblemKey, str, int]:
+    """The problem, dtype and number of threads of a cell: cells with the same ones are compared."""
+    return problem_key(cell), cell.dtype, cell.threads
+
+
+def _compare(cell: Cell, others: dict[str, Cell]) -> None:
+    """Add the speed-ups over plain loops and the baseline, paired by block, and the break-even point.
+
+    others: the comparable cells, by backend.
+    """
     for name in (LOOPS, BASELINE):
         other = others.get(name)
         if other is None or other is cell or not other.samples_s:

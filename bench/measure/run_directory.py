@@ -50,12 +50,13 @@ class RunDirectory:
         if not is_new(folder):  # another run has begun and ended here in the meantime
             journal.close()
             raise ValueError(f"--out: found {str(folder)!r}, which is not empty; allowed: a new or empty folder")
+        described = _described(plan)
         manifest = RunManifest(
             created=utc_now(),
             command=command,
             plan=msgspec.to_builtins(plan),
-            machine=_described(plan),
-            sources=_sources(plan),
+            machine=described,
+            sources=described["sources"],
         )
         _sweep(folder)
         (folder / RAW).mkdir(exist_ok=True)
@@ -202,16 +203,6 @@ def _decoded(lines: AppendOnlyLog, kind: type[Record]) -> list[Record]:
     return [decode(line, kind, lines.path) for line in lines.lines]
 
 
-def _sources(plan: Plan) -> dict[str, str]:
-    """Digests of the files of the backends that have one."""
-    digests = {}
-    for backend in plan.backends:
-        with contextlib.suppress(OSError):
-            if (path := _path(backend)) is not None:
-                digests[backend.name] = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
-    return digests
-
-
 def _path(backend: Backend) -> Path | None:
     with contextlib.suppress(OSError, ValueError, BackendError):
         return describe(backend.source).path
@@ -227,17 +218,22 @@ def _described(plan: Plan) -> dict[str, Any]:
     with process.pinned(plan.cpus):
         described = machine.describe()
         processors = {str(threads): sorted(process.cpus(threads)) for threads in plan.threads}
+    sources: dict[str, str] = {}
     requires: dict[str, dict[str, str | None]] = {}
     for backend in plan.backends:
-        if (path := _path(backend)) is not None:
-            versions = {name: v for name, v in library_versions(path).items() if name not in machine.PACKAGES}
-            requires |= {backend.name: versions} if versions else {}
-    used = {"processors": processors, "sources": _sources(plan), "requires": requires, "commit": machine.commit()}
+        if (path := _path(backend)) is None:
+            continue
+        with contextlib.suppress(OSError):
+            sources[backend.name] = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+        versions = {name: v for name, v in library_versions(path).items() if name not in machine.PACKAGES}
+        requires |= {backend.name: versions} if versions else {}
+    used = {"processors": processors, "sources": sources, "requires": requires, "commit": machine.commit()}
     return described | used
 
 
 def _refuse_changes(manifest: RunManifest, plan: Plan) -> None:
-    now, sources = _described(plan), _sources(plan)
+    now = _described(plan)
+    sources = now["sources"]
     changed = [
         str(difference)
         for difference in machine_differences(manifest.machine, now, frozenset())

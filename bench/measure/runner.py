@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -86,8 +85,9 @@ class RunInProgress:
     planned: the plans of all blocks. blocks: the records of the finished blocks and the current one. samples: by cell
     id, one per block. counts: the frozen calls, warm-up calls and rounds, by CellPlan.calibration_key. dropped: ids of
     cells with a status other than "ok", which later blocks leave out. left_out: ids of cells that do not fit the time
-    budget. overhead_s: seconds of a worker besides its cells, by label and threads. staged_files: the states of
-    the staged files, to detect changes.
+    budget. reports: a sample for each set of versions and BLAS libraries that workers have reported. overhead_s:
+    seconds of a worker besides its cells, by label and threads. staged_files: the states of the staged files, to detect
+    changes.
     """
 
     def __init__(self, directory: RunDirectory, scratch: Path, on_progress: Callable[[Progress], None]):
@@ -98,6 +98,7 @@ class RunInProgress:
         self.samples: dict[str, list[CellSample]] = {}
         self.counts: dict[tuple[str, str, str, int], Decision] = {}
         self.dropped: set[str] = set()
+        self.reports: list[CellSample] = []
         self.left_out = set(self.plan.left_out)
         self.replanned = False
         self.overhead_s: dict[tuple[str, int], float] = {}
@@ -264,6 +265,8 @@ class RunInProgress:
 
     def _remember(self, sample: CellSample) -> None:
         self.samples.setdefault(sample.cell, []).append(sample)
+        if all((sample.versions, sample.blas) != (report.versions, report.blas) for report in self.reports):
+            self.reports.append(sample)
         if sample.status != "ok":
             self.dropped.add(sample.cell)
         elif sample.calls and sample.warmup_calls:
@@ -333,8 +336,7 @@ class Conversation:
                 if changed := self.running.directory.restore():  # the backend may have changed its results
                     detail = f"wrote into the folder of the run: {', '.join(changed)}; the folder was restored"
                     sample = self.sample(sample.cell, "failed", detail)
-                others = chain.from_iterable(self.running.samples.values())
-                if reason := conflict(sample, self.running.directory.manifest.machine, others):
+                if reason := conflict(sample, self.running.directory.manifest.machine, self.running.reports):
                     sample = self.sample(sample.cell, "failed", reason)
                 try:
                     self.end(msgspec.structs.replace(sample, block=self.block.index, cold=not self.ended))
