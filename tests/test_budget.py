@@ -239,6 +239,35 @@ def test_two_thousand_million_iterations_are_refused(monkeypatch):
     )
 
 
+@pytest.mark.parametrize(("call_s", "warmup_calls"), [(0.049, 9), (0.05, 1), (2.0, 1)])
+def test_later_workers_warm_up_long_calls_once(tmp_path, call_s, warmup_calls):
+    """The first worker does not know how long a call takes. For short calls, the others make as many as it did."""
+    plan = planned(sizes=["100x10"], backends=[NUMPY])
+    directory = RunDirectory.begin(tmp_path / "run", plan, "gdbench run")
+    run = RunInProgress(directory, tmp_path, lambda progress: None)
+    cell = plan.cells[0]
+    assert run.decide(cell).warmup_calls is None
+    run.keep(CellSample(cell=cell.id, block=0, status="ok", rounds_s=[call_s] * 3, calls=2, warmup_calls=9))
+    directory.close()
+    decision = run.decide(cell)
+    assert (decision.calls, decision.warmup_calls, decision.rounds) == (2, warmup_calls, 3)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_one_sample_is_kept_of_each_report_of_versions(tmp_path, same):
+    """A later sample with the same versions adds nothing, one with others does."""
+    plan = planned(sizes=["100x10", "1000x10"], backends=[NUMPY])
+    directory = RunDirectory.begin(tmp_path / "run", plan, "gdbench run")
+    run = RunInProgress(directory, tmp_path, lambda progress: None)
+    for number, cell in enumerate(plan.cells[:2]):
+        versions = {"numpy": "2.0" if same else f"2.{number}"}
+        run.keep(CellSample(cell=cell.id, block=0, status="skipped", versions=versions))
+    directory.close()
+    assert [report.versions for report in run.reports] == (
+        [{"numpy": "2.0"}] if same else [{"numpy": "2.0"}, {"numpy": "2.1"}]
+    )
+
+
 @pytest.mark.parametrize("budget", ["60s", None])
 def test_measured_costs_replace_the_guess(tmp_path, budget):
     """Higher measured costs leave out more cells, with the measured time in the decision. Without a budget they do not."""
