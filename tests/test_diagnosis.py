@@ -10,7 +10,8 @@ from backends import load
 from bench import check as cross_check
 from bench.check import check, diagnosis
 from bench.check.bound import UNIT
-from bench.check.checks import CHECKS
+from bench.check.checks import CHECKS, fits_every_shape
+from bench.check.child import run_check
 from bench.check.diagnosis import Diagnosis, hint
 from bench.check.fixtures import Fixture, stopping
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, Mistake, stop_rules
@@ -147,8 +148,11 @@ def test_wrong_form_has_no_hint_about_memory_or_state(backend_file):
 def test_varying_results_are_named_before_a_lost_block(backend_file):
     """Small problems are right and large ones vary between calls, as with a race of threads."""
     noise = "(1 if n < 100 else np.random.default_rng().uniform(0.9, 1.1))"
-    path = backend_file("race", "X.T @ residual", f"X.T @ residual * {noise}")
-    mistake_hint = hint("fits_every_shape", VALUES, Diagnosis(load(path), "float64"), 0.5, 1e-14)
+    backend = load(backend_file("race", "X.T @ residual", f"X.T @ residual * {noise}"))
+    result, wrong = run_check(fits_every_shape, backend, "float64", "shapes")
+    assert wrong
+    assert result.detail.startswith("1021 x 3: the result differs between repetitions: beta is off by ")
+    mistake_hint = hint("fits_every_shape", result.detail, Diagnosis(backend, "float64"), 0.5, 1e-14)
     assert mistake_hint is not None and mistake_hint.startswith("two calls on the same problem")
 
 

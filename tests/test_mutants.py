@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 from helpers.judged import failed_checks
-from helpers.mutants import MUTANTS
+from helpers.mutants import MUTANTS, NUMBA_RACE
 from helpers.unusual import COMPILED, FILES, SLOW, UNUSUAL
 
 from backends import load
@@ -13,8 +13,11 @@ from backends._solve import default_learning_rate
 from bench.check import check
 from bench.check.answer import as_arrays, judge
 from bench.check.bound import UNIT, reference
-from bench.check.checks import CHECKS
+from bench.check.checks import CHECKS, repeats_its_results
+from bench.check.child import run_check
+from bench.check.messages import DIFFERS
 from bench.data import problems
+from bench.runtime.process import available_threads
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +59,17 @@ def test_there_are_a_hundred_mutants():
 def test_each_check_alone_rejects_a_mutant(verdict, name):
     """There is a mistake that no other check rejects."""
     assert any({failed for failed, *_ in verdict(mutant)} == {name} for mutant in MUTANTS)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(available_threads() < 2, reason="the machine has one processor")
+def test_a_race_of_compiled_threads_is_named(tmp_path):
+    """Its threads run at the same time only while two processors are free, which may need several attempts."""
+    backend = load(NUMBA_RACE.build(tmp_path))
+    results = (run_check(repeats_its_results, backend, "float64", "repeats") for _ in range(100))
+    result, wrong = next(((result, wrong) for result, wrong in results if not result.passed), (None, False))
+    assert wrong
+    assert DIFFERS in result.detail
 
 
 def unusual_params(names=None):
@@ -110,7 +124,9 @@ def test_unusual_but_correct_backends_pass_at_large_sizes(build, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("build", unusual_params({"threads", "qr_rows", "fsum", "numba_parallel", "jax_transposed"}))
+@pytest.mark.parametrize(
+    "build", unusual_params({"threads", "threads_with_a_lock", "qr_rows", "fsum", "numba_parallel", "jax_transposed"})
+)
 def test_unusual_but_correct_backends_pass_at_every_thread_count(build, tmp_path):
     """`check` runs them in child processes, with all threads of the machine and with fewer."""
     (report,) = check([str(build(tmp_path))], tmp_path).backends

@@ -5,10 +5,14 @@ to its bound, with that bound. It returns None if it compares no numbers.
 """
 
 import math
-from collections.abc import Callable, Iterable
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -31,6 +35,7 @@ from bench.check.answer import (
 from bench.check.bound import UNIT, Reference, reference
 from bench.check.fixtures import Fixture
 from bench.check.messages import (
+    DIFFERS,
     EARLIER_RESULT,
     INPUT_CHANGED,
     REUSED_BUFFER,
@@ -46,6 +51,8 @@ from bench.data import problems
 from bench.records import error_share
 
 Measured = tuple[float, float] | None
+REPETITIONS, REPEATED_S = 100, 0.1  # calls on one problem to find a race: at most so many in so many seconds
+PAUSES, PAUSE_S = 3, 5e-4  # of a thread
 # What NumPy, Python and Numba say of a write to a read-only array.
 WRITE_ERRORS = (
     "assignment destination is read-only",
@@ -197,8 +204,36 @@ def is_exact_on_integers(backend: ModuleType, dtype: str) -> Measured:
 
 
 def fits_every_shape(backend: ModuleType, dtype: str) -> Measured:
-    """The results agree with the reference for sizes at which tiles are not full."""
+    """The results agree with the reference at sizes that no block divides."""
     return _largest(_judge_named(backend, fixture) for fixture in fixtures.shapes(dtype))
+
+
+def repeats_its_results(backend: ModuleType, dtype: str) -> Measured:
+    """The results agree with the reference in many calls, while threads are made to meet."""
+    with _meeting_threads():
+        return _largest([_judge_named(backend, fixture, REPEATED_S) for fixture in fixtures.shapes(dtype)[-2:]])
+
+
+@contextmanager
+def _meeting_threads() -> Iterator[None]:
+    """Let new threads of Python pause at their first calls, and switch often, so that each starts before others end."""
+    pauses = threading.local()
+
+    def pause(frame: FrameType, event: str, argument: object) -> None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in ("threading", "concurrent"):
+            time.sleep(PAUSE_S)
+            pauses.count = getattr(pauses, "count", 0) + 1
+            if pauses.count == PAUSES:
+                sys.setprofile(None)
+
+    interval, profile = sys.getswitchinterval(), threading.getprofile()
+    sys.setswitchinterval(1e-6)
+    threading.setprofile(pause)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        threading.setprofile(profile)
 
 
 def survives_hard_problems(backend: ModuleType, dtype: str) -> Measured:
@@ -263,10 +298,11 @@ def _solve_in_halves(backend: ModuleType, fixture: Fixture) -> tuple[np.ndarray,
 
 def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
     """fit stops at the right k, and returns the beta and losses of that k."""
-    for fixture in fixtures.stopping(dtype):
+    cases = fixtures.stopping(dtype)
+    _, exact = exact_iterates(*cases[0].inputs)  # they differ only in tol
+    for fixture in cases:
         beta, losses = _solve(backend, fixture)
         n_iter = len(losses) - 1
-        _, exact = exact_iterates(*fixture.inputs)
         bounds = _expected(backend, fixture).loss_bound
         first, last = stop_window(np.array(exact, float), bounds, fixture.tol, fixture.max_iter)
         if not first <= n_iter <= last:
@@ -279,9 +315,8 @@ def obeys_the_stop_rule(backend: ModuleType, dtype: str) -> Measured:
         with error_context(f"stopped by tol = {fixture.tol:g}"):
             judge(beta, losses, _expected(backend, replace(fixture, max_iter=n_iter)), dtype)
     # The comparison is strict: with J_0 = 0, no change is smaller than tol * J_0.
-    still = fixtures.stopping(dtype)[0]
-    zero = replace(still, y=still.y * 0, beta0=still.beta0 * 0, max_iter=4)
-    if len(solve_fixture(backend, zero)[1]) != 5:
+    zero = replace(cases[0], y=cases[0].y * 0, beta0=cases[0].beta0 * 0)
+    if len(solve_fixture(backend, zero)[1]) != zero.max_iter + 1:
         raise Wrong(f"it stopped where the loss change equals tol * J_0 (both 0); {STRICT}")
     return None
 
@@ -310,7 +345,7 @@ def stops_when_it_diverges(backend: ModuleType, dtype: str) -> Measured:
 def meets_least_squares(backend: ModuleType, dtype: str) -> Measured:
     """After convergence on the penguins, beta agrees with numpy.linalg.lstsq as far as the condition number allows."""
     data = problems.penguins()
-    rate = float(np.float32(default_learning_rate(data.X)))
+    rate = default_learning_rate(data.X)
     fixture = Fixture("penguins", data.X, data.y, np.zeros(data.X.shape[1]), rate, 600).cast(dtype)
     expected = _expected(backend, fixture)
     X, y = fixture.X.astype(np.float64), fixture.y.astype(np.float64)
@@ -333,6 +368,7 @@ CHECKS: tuple[Callable[[ModuleType, str], Measured], ...] = (
     follows_the_exact_iterates,
     is_exact_on_integers,
     fits_every_shape,
+    repeats_its_results,
     survives_hard_problems,
     follows_a_long_descent,
     obeys_the_symmetries,
@@ -341,7 +377,7 @@ CHECKS: tuple[Callable[[ModuleType, str], Measured], ...] = (
     meets_least_squares,
 )
 # The checks whose result may depend on the number of threads.
-THREADED = (follows_the_exact_iterates, is_exact_on_integers, fits_every_shape)
+THREADED = (is_exact_on_integers, fits_every_shape)
 
 
 def _solve(backend: ModuleType, fixture: Fixture) -> tuple[np.ndarray, np.ndarray]:
@@ -361,9 +397,33 @@ def _judge_fixture(backend: ModuleType, fixture: Fixture) -> tuple[float, float]
     return judge(*solve_fixture(backend, fixture), _expected(backend, fixture), fixture.dtype)
 
 
-def _judge_named(backend: ModuleType, fixture: Fixture) -> tuple[float, float]:
+def _judge_named(backend: ModuleType, fixture: Fixture, seconds: float = 0.0) -> tuple[float, float]:
+    """Judge the answers of calls in this time, at least one. The detail says if they differ by more than rounding."""
+    expected, answers = _expected(backend, fixture), [solve_fixture(backend, fixture)]
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end and len(answers) < REPETITIONS:
+        answers.append(solve_fixture(backend, fixture))
     with error_context(fixture.name):
-        return _judge_fixture(backend, fixture)
+        try:
+            return _largest([judge(*answer, expected, fixture.dtype) for answer in answers])
+        except Wrong as wrong:
+            answers += [solve_fixture(backend, fixture) for _ in range(5)]
+            if wrong.error is not None and _differ(answers, expected, fixture.dtype):
+                raise Wrong(f"{DIFFERS}: {wrong.detail}", wrong.error, wrong.bound) from None
+            raise
+
+
+def _differ(answers: list[tuple[np.ndarray, np.ndarray]], expected: Reference, dtype: str) -> bool:
+    """Whether an answer is further from the first one than two correct answers can be."""
+    beta, losses = answers[0]
+    first = Reference(beta[None], losses, 2 * expected.beta_bound, 2 * expected.loss_bound)
+    for answer in answers[1:]:
+        if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(answer, answers[0], strict=True)):
+            try:
+                judge(*answer, first, dtype)
+            except Wrong:
+                return True
+    return False
 
 
 def _judge_exactly(backend: ModuleType, fixture: Fixture) -> tuple[float, float]:
@@ -382,7 +442,7 @@ def _expected(backend: ModuleType, fixture: Fixture) -> Reference:
     return reference(*fixture.inputs, fixture.dtype, _normwise(backend))
 
 
-def _largest(measured: Iterable[tuple[float, float]]) -> Measured:
+def _largest(measured: Iterable[tuple[float, float]]) -> tuple[float, float]:
     """The error that is nearest to its bound."""
     return max(measured, key=lambda pair: error_share(*pair))
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import ModuleType
 
 import msgspec
+import pytest_benchmark.plugin  # noqa: F401 - a worker of `gdbench run` has loaded it, and a backend may look for pytest
+import threadpoolctl  # noqa: F401 - as above; it sets a variable of the environment
 
 from backends import BackendError, BackendUnavailable, describe, load
 from backends._errors import describe_error
@@ -18,14 +20,15 @@ from bench.check.bound import UNIT
 from bench.check.checks import CHECKS, THREADED, Measured
 from bench.check.diagnosis import Diagnosis, hint
 from bench.check.messages import BackendEnds, CheckEnds, CheckMessage, CheckResult, CheckStarts, HintFound
-from bench.runtime.process import Channel
+from bench.runtime.process import Channel, hide_caller
 from bench.text import clean
 
 
 def main() -> None:
     channel = Channel()
-    for_threads = sys.argv[2] if len(sys.argv) > 2 else None
-    check_backend(sys.argv[1], for_threads, lambda message: channel.ask(**msgspec.to_builtins(message)))
+    source, *threads = sys.argv[1:]
+    hide_caller()
+    check_backend(source, threads[0] if threads else None, lambda message: channel.ask(**msgspec.to_builtins(message)))
 
 
 def check_backend(source: str, threads: str | None, report: Callable[[CheckMessage], object]) -> None:

@@ -18,6 +18,7 @@ from bench.check import fixtures
 from bench.check.answer import as_arrays, solve_fixture
 from bench.check.fixtures import Fixture
 from bench.check.messages import (
+    DIFFERS,
     EARLIER_RESULT,
     INPUT_CHANGED,
     REUSED_BUFFER,
@@ -117,12 +118,6 @@ class Diagnosis:
         except BaseException:
             return None
 
-    def is_nondeterministic(self) -> bool:
-        """Whether results for a problem large enough for several threads differ by more than rounding."""
-        results = [self._attempt(fixtures.shapes(self._dtype)[0]) for _ in range(5)]
-        betas = [result[0] for result in results if result is not None]
-        return len(betas) == 5 and not all(_is_close(betas[0], beta, MATCH[self._dtype]) for beta in betas)
-
     def stops(self) -> str | None:
         """The mistake in the stop rule, from the numbers of updates at several tolerances."""
         base = fixtures.stopping(self._dtype)[0]
@@ -173,6 +168,8 @@ def hint(
     if state and not diagnosis.write_hint:
         return "the result depends on an earlier call: is something kept in a global, a cache or a default argument?"
     mistake = diagnosis.iterates  # first, because its answers may set write_hint
+    if DIFFERS in detail and not diagnosis.write_hint:
+        return "two calls on the same problem give different results: do threads write to the same place?"
     mistake = diagnosis.write_hint or mistake
     if mistake or not diagnosis.right:
         return mistake
@@ -183,8 +180,6 @@ def hint(
         return diagnosis.stops()
     if check == "stops_when_it_diverges":
         return diagnosis.diverges()
-    if check == "fits_every_shape" and diagnosis.is_nondeterministic():
-        return "two calls on the same problem give different results: do threads write to the same place?"
     # An error this large has another cause than a slightly too narrow bound.
     if check == "fits_every_shape" and error is not None and bound is not None and error > 1000 * bound:
         if detail.startswith("{} x {}".format(*fixtures.SQUARE)):

@@ -14,6 +14,7 @@ INPUT_CHANGED = "was changed by prepare or fit"
 WRITTEN_TO = "is written to"  # a read-only input
 RIGHT_AT_FIRST = "right at first, but after a call with"
 EARLIER_RESULT = "returned the result of an earlier one again"
+DIFFERS = "the result differs between repetitions"
 STRICT = "the comparison is strict"
 
 

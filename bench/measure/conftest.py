@@ -82,6 +82,10 @@ def load_backend() -> Any:
     loaded: dict[str, tuple[Any, dict[str, Any], str | None]] = {}
 
     def load_once(source: str) -> Any:
+        if SPEC_FILE:
+            from bench.runtime.process import hide_caller
+
+            hide_caller()  # for each cell, because pytest sets PYTEST_CURRENT_TEST for each test
         if source not in loaded:
             start = time.perf_counter()
             from backends import BackendError, BackendUnavailable, describe, load

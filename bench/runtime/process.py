@@ -51,6 +51,8 @@ REMOVED = (
     "JAX_COMPILATION_CACHE_DIR", "JAX_DISABLE_JIT", "NUMBA_DISABLE_JIT", "NUMBA_DEBUG", "JAX_DEBUG_NANS",
     "JAX_DEBUG_INFS", "JAX_PLATFORM_NAME", "NUMBA_CACHE_LOCATOR_CLASSES", "GDBENCH_SPEC",
 )  # fmt: skip
+# Variables of a child that differ between the checks and the measurements, or parts at their start.
+CALLER = (PYTEST, "GDBENCH_", "PYTHONHASHSEED")
 # Variables of a child, whatever the user's are: every backend computes on the processor, and a compilation is cold.
 FIXED = {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_COMPILATION_CACHE": "0"}
 # Variables that name a folder in which a library keeps compiled code or settings. Each child has empty ones.
@@ -328,6 +330,13 @@ def _end(child: subprocess.Popen[bytes], before: set[int]) -> None:
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
+
+
+def hide_caller() -> None:
+    """Remove what tells a backend in this child whether it is checked or measured: variables and arguments."""
+    for name in [name for name in os.environ if name.startswith(CALLER)]:
+        del os.environ[name]
+    sys.argv[:] = sys.orig_argv[:] = ["gdbench"]
 
 
 class Channel:

@@ -42,6 +42,20 @@ RULE = "abs(losses[k - 1] - losses[k]) < tol * losses[0]"
 FINITE = "if not math.isfinite(losses[k]):"
 PREPARE = "return np.ascontiguousarray(X), np.ascontiguousarray(y), np.ascontiguousarray(beta)"
 HEAD = "import numpy as np\n"
+# The sum of term(rows) over all rows. In large problems, each quarter has a thread, and they write to the same place.
+SUM_BY_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+
+def sum_by_threads(term, n):
+    parts = 4 if n >= 1000 else 1
+    cuts = [n * i // parts for i in range(parts + 1)]
+    total = [0.0]
+    def add(i):
+        total[0] += term(slice(cuts[i], cuts[i + 1]))
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(add, range(parts)))
+    return total[0]
+"""
 LENGTH = "n, d = len(X), len(beta)"  # from here on: texts of python_loops
 LOOP_STEP = "beta[j] -= learning_rate * gradient[j]"
 LOOP_SUM = "gradient[j] += X[i][j] * residual[i]"
@@ -85,6 +99,7 @@ MUTANTS = (
     edit("rate_decays", STEP, "beta = beta - learning_rate / (k + 1) * gradient", "divided by k + 1"),
     edit("rate_decays_slowly", STEP, "beta = beta - learning_rate * 0.999**k * gradient", "the later ones are not"),
     edit("rate_rounded", STEP, "beta = beta - round(learning_rate, 3) * gradient", "right direction but the wrong length"),
+    edit("rate_in_float32", STEP, "beta = beta - float(np.float32(learning_rate)) * gradient", "right direction but the wrong length"),
     edit("three_in_place_of_two", TWO, "(-3 / n)", "1.5 times as far"),
     edit("nearly_two", TWO, "(-2.000000002 / n)", "1.000000001 times as far"),
     edit("step_by_norm", STEP, "beta = beta - learning_rate * gradient / np.linalg.norm(gradient)", "its own norm", "right direction but the wrong length"),
@@ -118,6 +133,11 @@ MUTANTS = (
     edit("tail_of_1024_dropped", PRODUCT, "X[: n // 1024 * 1024 or n].T @ residual[: n // 1024 * 1024 or n]", "end of a tile"),
     edit("columns_beyond_32_dropped", PREDICT, "X[:, :32] @ beta[:32]", "end of a tile"),
     edit("rows_beyond_4096_dropped", PRODUCT, "X[:4096].T @ residual[:4096]", "end of a tile"),
+    edit("rows_beyond_5000_dropped", PRODUCT, "X[:5000].T @ residual[:5000]", "end of a tile"),
+    edit("tail_beyond_8192_dropped", PRODUCT, "X[: n // 8192 * 8192 or n].T @ residual[: n // 8192 * 8192 or n]", "end of a tile"),
+    edit("row_dropped_between_5000_and_16384", PRODUCT, "X[: n - (5000 < n < 16384)].T @ residual[: n - (5000 < n < 16384)]", "end of a tile"),
+    edit("row_dropped_between_16384_and_65536", PRODUCT, "X[: n - (16384 < n < 65536)].T @ residual[: n - (16384 < n < 65536)]", "end of a tile"),
+    edit("divided_by_65536_at_most", TWO, "(-2 / min(n, 65536))", "end of a tile"),
     edit("columns_beyond_128_dropped", PREDICT, "X[:, :128] @ beta[:128]", "end of a tile"),
     edit("wrong_where_it_is_square", PRODUCT, "(X @ residual if X.shape[0] == X.shape[1] > 1 else X.T @ residual)", "wrong only for a square X"),
     edit("first_thousand_rows", PREPARE, "return X[:1000].copy(), y[:1000].copy(), beta.copy()", "end of a tile"),
@@ -211,6 +231,9 @@ MUTANTS = (
     edits("warm_start", (HEAD, HEAD + "KEPT = {}\n"), (START, "beta = KEPT.get((beta.shape, X.dtype), beta).copy()"), (RETURN, "KEPT[beta.shape, X.dtype] = beta.copy()\n    " + RETURN), "a second call starts from changed data"),
     edits("a_losses_list_for_all", ("tol):", "tol, losses=[]):"), ("    losses = []\n", ""), "only the losses are wrong", "a second call starts from changed data"),
     edits("rate_global", (HEAD, HEAD + "RATES = []\n"), (N, "n = len(X); RATES.append(learning_rate); learning_rate = RATES[0]"), "whatever the argument is", "depends on an earlier call"),
+    # Threads that write to the same place.
+    edits("total_without_a_lock", (HEAD, HEAD + SUM_BY_THREADS), (PRODUCT, "sum_by_threads(lambda part: X[part].T @ residual[part], n)"), "threads write"),
+    edits("loss_without_a_lock", (HEAD, HEAD + SUM_BY_THREADS), (LOSS, "sum_by_threads(lambda part: residual[part] @ residual[part], n) / n"), "threads write"),
     # Stopping.
     edit("tol_ignored", "< tol * losses[0]", "< 0", "tol is ignored"),
     edit("tol_absolute", "< tol * losses[0]", "< tol", "compared with tol itself"),
@@ -248,3 +271,26 @@ MUTANTS = (
     loop_edit("loops_first_feature", "for j in range(d):\n                total", "for j in range(1, d):\n                total"),
     loop_edit("loops_n_of_columns", LENGTH, "d, n = len(X), len(beta)"),
 )  # fmt: skip
+# Threads of Numba that add to the same array. They race only while two processors are free.
+NUMBA_LOOP = """        for i in range(n):
+            for j in range(d):
+                gradient[j] += X[i, j] * residual[i]
+"""
+NUMBA_ADD_ROWS = """
+@njit(parallel=True)
+def add_rows(X, residual, gradient):
+    for i in prange(len(X)):
+        for j in range(len(gradient)):
+            gradient[j] += X[i, j] * residual[i]
+
+
+"""
+NUMBA_RACE = Variant(
+    "numba_race",
+    (
+        ("import njit\n", "import njit, prange\n"),
+        ("@njit\n", NUMBA_ADD_ROWS + "@njit\n"),
+        (NUMBA_LOOP, "        add_rows(X, residual, gradient)\n"),
+    ),
+    base="numba_jit",
+)

@@ -10,6 +10,7 @@ from helpers.mutants import (
     RETURN,
     START,
     STEP,
+    SUM_BY_THREADS,
     TWO,
     Variant,
     edit,
@@ -26,6 +27,14 @@ def by_threads(work, n):
     with ThreadPoolExecutor(parts) as pool:
         return list(pool.map(lambda i: work(slice(cuts[i], cuts[i + 1])), range(parts)))
 """
+
+# The parts are added in the order in which the threads end, so the rounding differs between calls.
+SUM_WITH_A_LOCK = SUM_BY_THREADS.replace("total = [0.0]", "total, lock = [0.0], threading.Lock()").replace(
+    "total[0] += term(slice(cuts[i], cuts[i + 1]))",
+    """part = term(slice(cuts[i], cuts[i + 1]))
+        with lock:
+            total[0] = total[0] + part""",
+)
 
 # Compensated sum of the rows of an array.
 KAHAN = """
@@ -257,6 +266,7 @@ UNUSUAL = (
     edits("kahan", (HEAD, HEAD + KAHAN), (PRODUCT, "kahan(X * residual[:, None])"), (LOSS, "kahan(residual * residual) / n")),
     edits("pairwise", (HEAD, HEAD + PAIRWISE), (PRODUCT, "pairwise(X * residual[:, None])"), (LOSS, "pairwise(residual * residual) / n")),
     edits("threads", (HEAD, HEAD + THREADS), (PREDICT, "np.concatenate(by_threads(lambda part: X[part] @ beta, n))"), (PRODUCT, "sum(by_threads(lambda part: X[part].T @ residual[part], n))")),
+    edits("threads_with_a_lock", (HEAD, HEAD + "import threading\n" + SUM_WITH_A_LOCK), (LOSS, "sum_by_threads(lambda part: residual[part] @ residual[part], n) / n"), (PRODUCT, "sum_by_threads(lambda part: X[part].T @ residual[part], n)")),
     edits("qr_rows", (HEAD, HEAD + 'ALGORITHM = "rows compressed by QR"\n'), (START, START + "\n    Q, R = np.linalg.qr(X)\n    z = Q.T @ y\n    rest = np.sum((y - Q @ z) ** 2)"), (RESIDUAL, "residual = z - R @ beta"), (LOSS, "(np.sum(residual * residual) + rest) / n"), (PRODUCT, "R.T @ residual")),
     edits("gram_once", (HEAD, HEAD + 'ALGORITHM = "Gram matrix"\n'), (START, START + "\n    G, m = X.T @ X, X.T @ y"), (PRODUCT, "m - G @ beta")),
     edits("gram_once_step_by_step", (START, START + "\n    G, m = X.T @ X, X.T @ y"), (PRODUCT, "m - G @ beta")),
@@ -264,10 +274,10 @@ UNUSUAL = (
     edits("blas", (HEAD, HEAD + "from scipy.linalg.blas import dgemv, sgemv\n"), (START, START + "\n    gemv = dgemv if X.dtype == np.float64 else sgemv\n    F = np.asfortranarray(X)"), (PREDICT, "gemv(1, F, beta)"), (PRODUCT, "gemv(1, F, residual, trans=1)")),
     edits("stops_by_two_buffers", (LOSS, "np.mean(residual * residual, dtype=X.dtype)"), ("abs(losses[k - 1] - losses[k]) < tol * losses[0]", "-tol * losses[0] < losses[k] - losses[k - 1] < tol * losses[0]")),
     Variant("fsum", (("total = 0.0\n            for j in range(d):\n                total += X[i][j] * beta[j]\n", "total = math.fsum(X[i][j] * beta[j] for j in range(d))\n"), ("gradient = [0.0] * d\n        for i in range(n):\n            for j in range(d):\n                gradient[j] += X[i][j] * residual[i]\n", "gradient = [math.fsum(X[i][j] * residual[i] for i in range(n)) for j in range(d)]\n")), base="python_loops"),
-    Variant("loops_from_the_end", (("for i in range(n):", "for i in reversed(range(n)):"), ("y_pred.append(total)", "y_pred.insert(0, total)"), ("residual.append(y[i] - y_pred[i])\n            total += residual[i] * residual[i]", "residual.insert(0, y[i] - y_pred[i])\n            total += residual[0] * residual[0]")), base="python_loops"),
+    Variant("loops_from_the_end", (("for i in range(n):", "for i in reversed(range(n)):"), ("y_pred = []", "y_pred = [0.0] * n"), ("y_pred.append(total)", "y_pred[i] = total"), ("residual = []", "residual = [0.0] * n"), ("residual.append(y[i] - y_pred[i])", "residual[i] = y[i] - y_pred[i]")), base="python_loops"),
 )  # fmt: skip
 FILES = {"numba_parallel": NUMBA_PARALLEL, "jax_transposed": JAX_TRANSPOSED, "jax_scan": JAX_SCAN, "decimal": DECIMAL, "spectral": SPECTRAL}  # fmt: skip
 # Python loops over rows: too slow for 20,000 rows.
 SLOW = {"fsum", "loops_from_the_end", "decimal", "kahan", "blocks_of_5", "pairwise", "spectral"}
 # Compiled for each number of updates, or slow to compile.
-COMPILED = {"numba_parallel", "jax_transposed", "jax_scan", "threads"}
+COMPILED = {"numba_parallel", "jax_transposed", "jax_scan", "threads", "threads_with_a_lock"}
