@@ -29,14 +29,14 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark as slow: the tuned backends, jax_jit in float32, and python_loops on the larger data sets."""
+    """Mark as slow: the compiled tuned backends, jax_jit in float32, and three backends on data with many updates."""
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         backend, dtype = parameters.get("backend", parameters.get("name")), parameters.get("dtype")
-        loops_on_data = backend == "python_loops" and (
-            parameters.get("source") in ("diabetes", "longley") or "longley" in item.name
-        )
-        if backend in ("numba_tuned", "jax_tuned") or (backend, dtype) == ("jax_jit", "float32") or loops_on_data:
+        longley = "longley" in item.name and backend in ("python_loops", "numpy_tuned", "qr_compressed")
+        loops_on_diabetes = (backend, parameters.get("source")) == ("python_loops", "diabetes")
+        many_updates = longley or loops_on_diabetes
+        if backend in ("numba_tuned", "jax_tuned") or (backend, dtype) == ("jax_jit", "float32") or many_updates:
             item.add_marker(pytest.mark.slow)
 
 

@@ -14,6 +14,7 @@ from helpers.command import gdbench, gdbench_to_closed_pipe, unprobed
 from bench import cli
 from bench.cli.common import EXIT_CODES
 from bench.records import save_run
+from bench.report.plots import figures
 
 BAD = [
     (["run", "--size", "10"], "--size: found '10'; allowed: n_samples x n_features"),
@@ -44,6 +45,12 @@ BAD = [
     (["compare"], "BASE"),
     (["measure"], "measure"),
 ]
+
+
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Write reports without figures. Drawing takes most of the time of a report."""
+    monkeypatch.setattr(figures, "draw_run", lambda run: {})
 
 
 @pytest.mark.parametrize(("arguments", "text"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
@@ -105,18 +112,17 @@ def test_machine_document(tmp_path):
         assert not re.search(rf"\b{re.escape(name)}\b", out)
 
 
-def test_exit_codes_of_check(tmp_path, backend_file):
-    """0 for a right backend, 1 for a wrong one, 3 for a failing or unavailable one; 1 has precedence."""
+def test_exit_codes_of_check(main, backend_file):
+    """1 for a wrong backend, 3 for a failing or unavailable one; 1 has precedence. test_launch.py has one with 0."""
     good, bad = backend_file("good"), backend_file("bad", "(-2 / n)", "(2 / n)")
     broken = backend_file("broken", text="1 / 0\n")
     absent = backend_file("absent", text="import nothing_of_this_name\n")
-    code, out, _ = gdbench("check", good, bad, broken, absent, "--json", cwd=tmp_path)
+    code, out, _ = main("check", good, bad, broken, absent, "--json")
     document = json.loads(out)
     assert (code, document["passed"]) == (1, False)
     assert [report["status"] for report in document["backends"]] == ["ok", "wrong", "failed", "unavailable"]
-    assert gdbench("check", good, cwd=tmp_path)[0] == 0
-    assert gdbench("check", broken, cwd=tmp_path)[0] == 3
-    assert gdbench("check", absent, cwd=tmp_path)[0] == 3
+    assert main("check", broken)[0] == 3
+    assert main("check", absent)[0] == 3
 
 
 def test_unreadable_run_gives_exit_6(main, tmp_path):
@@ -151,6 +157,7 @@ def test_no_command_prints_an_introduction(main):
     assert "found 'chek' (did you mean check?); allowed: " in err
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_verbose_prints_all_tables(main, tmp_path):
     """`report -v` also prints the tables that `report` leaves out."""
     save_run(tmp_path, sample_run.full())
@@ -163,6 +170,7 @@ def test_verbose_prints_all_tables(main, tmp_path):
         assert "Error against its bound" in long and "Error against its bound" not in short
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_columns_sets_the_width_of_a_pipe(main, tmp_path, monkeypatch):
     """COLUMNS sets the width of output to a pipe. Without a valid COLUMNS the width is 100."""
     save_run(tmp_path, sample_run.full())
@@ -175,6 +183,7 @@ def test_columns_sets_the_width_of_a_pipe(main, tmp_path, monkeypatch):
     assert widths["many"] == widths[""]
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device", "x")])
 def test_stopped_report_names_the_command_that_writes_it(main, tmp_path, monkeypatch, error):
     """The run is on disk and saved under its name, and the command works."""

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers import sample_run
+from helpers.judged import cache_exact_answers
 from helpers.slips import slips_of
 from msgspec import to_builtins
 from rich.console import Console
@@ -46,6 +47,12 @@ MEASURED = re.compile(
 CAUSAL = re.compile(
     r"\b(?:because|since|therefore|that is why|due to|owing to|the reason|causes?|caused by|hence|thanks to)\b", re.I
 )
+
+
+@pytest.fixture(autouse=True)
+def exact_answers(monkeypatch):
+    """Compute the exact answers of the cross-check once. All solutions and variants get the same problems."""
+    cache_exact_answers(monkeypatch)
 
 
 @pytest.fixture

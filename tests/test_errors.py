@@ -147,6 +147,7 @@ def test_check_names_the_line_that_interrupted_the_import(tmp_path):
     assert end.detail == "KeyboardInterrupt at import: raise KeyboardInterrupt (interrupts.py, line 2)"
 
 
+@pytest.mark.slow
 def test_run_names_the_line_that_raised(tmp_path, backend_file):
     """run.json has one line without folders; raw/*.txt has the whole traceback, with its causes."""
     text = "    n = len(X)\n"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.judged import failed_checks
 from helpers.mutants import MUTANTS, NUMBA_RACE
-from helpers.unusual import COMPILED, FILES, SLOW, UNUSUAL
+from helpers.unusual import COMPILED, FILES, LONG, SLOW, UNUSUAL
 
 from backends import load
 from backends._solve import default_learning_rate
@@ -73,11 +73,11 @@ def test_a_race_of_compiled_threads_is_named(tmp_path):
 
 
 def unusual_params(names=None):
-    """Functions that write an unusual backend into a folder, as parameters; those that compile for each length are slow."""
+    """Functions that write an unusual backend into a folder, as parameters; those in COMPILED and LONG are slow."""
     builds = {variant.name: variant.build for variant in UNUSUAL}
     builds |= {name: functools.partial(write, name) for name in FILES}
     return [
-        pytest.param(build, id=name, marks=[pytest.mark.slow] if name in COMPILED else [])
+        pytest.param(build, id=name, marks=[pytest.mark.slow] if name in COMPILED | LONG else [])
         for name, build in builds.items()
         if names is None or name in names
     ]

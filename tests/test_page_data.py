@@ -15,13 +15,13 @@ from bench.records import UnreadableRun, load_run
 from bench.report import html as pages
 from bench.report import template
 from bench.report.document import report_of
-from bench.report.plots import canvas
+from bench.report.plots import figures
 
 
 @pytest.fixture(autouse=True)
-def without_pictures(monkeypatch):
-    """The data of a page does not depend on its pictures, and drawing takes most of the time."""
-    monkeypatch.setattr(canvas, "render", lambda figure: b"<svg/>")
+def without_figures(monkeypatch):
+    """The data of a page does not depend on its figures, and drawing takes most of the time."""
+    monkeypatch.setattr(figures, "draw_run", lambda run: {})
 
 
 @pytest.mark.parametrize("name", ["full", "hostile", "empty"])

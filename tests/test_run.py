@@ -15,6 +15,8 @@ from helpers.mutants import Variant
 import bench
 from backends import names
 from bench.records import load_run
+from bench.report import markdown
+from bench.report.document import report_of
 
 NAMES = names()
 SMALL = ["--quick", "--no-report", "--size", "60x3", "--time-budget", "40s"]
@@ -357,6 +359,7 @@ def test_each_dtype_and_number_of_threads_has_its_cells(tmp_path):
             assert cell.error.bound > 1e-7
 
 
+@pytest.mark.slow
 def test_an_import_that_cannot_be_timed_says_why(tmp_path):
     """Here the interpreter loads NumPy when it starts, so that no backend does."""
     (tmp_path / "path").mkdir()
@@ -365,10 +368,9 @@ def test_an_import_that_cannot_be_timed_says_why(tmp_path):
     code, _, err = unprobed(*words, cwd=tmp_path, PYTHONPATH=str(tmp_path / "path"))
     assert code == 0, err
     reason = "the import has no time, because NumPy was loaded before it"
-    cells = load_run(tmp_path / "run").cells
-    assert {(cell.status, cell.cold_costs.import_s, cell.detail) for cell in cells} == {("ok", None, reason)}
-    unprobed("report", "run", cwd=tmp_path)
-    assert reason in (tmp_path / "run" / "report.md").read_text()
+    run = load_run(tmp_path / "run")
+    assert {(cell.status, cell.cold_costs.import_s, cell.detail) for cell in run.cells} == {("ok", None, reason)}
+    assert reason in markdown.write(report_of(run))
 
 
 @pytest.mark.slow
@@ -382,7 +384,10 @@ def test_pytest_bench_is_a_session_of_pytest_benchmark(tmp_path):
     assert len(json.loads((tmp_path / "raw.json").read_text())["benchmarks"]) == 10
 
 
-@pytest.mark.parametrize("options", ["--benchmark-disable", "-n 2", "-p no:benchmark"])
+@pytest.mark.parametrize(
+    "options",
+    ["--benchmark-disable", *(pytest.param(words, marks=pytest.mark.slow) for words in ("-n 2", "-p no:benchmark"))],
+)
 def test_pytest_bench_skips_every_cell_without_timing(tmp_path, options):
     """pytest-xdist switches pytest-benchmark off, because processes at the same time disturb each other."""
     command = [sys.executable, "-m", "pytest", bench.__path__[0], "-q", "-rs", "-p", "no:cacheprovider"]

@@ -82,7 +82,7 @@ def test_intervals_of_a_shift_contain_the_true_change(name, count):
 # Whole runs: ten blocks, three sizes, numpy_vectorized with its control, and two backends that are equally fast.
 
 BLOCKS = 10
-PAIRS = 120
+PAIRS = examples(200)
 PLAN = Plan(
     backends=tuple(Backend(name, name, name, None, ("float64",), None) for name in (BASELINE, "mine", "other")),
     cases=tuple(synthetic_cases([(n, 10) for n in (100, 1_000, 10_000)], seed=0)),

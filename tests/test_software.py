@@ -57,6 +57,7 @@ def test_a_library_that_one_run_lacks_is_no_difference():
     assert not machine_differences(base, MACHINE | {"libraries": "?"}, frozenset())
 
 
+@pytest.mark.slow
 def test_a_worker_with_another_numpy_is_refused(tmp_path, backend_file):
     """The other backends are measured. The record has their versions, and that of another library of a backend."""
     first = "import numpy as np\n"

@@ -281,3 +281,5 @@ FILES = {"numba_parallel": NUMBA_PARALLEL, "jax_transposed": JAX_TRANSPOSED, "ja
 SLOW = {"fsum", "loops_from_the_end", "decimal", "kahan", "blocks_of_5", "pairwise", "spectral"}
 # Compiled for each number of updates, or slow to compile.
 COMPILED = {"numba_parallel", "jax_transposed", "jax_scan", "threads", "threads_with_a_lock"}
+# All checks together take more than a second.
+LONG = {"decimal", "kahan", "pairwise", "spectral"}
