@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ def _find(name_or_path: str | Path) -> tuple[str, Path | importlib.metadata.Entr
     """
     name = str(name_or_path)
     if isinstance(name_or_path, Path) or name.endswith(".py") or "/" in name or "\\" in name:
-        path = Path(name).expanduser()
+        path = Path(os.path.expanduser(name))
         if path.suffix != ".py" or not path.is_file():
             raise _no_backend(f"no Python file {name!r}")
         return path.stem, path.resolve()

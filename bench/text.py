@@ -127,6 +127,11 @@ def clean(text: str, width: int | None = None, lines: bool = False) -> str:
     return plain[: width - 1 - tail] + "…" + plain[len(plain) - tail :]
 
 
+def operand(path: object) -> str:
+    """A path as a word of a command. One that starts with a dash would be taken for an option."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
+
+
 def markdown(text: str, width: int | None = None) -> str:
     """Cleaned text for Markdown, with markup, HTML, formulas and the ends of table cells escaped."""
     plain = html.escape(clean(text, width), quote=False)

@@ -1,16 +1,19 @@
 """Options and fixtures of all tests."""
 
-import importlib
+import importlib.resources
+import importlib.util
 import io
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from backends import BackendUnavailable, load, names
 from bench import cli
 
+REPOSITORY = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -86,14 +89,34 @@ def main(tmp_path, monkeypatch, capsys):
     return main
 
 
+def skip(request, reason):
+    """Skip the test, or fail with --require-all."""
+    (pytest.fail if request.config.getoption("--require-all") else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="session")
+def site(request, tmp_path_factory):
+    """A folder with what pip installs from the wheel: the packages, and the command in bin/."""
+    if absent := [name for name in ("hatchling", "pip") if importlib.util.find_spec(name) is None]:
+        skip(request, f"{absent[0]} is not installed")
+    wheels, site = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("site")
+
+    def run(*words):
+        command = [sys.executable, "-m", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=False)
+        assert done.returncode == 0, done.stderr
+
+    run("hatchling", "build", "--target", "wheel", "--directory", wheels)
+    run("pip", "install", "--no-index", "--no-deps", "--target", site, *wheels.iterdir())
+    return site
+
+
 @pytest.fixture(scope="session")
 def browser(request):
     """Chromium, started once for all tests."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
-        if request.config.getoption("--require-all"):
-            pytest.fail("no Chromium; install it: apt-get install chromium")
-        pytest.skip("Chromium is not installed")
+        skip(request, "no Chromium; install it: apt-get install chromium")
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
@@ -103,13 +126,13 @@ def browser(request):
 
 @pytest.fixture
 def mount_disk(tmp_path):
-    """Mount a file system of a size such as "1m". Skip the test if the user may not mount one."""
+    """Mount a file system of a size such as "1m", with options. Skip the test if the user may not mount one."""
     mounted = []
 
-    def mount_disk(size):
+    def mount_disk(size, *options):
         folder = tmp_path / f"disk-{size}"
         folder.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        mount = ["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *options]), "tmpfs", str(folder)]
         if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
             pytest.skip("the user may not mount a file system")
         mounted.append(folder)

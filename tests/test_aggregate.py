@@ -357,3 +357,12 @@ def test_rerun_command():
     assert "--data 'a table.csv' --target 'the y'" in commands[2]
     assert not any("/abs" in command for command in commands)
     assert " --threads 1 --cpus 3,2 " in run_of(make_plan(cpus=(3, 2)), {}).cells[0].rerun
+
+
+def test_rerun_command_of_names_with_a_dash():
+    """No file and no column that starts with a dash is taken for an option."""
+    own = Backend("-b", "/abs/-b.py", "-b.py", None, ("float64",), None)
+    data = Case("csv", "table", 50, 3, 1000, path="/abs/-d.csv", argument="-d.csv", target="-t")
+    plan = make_plan(backends=(*make_plan().backends, own), cases=(data,))
+    command = next(c.rerun for c in run_of(plan, {}).cells if c.backend == "-b")
+    assert command.startswith("gdbench run -b ./-b.py --data ./-d.csv --target=-t --dtype")

@@ -214,7 +214,7 @@ class ArrayLike:
 HUGE = 10**400  # beyond every float; 10**5000 has more digits than Python converts
 INVALID_NUMBERS = [
     "0.1", b"1", True, np.True_, 1j, [1], np.array([1.0]), np.array("a"), Decimal(1), Decimal("NaN"), np.ma.masked, -1,
-    np.timedelta64(1, "s"), np.timedelta64("NaT"), np.datetime64("2020"), ArrayLike(1), math.nan, -HUGE,
+    np.timedelta64(1, "s"), np.timedelta64("NaT", "s"), np.datetime64("2020"), ArrayLike(1), math.nan, -HUGE,
     -math.inf, -(10**5000), Fraction(-1, 3), np.float16(-1), np.array(-1), np.longdouble("nan"),
 ]  # fmt: skip
 INVALID_INTEGERS = [*INVALID_NUMBERS, 1.0, np.float64(1), Fraction(1), np.array(1.0), np.array([[1]]), "1"]

@@ -251,7 +251,7 @@ def test_truncated_file_and_flipped_bits(gdbench, folder):
     [
         b"", b" ", b"null", b"[]", b"1", b'"run"', b"{}", bytes(range(256)) * 40, b"\x80\x04K\x01.", b"\x1f\x8b\x08", b"\0" * 9999,
         b"\xef\xbb\xbf" + TEXT.encode(), TEXT.encode("utf-16"), TEXT.encode("utf-32"), b"[" * 10**6, b'{"a":' * 10**5,
-        TEXT.replace('"plan": {', '"plan": {"a": ' + "[" * 5000 + "]" * 5000 + ", ").encode(), (TEXT + TEXT).encode(),
+        TEXT.replace('"plan": {', '"plan": {"a": ' + "[" * 10**5 + "]" * 10**5 + ", ").encode(), (TEXT + TEXT).encode(),
         TEXT.replace('"schema": ', '"schema": 9').encode(), TEXT.replace('"schema": ', '"schema": -').encode(),
         TEXT.replace("{", '{"\\u001b[31m\\u202e' + "y" * 9999 + '": 1, ', 1).encode(),
         TEXT.replace('"n_iter": ', '"n_iter": ' + "9" * 5000).encode(), TEXT.replace('"n_iter": ', '"n_iter": 1e999').encode(),

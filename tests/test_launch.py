@@ -5,29 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-MODULE, FUNCTION = PROJECT["project"]["scripts"]["gdbench"].split(":")
-# As pip writes it.
-SCRIPT = f"import sys\nfrom {MODULE} import {FUNCTION}\nif __name__ == '__main__':\n    sys.exit({FUNCTION}())\n"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A folder with what the wheel holds."""
-    folder = tmp_path_factory.mktemp("site")
-    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    for package in wheel["packages"]:
-        ignore = shutil.ignore_patterns("__pycache__", "recorded")
-        shutil.copytree(REPOSITORY / package, folder / package, ignore=ignore)
-    for source, name in wheel["force-include"].items():
-        (folder / source).rename(folder / name)  # hatchling does not copy it
-    return folder
 
 
 @pytest.fixture
@@ -59,9 +41,7 @@ def run(*words, path, cwd):
 @pytest.mark.parametrize("name", ["bench", "backends", "bench.py", "backends.py"])
 def test_the_command_uses_its_own_packages(tmp_path, site, other, name):
     """A package or module of the same name comes first on the path; list and check work."""
-    script = tmp_path / "gdbench"
-    script.write_text(SCRIPT)
-    folder = other(name)
+    script, folder = site / "bin" / "gdbench", other(name)
     code, out, err = run(script, "list", path=[folder, site], cwd=tmp_path)
     assert (code, err) == (0, "")
     assert "numpy_vectorized" in out
@@ -91,7 +71,7 @@ def test_another_backends_in_the_folder_is_not_used(tmp_path, site, other, words
 def test_another_package_that_is_imported_already_is_named(tmp_path, site, other, name):
     """One sentence with both places, and exit code 2."""
     folder, module = other(name), name.removesuffix(".py")
-    code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {module}; import {MODULE}; {MODULE}.{FUNCTION}()"
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {module}; import gdbench; gdbench.main()"
     code, out, err = run("-c", code, "list", "--json", path=[site], cwd=tmp_path)
     assert code == 2
     assert (

@@ -27,6 +27,7 @@ from bench.records import (
     sentinel_seconds,
 )
 from bench.stats import holds_one, median_interval, outliers, speedup, spread, trend
+from bench.text import operand
 
 NOISY = 0.10  # interquartile range over median of the process medians
 CONTROL_TOLERANCE = 0.02  # the largest deviation of the A/A control from 1
@@ -290,11 +291,13 @@ def _rerun(plan: Plan, cell: CellPlan, predicted_s: float | None) -> str:
     case, words = cell.case, ["gdbench", "run"]
     if plan.mode != "default":
         words.append(f"--{plan.mode}")
-    words += ["-b", cell.backend.argument]
+    words += ["-b", operand(cell.backend.argument)]
     if case.kind == "synthetic":
         words += ["--size", f"{case.n_samples}x{case.n_features}"]
     else:
-        words += ["--data", case.argument or case.name, *(["--target", case.target] if case.target else [])]
+        words += ["--data", operand(case.argument or case.name)]
+        if case.target is not None:
+            words += [f"--target={case.target}"] if case.target.startswith("-") else ["--target", case.target]
     if plan.has_user_budget or predicted_s:
         # A cell that was skipped as too long needs a larger budget.
         needed = math.ceil(1.5 * (predicted_s or 0.0) * plan.calls_per_cell * plan.blocks / CELL_SHARE)

@@ -1,5 +1,6 @@
 """From command-line options to a plan and a folder."""
 
+import os
 import re
 import shutil
 import tempfile
@@ -158,7 +159,7 @@ def _data_case(data: str, target: str | None, max_iter: int | None) -> tuple[Cas
     elif target is None:
         raise ValueError(f"--data: found {data!r} without --target; allowed: --target with the column to predict")
     else:
-        case = Case("csv", data, 0, 0, 0, path=str(Path(data).expanduser()), argument=data, target=target)
+        case = Case("csv", data, 0, 0, 0, path=os.path.expanduser(data), argument=data, target=target)
     problem = build(case)
     n, d = problem.X.shape
     case = replace(case, n_samples=n, n_features=d, max_iter=max_iter or iterations(n))

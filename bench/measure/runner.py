@@ -390,7 +390,8 @@ def _files(scratch: Path) -> dict[str, tuple[int, int]]:
 
 def _without_paths(detail: str, cell: CellPlan) -> str:
     """The detail without the paths of the user's folders."""
-    for folder in (Path(cell.backend.source).parent, process.ROOT, Path(sys.prefix), Path.home()):
+    home = Path(os.path.expanduser("~"))
+    for folder in (Path(cell.backend.source).parent, process.ROOT, Path(sys.prefix), home):
         if folder.is_absolute() and folder != Path(folder.anchor):
             detail = detail.replace(f"{folder}{os.sep}", "")
     return detail
