@@ -13,6 +13,7 @@ from bench.measure.budget import (
     predict_run,
     reference_s,
     too_long,
+    trial_costs,
 )
 from bench.measure.options import make_plan
 from bench.measure.run_directory import RunDirectory
@@ -287,3 +288,44 @@ def test_measured_costs_replace_the_guess(tmp_path, budget):
         decision = run.decide(cell)
         assert (decision.run, decision.predicted_s) == (False, 0.5)
         assert decision.detail == "left out, so that the whole run fits its time budget of 60 s"
+
+
+# Trials, references and the baseline
+
+
+def test_the_smallest_cell_of_each_worker_is_tried():
+    """It costs two calls, if it is not among the cells that fit. A backend that cannot run is not tried."""
+    plan = planned(sizes=["20x2", "10x2"], backends=[NUMPY, MINE, ABSENT], dtypes=["float64", "float32"])
+    trials = trial_costs(plan, {})
+    cells = [cell for cell in plan.cells if cell.case.n_samples == 10 and cell.backend is not ABSENT]
+    assert trials == {cell.id: 2 * guess(cell) for cell in cells}
+    assert len(trials) == 3 * 2
+    assert trial_costs(plan, {cells[0].id: 1.0}).keys() == trials.keys() - {cells[0].id}
+
+
+def test_a_case_without_cells_needs_no_reference():
+    """Once the cells of one case are left out, the others fit."""
+    plan = planned(sizes=["10x2", "20x2", "40x2"], backends=[NUMPY])
+    costs = {cell.id: 1.0 + (cell.case.n_samples == 20) for cell in plan.cells}
+    references = {case.key: 3.0 for case in plan.cases}
+    assert {n for _, n in kept(plan, cells_to_leave_out(plan, costs, 10.0, references))} == {10, 40}
+    assert {n for _, n in kept(plan, cells_to_leave_out(plan, costs, 9.9, references))} == {10}
+
+
+def test_the_baseline_stays_as_long_as_one_other_backend():
+    """Although it costs most, it is left out after the last of the others."""
+    plan = planned(sizes=["10x2", "20x2"], backends=[NUMPY, MINE, LOOPS])
+    costs = {cell.id: {NUMPY: 5.0, LOOPS: 2.0, MINE: 1.0}[cell.backend] for cell in plan.cells}
+    left_out = [kept(plan, set()) - kept(plan, cells_to_leave_out(plan, costs, limit)) for limit in (25.0, 23.5, 22.9)]
+    others = {("python_loops", 20), ("mine", 20)}
+    assert left_out == [{("python_loops", 20)}, others, others | {(BASELINE, 20), (CONTROL, 20)}]
+
+
+def test_references_count_against_the_budget_of_the_user():
+    """The cells alone would fit."""
+    options = {"sizes": ["10x2", "20x2"], "backends": [NUMPY], "max_iter": 20_000}
+    whole_s = predict_run(planned(**options))[0]
+    plan = planned(**options, time_budget=f"{whole_s - 0.2:.3f}s")
+    assert {cell.case.n_samples for cell in plan.cells if cell.id in plan.left_out} == {20}
+    assert predict_run(plan)[0] <= plan.budget_s
+    assert not planned(**options, time_budget=f"{whole_s + 0.2:.3f}s").left_out

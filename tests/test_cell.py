@@ -1,6 +1,10 @@
 """One cell in a worker, under a fake clock: exact rounds, exact values, exact output."""
 
 import io
+import itertools
+import os
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
@@ -12,6 +16,7 @@ from rich.console import Console
 
 from backends import numpy_vectorized
 from bench.analysis.aggregate import aggregate
+from bench.check.bound import Reference
 from bench.measure import cell as measuring
 from bench.measure.messages import Decision, task_of
 from bench.measure.stage import stage
@@ -233,3 +238,322 @@ def test_threads_seen_are_positive_counts():
     counts = measuring.threads_seen()
     assert counts
     assert all(isinstance(count, int) and count >= 1 for count in counts.values())
+
+
+# Results without a time
+
+
+@pytest.fixture
+def finish(staged, benchmark):
+    """Measure one cell. Return the end of the cell. ask: the driver, which by default lets the cell run."""
+
+    def finish(backend, decision=FIRST, task=TASK, folder=staged, ask=lambda message: Decision(True)):
+        return measuring.measure(backend, "numpy", 4, task, decision, folder, benchmark, ask)
+
+    return finish
+
+
+class EditedBackend(TimedBackend):
+    """A TimedBackend whose `edit` may change a result: edit(number of the call from 0, beta, losses)."""
+
+    def __init__(self, clock, edit, call_s=1 / 256, **options):
+        super().__init__(clock, costs(3.0, call_s), **options)
+        self.edit = edit
+
+    def fit(self, *arguments):
+        return self.edit(self.calls, *super().fit(*arguments))
+
+
+def raises(error):
+    """An `edit` that raises an error."""
+
+    def edit(call, beta, losses):
+        raise error
+
+    return edit
+
+
+COUNTS = Decision(True, calls=2, warmup_calls=4, rounds=3)  # calls 0 to 3 warm up, 4 to 9 are timed
+
+
+@pytest.mark.parametrize("wrong_call", [0, 1, 3, 4, 9])
+def test_a_wrong_result_of_any_call_has_no_time(clock, finish, wrong_call):
+    """The first result is checked before the timing, the others after it."""
+    backend = EditedBackend(clock, lambda call, beta, losses: (beta + (call == wrong_call), losses))
+    sample = finish(backend, COUNTS).sample
+    assert (sample.status, sample.rounds_s) == ("wrong", [])
+    assert sample.detail.startswith("beta ")
+    assert sample.error.value > sample.error.bound
+    assert (backend.calls == 1) is (wrong_call == 0)
+
+
+def test_a_result_that_a_later_call_overwrites_is_wrong(clock, finish):
+    """Results share no memory, so the first one is checked again at the end."""
+    first = []
+
+    def edit(call, beta, losses):
+        first.append(beta)
+        if call == 9:
+            first[0] += 1.0
+        return beta, losses
+
+    assert finish(EditedBackend(clock, edit), COUNTS).sample.status == "wrong"
+
+
+def test_a_wrong_result_without_a_number_has_no_error(clock, finish):
+    """JSON has no NaN, and a wrong length is no number."""
+    sample = finish(EditedBackend(clock, lambda call, beta, losses: (beta * np.nan, losses))).sample
+    assert (sample.status, sample.error) == ("wrong", None)
+    sample = finish(EditedBackend(clock, lambda call, beta, losses: (beta, losses[:-1]))).sample
+    assert (sample.status, sample.error) == ("wrong", None)
+
+
+@pytest.mark.parametrize(("decision", "status"), [(FIRST, "wrong"), (COUNTS, "ok")])
+def test_the_first_worker_checks_another_learning_rate(clock, finish, decision, status):
+    """A backend that returns a stored result is right with the first rate only. Later workers do not check that again."""
+    stored = []
+
+    def edit(call, *result):
+        stored.append(result)
+        return stored[0]
+
+    sample = finish(EditedBackend(clock, edit), decision).sample
+    assert sample.status == status
+    assert (sample.detail or "").startswith("with another learning rate on the same data: ") is (status == "wrong")
+
+
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_a_changed_input_is_wrong(clock, finish, name):
+    """The arrays are compared with those on disk."""
+
+    class Changing(TimedBackend):
+        def prepare(self, X, y, beta):
+            native = super().prepare(X.copy(), y.copy(), beta)
+            {"X": X, "y": y}[name].flat[-1] += 1.0
+            return native
+
+    sample = finish(Changing(clock, costs(3.0, 1 / 256)), COUNTS).sample
+    assert (sample.status, sample.rounds_s) == ("wrong", [])
+    assert sample.detail == f"{name} was changed by prepare or fit; allowed: inputs stay as they are"
+
+
+# 10 iterations on 60 x 3 numbers are 7200 multiplications and additions.
+@pytest.mark.parametrize(
+    ("call_s", "threads", "status"),
+    [(7190 / 400e9, 1, "wrong"), (7210 / 400e9, 1, "ok"), (3590 / 400e9, 2, "wrong"), (3610 / 400e9, 2, "ok")],
+)
+def test_a_call_that_no_processor_can_do_was_not_made(clock, finish, call_s, threads, status):
+    """The limit is that of all threads together."""
+    clock.now = 0.0  # floats near 0 are fine enough for such times
+    task = msgspec.structs.replace(TASK, threads=threads)
+    sample = finish(EditedBackend(clock, lambda call, *result: result, call_s, prepare_s=0.0), COUNTS, task).sample
+    assert sample.status == status, sample.detail
+    assert (sample.detail or "").endswith("less than any processor needs: its result was stored") is (status == "wrong")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "detail"),
+    [
+        (MemoryError("no space"), "out_of_memory", "MemoryError"),
+        (RuntimeError("RESOURCE_EXHAUSTED: 8 GiB"), "out_of_memory", "RESOURCE_EXHAUSTED"),
+        (ValueError("it broke"), "failed", "ValueError: it broke"),
+        (SystemExit(3), "failed", "SystemExit"),
+        (KeyboardInterrupt(), "failed", "KeyboardInterrupt"),
+    ],
+)
+def test_an_exception_of_a_backend_is_a_status(clock, finish, error, status, detail):
+    """The driver gets the traceback. The sample has the time that the cell took."""
+    end = finish(EditedBackend(clock, raises(error)))
+    assert (end.sample.status, end.sample.rounds_s, end.sample.block) == (status, [], 4)
+    assert detail in end.sample.detail
+    assert "in raises" in end.traceback or "in edit" in end.traceback
+    assert end.sample.cost_s == 3.25
+    assert end.sample.calls is None
+
+
+def test_a_result_that_is_right_has_its_error_and_no_detail(clock, finish):
+    """And no traceback."""
+    end = finish(TimedBackend(clock, costs(3.0, 1 / 256)))
+    assert (end.traceback, end.sample.detail, end.sample.flags) == (None, None, [])
+    assert 0.0 <= end.sample.error.value <= end.sample.error.bound
+    assert end.sample.error_curve is None
+
+
+def test_the_curve_of_errors_is_recorded_on_request(clock, finish):
+    """It begins with k = 0 and ends with the last iterate."""
+    sample = finish(TimedBackend(clock, costs(3.0, 1 / 256)), msgspec.structs.replace(FIRST, curve=True)).sample
+    assert [k for k, *_ in sample.error_curve] == list(range(11))
+    assert all(0.0 <= error <= bound for _, error, bound in sample.error_curve)
+
+
+def test_the_curve_of_errors_has_points_evenly_spaced_in_log_k():
+    """Of few iterates it has all. A point without a finite bound is left out."""
+    bound = np.ones(100_001)
+    bound[-1] = np.inf
+    expected = Reference(np.zeros((2, 1)), np.zeros(100_001), np.zeros(2), bound)
+    curve = measuring.error_curve(np.full(100_001, -0.5), expected)
+    ks = [k for k, *_ in curve]
+    assert (ks[:4], len(ks)) == ([0.0, 1.0, 2.0, 4.0], 23)
+    assert [after / k for k, after in itertools.pairwise(ks[15:])] == pytest.approx([10 ** (5 / 23)] * 7, rel=1e-3)
+    assert {(error, limit) for _, error, limit in curve} == {(0.5, 1.0)}
+    assert measuring.error_curve(np.zeros(1), expected) == [[0.0, 0.0, 1.0]]
+    assert [k for k, *_ in measuring.error_curve(np.zeros(2), expected)] == [0.0, 1.0]
+
+
+# Cells that the driver skips
+
+
+def test_the_driver_may_skip_a_cell_after_two_calls(clock, finish):
+    """The first call may include a compilation, so the second one decides."""
+    backend, calls = TimedBackend(clock, costs(3.0, 2.0)), []
+
+    def ask(message):
+        calls.append((message.cell, message.seconds))
+        return Decision(False, f"too long {len(calls)}")
+
+    sample = finish(backend, ask=ask).sample
+    assert (sample.status, sample.detail, sample.predicted_s, sample.rounds_s) == ("skipped", "too long 2", 2.0, [])
+    assert calls == [("numpy", 3.0), ("numpy", 2.0)]
+    assert backend.calls == 2
+    assert sample.calls is sample.warmup_calls is None
+
+
+def test_a_short_second_call_runs_the_cell(clock, finish):
+    """Both calls warm up."""
+    sample = finish(TimedBackend(clock, costs(3.0, 0.125)), ask=lambda message: Decision(message.seconds < 1.0)).sample
+    assert (sample.status, sample.calls, sample.warmup_calls) == ("ok", 1, 2)
+    assert sample.rounds_s == [0.125] * 3
+
+
+def test_a_compilation_does_not_count_as_a_call(clock, measure, monkeypatch):
+    """The driver hears of the rest of the first call."""
+    compiler = measuring.CompileWatch()
+    monkeypatch.setattr(measuring, "compiler", compiler)
+
+    def edit(call, beta, losses):
+        if call == 0:
+            compiler._jax(measuring.JAX_COMPILE, 1.75)
+        return beta, losses
+
+    sample, messages = measure(EditedBackend(clock, edit))
+    assert (sample.status, sample.first_call_s, sample.compile_s) == ("ok", 3.0, 1.75)
+    assert [(message.cell, message.seconds) for message in messages] == [("numpy", 1.25)]
+
+
+@pytest.mark.parametrize("call", [4, 9])
+def test_a_compilation_in_a_timed_call_fails_the_cell(clock, finish, monkeypatch, call):
+    """Its rounds are no times of calls."""
+    compiler = measuring.CompileWatch()
+    monkeypatch.setattr(measuring, "compiler", compiler)
+
+    def edit(number, beta, losses):
+        if number == call:
+            compiler._jax(measuring.JAX_COMPILE, 0.5)
+        return beta, losses
+
+    sample = finish(EditedBackend(clock, edit), COUNTS).sample
+    assert (sample.status, sample.rounds_s) == ("failed", [])
+    assert sample.detail == "RuntimeError: 1 compilation(s) inside the timed region"
+
+
+# What a process reports
+
+
+@pytest.mark.parametrize(
+    ("reset", "sizes", "peak_bytes"),
+    [
+        (True, {"VmRSS": 1000, "VmHWM": 5000}, 4000),
+        (True, {"VmRSS": 5000, "VmHWM": 1000}, 0),
+        (False, {"VmRSS": 1, "VmHWM": 9}, None),
+        (True, {"VmRSS": 1}, None),
+    ],
+)
+def test_the_peak_of_memory_is_that_above_the_start(clock, finish, monkeypatch, reset, sizes, peak_bytes):
+    """It is never negative, and None if the system cannot reset or report it."""
+    monkeypatch.setattr(measuring, "memory", sizes.get)
+    monkeypatch.setattr(measuring, "reset_peak_memory", lambda: reset)
+    assert finish(TimedBackend(clock, costs(3.0, 1 / 256))).sample.peak_bytes == peak_bytes
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system has no /proc")
+def test_the_memory_of_this_process_is_read():
+    """In bytes. Its peak is at least its present size, and a reset makes the peak about that size."""
+    block = bytearray(64 << 20)
+    block[:: 1 << 12] = b"x" * len(block[:: 1 << 12])
+    high = measuring.memory("VmHWM")
+    del block
+    now = measuring.memory("VmRSS")
+    assert 1 << 24 < now < 1 << 36
+    assert measuring.reset_peak_memory() is os.access("/proc/self/clear_refs", os.W_OK)
+    if os.access("/proc/self/clear_refs", os.W_OK):
+        assert now / 2 < measuring.memory("VmHWM") < high
+    assert measuring.memory("VmR") is None
+
+
+def test_a_system_may_refuse_to_read_or_reset_the_memory(monkeypatch):
+    """Then it is not known."""
+
+    def refuse(path, text=None):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert measuring.reset_peak_memory() is False
+    assert measuring.memory("VmHWM") is None
+
+
+def test_the_threads_of_a_library_are_those_of_its_largest_pool(monkeypatch):
+    """NumPy and SciPy may each load an OpenBLAS. Numba's pool is not asked, because that would start it."""
+    pools = [("openblas", 3), ("openblas", 2), ("openmp", 1)]
+    monkeypatch.setattr(
+        measuring, "threadpool_info", lambda: [{"internal_api": api, "num_threads": n} for api, n in pools]
+    )
+    monkeypatch.setitem(sys.modules, "numba", SimpleNamespace(config=SimpleNamespace(NUMBA_NUM_THREADS=7)))
+    monkeypatch.setattr(measuring.os, "sched_getaffinity", lambda pid: {2, 5}, raising=False)
+    assert measuring.threads_seen() == {"processors": 2, "openblas": 3, "openmp": 1, "numba": 7}
+    monkeypatch.delitem(sys.modules, "numba")
+    monkeypatch.delattr(measuring.os, "sched_getaffinity")
+    assert measuring.threads_seen() == {"openblas": 3, "openmp": 1}
+
+
+def test_nested_compilations_of_numba_count_once(clock):
+    """A function and its callees: the seconds from the first start to the last end."""
+    compiler = measuring.CompileWatch()
+    for seconds, event in ((1, "start"), (2, "start"), (4, "end"), (8, "end"), (16, "start"), (32, "end")):
+        clock.now += seconds
+        getattr(compiler, f"_numba_{event}")(None)
+    assert (compiler.events, compiler.seconds) == (2, 2 + 4 + 8 + 32)
+
+
+def test_only_backend_compilations_of_jax_count():
+    """JAX reports the durations of other steps, too."""
+    compiler = measuring.CompileWatch()
+    compiler._jax(measuring.JAX_COMPILE, 0.5, platform="cpu")
+    compiler._jax("/jax/core/compile/jaxpr_trace_duration", 8.0)
+    compiler._jax(measuring.JAX_COMPILE, 0.25)
+    assert (compiler.events, compiler.seconds) == (2, 0.75)
+
+
+def test_a_library_is_watched_once_it_is_loaded(monkeypatch):
+    """A backend may import it late. Each is registered once."""
+    compiler, of_jax, of_numba = measuring.CompileWatch(), [], []
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    compiler.start()
+    assert compiler.watching == set()
+    monitoring = SimpleNamespace(register_event_duration_secs_listener=of_jax.append)
+    event = SimpleNamespace(Listener=object, register=lambda *arguments: of_numba.append(arguments))
+    for name, module in (
+        ("jax", SimpleNamespace(monitoring=monitoring)),
+        ("numba", SimpleNamespace()),
+        ("numba.core", SimpleNamespace(event=event)),
+    ):
+        monkeypatch.setitem(sys.modules, name, module)
+    compiler.start()
+    compiler.start()
+    (jax,), ((kind, numba),) = of_jax, of_numba
+    assert kind == "numba:compile"
+    jax(measuring.JAX_COMPILE, 0.5)
+    numba.on_start(None)
+    numba.on_end(None)
+    assert compiler.events == 2

@@ -403,3 +403,28 @@ def test_a_problem_that_needs_too_much_disk_is_skipped(monkeypatch):
     small, large = (case.too_large for case in planned(sizes=["6000000x10", "3000000x10"]).cases)
     assert small is None
     assert large.startswith("needs about 1.3 GiB of scratch disk with smaller ones")
+
+
+def test_losses_of_many_iterations_need_disk(monkeypatch):
+    """Losses and their bounds are staged, too."""
+    monkeypatch.setattr(options.memory, "available", lambda: 2**40)
+    monkeypatch.setattr(options.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**29))
+    reason = r"with which synthetic-10x2 needs about 0\.9 GiB of scratch disk with smaller ones, and 0\.5 GiB are free"
+    with pytest.raises(ValueError, match=f"--max-iter: found 10000000, {reason}"):
+        planned(sizes=["10x2"], max_iter=10_000_000, time_budget="9h")
+
+
+def test_notes_are_those_of_the_machine_the_data_and_the_plan(table, monkeypatch):
+    """In this order; the prediction is the last one."""
+    monkeypatch.setattr(options.machine, "warnings", lambda: ["the machine is busy"])
+    _, notes = make_plan(**DEFAULTS | {"data": table, "target": "y", "sizes": ["10x2"]})
+    assert notes[:2] == ["the machine is busy", "my table: dropped 1 of 4 rows with a missing value, kept 3"]
+    assert notes[-1].startswith("predicted: about ")
+    assert len(notes) == 3
+
+
+def test_a_problem_has_at_most_two_to_the_fortieth_values():
+    """8 TiB in float64 are allowed."""
+    assert options._size(f"{2**39}x2") == (2**39, 2)
+    with pytest.raises(ValueError, match=f"^--size: found '{2**40 + 1}x1', 8192 GiB; allowed: up to 8192 GiB$"):
+        options._size(f"{2**40 + 1}x1")

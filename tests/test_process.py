@@ -1,7 +1,9 @@
 """Child processes: what they inherit, how an outcome is described, messages, deadlines, and that all of them end."""
 
 import os
+import resource
 import signal
+import sys
 import textwrap
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench.runtime import cgroups, process, topology
+from bench.runtime import cgroups, memory, process, topology
 
 FOREVER_S = 600  # how long a hanging child sleeps; no test waits for it
 HANG = f"import time; time.sleep({FOREVER_S})"
@@ -526,3 +528,203 @@ def test_a_child_runs_without_proc(child, monkeypatch):
 
     monkeypatch.setattr(psutil.Process, "children", nothing)
     assert child("print(1)").output == "1\n"
+
+
+# Limits, without a process
+
+
+def test_a_child_inherits_no_setting_that_changes_a_measurement(monkeypatch, tmp_path):
+    """Caches make a cold start warm, switches disable or slow a compiler, and settings of pytest change its session."""
+    monkeypatch.setattr(os, "environ", {})
+    before = process._environment(3, tmp_path)
+    unwanted = (
+        "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME", "PYTHONINSPECT", "JAX_COMPILATION_CACHE_DIR", "JAX_DISABLE_JIT",
+        "JAX_DEBUG_NANS", "JAX_DEBUG_INFS", "JAX_PLATFORM_NAME", "JAX_PLATFORMS", "JAX_ENABLE_COMPILATION_CACHE",
+        "NUMBA_DISABLE_JIT", "NUMBA_DEBUG", "NUMBA_CACHE_LOCATOR_CLASSES", "NUMBA_CACHE_DIR", "MPLCONFIGDIR",
+        "XDG_CACHE_HOME", "CUPY_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "GDBENCH_SPEC",
+        "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+        "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    )  # fmt: skip
+    monkeypatch.setattr(os, "environ", dict.fromkeys(unwanted, "7"))
+    assert process._environment(3, tmp_path) == before
+    assert {before[name] for name in unwanted if name.endswith("_THREADS")} == {"3"}
+    monkeypatch.setattr(os, "environ", {"NUMBA_CPU_NAME": "generic"})
+    assert process._environment(3, tmp_path) == before | {"NUMBA_CPU_NAME": "generic"}
+
+
+@pytest.mark.parametrize(("ignored", "path"), [(False, ["{cwd}/mine", "/lib/other"]), (True, [])])
+def test_the_path_of_a_child_has_no_relative_folder(monkeypatch, tmp_path, ignored, path):
+    """It runs in another folder, which would otherwise be searched. An interpreter that ignores the path passes none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "mine::/lib/other:")
+    monkeypatch.setattr(process.sys, "flags", SimpleNamespace(ignore_environment=ignored, no_user_site=ignored))
+    environment = process._environment(1, tmp_path)
+    assert environment["PYTHONPATH"] == ":".join(path).format(cwd=tmp_path)
+    assert environment.get("PYTHONNOUSERSITE") == ("1" if ignored else None)
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "kills", "expected"),
+    [
+        (1, "MemoryError", 5, True),
+        (-6, "terminate called after throwing an instance of 'std::bad_alloc'", 5, True),
+        (1, "RESOURCE_EXHAUSTED: out of memory", 5, True),
+        (0, "MemoryError, and recovered", 5, False),
+        (1, "ValueError", 5, False),
+        (-9, "", 5, False),
+        (-9, "", 6, True),
+        (-11, "", 6, False),
+    ],
+)
+def test_a_child_ran_out_of_memory(monkeypatch, code, output, kills, expected):
+    """It failed with such a message, or it was killed while the system killed a process for lack of memory."""
+    monkeypatch.setattr(memory, "oom_kill_count", lambda: kills)
+    assert process._ran_out_of_memory(code, output, 5) is expected
+
+
+@pytest.mark.parametrize(
+    ("scarce", "rss", "expected"), [(True, 101, "memory"), (True, 100, "deadline"), (False, 101, "deadline")]
+)
+def test_a_child_that_takes_the_last_memory_is_stopped(monkeypatch, clock, scarce, rss, expected):
+    """If memory is scarce and the child with its descendants has more than what is free."""
+    clock.per_call = 1.0
+    monkeypatch.setattr(memory, "scarce", lambda: scarce)
+    monkeypatch.setattr(memory, "tree_rss", {7: rss}.get)
+    monkeypatch.setattr(memory, "available", lambda: 100)
+    waits = []
+    child = SimpleNamespace(poll=lambda: None, pid=7)
+    streams = SimpleNamespace(last_reply=process.time.monotonic(), read=waits.append)
+    assert process._wait(child, streams, 3.5) == expected
+    assert all(0 < wait <= process.POLL_S for wait in waits)
+
+
+def test_all_memory_limits_hold(monkeypatch):
+    """That of the machine and those of the groups. Less than a twentieth of it is scarce."""
+    machine = SimpleNamespace(total=1000, available=60)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
+    monkeypatch.setattr(cgroups, "memory_limit", lambda: None)
+    monkeypatch.setattr(cgroups, "memory_available", lambda: None)
+    assert (memory.total(), memory.available(), memory.scarce()) == (1000, 60, False)
+    machine.available = 49
+    assert memory.scarce()
+    monkeypatch.setattr(cgroups, "memory_limit", lambda: 500)
+    assert (memory.total(), memory.available(), memory.scarce()) == (500, 49, False)
+    monkeypatch.setattr(cgroups, "memory_available", lambda: -3)
+    assert (memory.available(), memory.scarce()) == (0, True)
+
+
+def test_unknown_memory_is_not_scarce(monkeypatch):
+    """Without /proc, the limit of a group is all that is known."""
+
+    def fail():
+        raise OSError
+
+    monkeypatch.setattr(psutil, "virtual_memory", fail)
+    monkeypatch.setattr(cgroups, "memory_limit", lambda: None)
+    monkeypatch.setattr(cgroups, "memory_available", lambda: None)
+    assert (memory.total(), memory.available(), memory.scarce()) == (None, memory.UNKNOWN, False)
+    monkeypatch.setattr(cgroups, "memory_limit", lambda: 500)
+    monkeypatch.setattr(cgroups, "memory_available", lambda: 7)
+    assert (memory.total(), memory.available(), memory.scarce()) == (500, 7, True)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="this system cannot limit another process")
+@pytest.mark.parametrize(("wanted", "free", "limit"), [(700, 1000, 700), (900, 1000, 800)])
+def test_a_child_gets_at_most_four_fifths_of_the_free_memory(monkeypatch, wanted, free, limit):
+    """The rest stays for other programs. A child that has ended is no error."""
+    calls = []
+    monkeypatch.setattr(memory, "available", lambda: free)
+    monkeypatch.setattr(resource, "prlimit", lambda *arguments: calls.append(arguments))
+    memory.limit(7, wanted)
+    assert calls == [(7, resource.RLIMIT_DATA, (limit, limit))]
+
+    def ended(*arguments):
+        raise ProcessLookupError
+
+    monkeypatch.setattr(resource, "prlimit", ended)
+    memory.limit(7, wanted)
+
+
+def test_the_memory_of_a_process_includes_its_children(monkeypatch):
+    """A child that has ended meanwhile has none, and neither has a process that has."""
+
+    def process_of(rss, *children):
+        def info():
+            if rss is None:
+                raise psutil.NoSuchProcess(1)
+            return SimpleNamespace(rss=rss)
+
+        return SimpleNamespace(memory_info=info, children=lambda recursive: list(children) if recursive else [])
+
+    family = process_of(1, process_of(20), process_of(None), process_of(300))
+    monkeypatch.setattr(psutil, "Process", {7: family}.get)
+    assert memory.tree_rss(7) == 321
+
+    def gone(pid):
+        raise psutil.NoSuchProcess(pid)
+
+    monkeypatch.setattr(psutil, "Process", gone)
+    assert memory.tree_rss(8) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("pgfault 9\noom_kill 12\nswap 3\n", 12), ("noom_kill 12\n", 0), ("", 0), (None, 0)]
+)
+def test_the_system_counts_kills_for_lack_of_memory(monkeypatch, text, count):
+    """Zero if it does not tell."""
+
+    def read_text(path):
+        assert str(path) == "/proc/vmstat"
+        if text is None:
+            raise FileNotFoundError
+        return text
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert memory.oom_kill_count() == count
+
+
+# Stacks
+
+
+def stack_of(*frames):
+    """A stack dump of faulthandler, of the current thread and another one, innermost frame first."""
+    lines = "".join(f'  File "{path}", line {line} in {function}\n' for path, line, function in frames)
+    other = 'Thread 0x1 (most recent call first):\n  File "/lib/other.py", line 9 in wait\n\n'
+    return f"Fatal Python error: Aborted\n\n{other}Current thread 0x2 (most recent call first):\n{lines}\nExtension modules: x"
+
+
+BENCH = str(process.ROOT / "bench" / "measure" / "cell.py")
+
+
+@pytest.mark.parametrize(
+    ("frames", "place"),
+    [
+        ([], ""),
+        ([(BENCH, 5, "run")], ""),
+        ([("/me/mine.py", 7, "fit"), (BENCH, 5, "fit"), ("/lib/pytest.py", 1, "main")], " in fit (mine.py, line 7)"),
+        (
+            [("/lib/ctypes.py", 3, "string_at"), ("/lib/between.py", 2, "call"), ("/me/mine.py", 7, "fit"), (BENCH, 5, "fit")],
+            " in string_at (ctypes.py, line 3), called from fit (mine.py, line 7)",
+        ),
+        ([(BENCH, 8, "ask"), ("/me/mine.py", 7, "fit"), (BENCH, 5, "fit")], " in fit (mine.py, line 7)"),
+    ],
+    ids=["empty", "gdbench only", "the backend", "a library", "gdbench inside"],
+)  # fmt: skip
+def test_the_place_of_a_crash(frames, place):
+    """The innermost frame, and the outermost one before those of gdbench, which call the backend."""
+    assert process._place(stack_of(*frames)) == place
+    assert process.Outcome(-6, False, "", 1.0, stack_of(*frames)).describe() == f"killed by SIGABRT{place}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this signal")
+def test_a_child_dies_with_its_parent(child):
+    """The system sends it SIGKILL when the driver is killed."""
+    message = {}
+    code = """
+        import ctypes
+        number = ctypes.c_int()
+        ctypes.CDLL(None).prctl(2, ctypes.byref(number))  # PR_GET_PDEATHSIG
+        channel.send(number=number.value)
+    """
+    assert child(with_channel(code), on_message=message.update).ok
+    assert message == {"number": signal.SIGKILL}

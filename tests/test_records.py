@@ -334,3 +334,104 @@ def test_the_message_of_an_interrupted_run_says_how_to_resume(tmp_path):
     (tmp_path / "plan.json").write_text("{}")
     with pytest.raises(UnreadableRun, match=rf"gdbench run --resume {tmp_path} completes it"):
         load_run(tmp_path)
+
+
+# Limits
+
+
+def test_a_page_holds_the_run_without_its_curves_from_half_of_the_limit(monkeypatch):
+    """Figures need the other half. A run that is still longer than the limit is not embedded."""
+    run = make_run(machine={"<b>": "&amp;\x7f"}, cells=[make_cell()])
+    monkeypatch.setattr(records, "MAX_EMBEDDED", 10**6)
+    whole = records.run_for_page(run)
+    assert json.loads(whole) == msgspec.to_builtins(run)
+    assert not set("<>&\x7fé\n") & set(whole)
+    assert whole.isascii()
+    for limit, has_curve in ((2 * len(whole), True), (2 * len(whole) - 2, False)):
+        monkeypatch.setattr(records, "MAX_EMBEDDED", limit)
+        assert json.loads(records.run_for_page(run))["cells"][0]["error_curve"] == (
+            [[0, 1e-16], [1, 2e-16]] if has_curve else None
+        )
+    shorter = records.run_for_page(run)
+    monkeypatch.setattr(records, "MAX_EMBEDDED", len(shorter))
+    assert records.run_for_page(run) == shorter
+    monkeypatch.setattr(records, "MAX_EMBEDDED", len(shorter) - 1)
+    assert records.run_for_page(run) is None
+    with pytest.raises(ValueError, match="JSON"):
+        records.run_for_page(make_run(plan={"x": math.nan}))
+
+
+@pytest.mark.parametrize(
+    ("cells", "groups", "reason"),
+    [
+        (5000, 64, None),
+        (5001, 1, "found 5001 cells with 1 combinations of dtype, threads and n_features; allowed: up to 5000 and 64"),
+        (65, 65, "found 65 cells with 65 combinations of dtype, threads and n_features; allowed: up to 5000 and 64"),
+    ],
+)
+def test_a_report_has_a_largest_number_of_cells_and_tables(cells, groups, reason):
+    """Either of them may be too large."""
+    assert records.too_many([("float64", 1, number % groups) for number in range(cells)]) == reason
+
+
+def test_a_run_with_too_many_tables_is_unreadable(tmp_path):
+    """Its report would take an hour."""
+    save_run(tmp_path, make_run(cells=[make_cell(n_features=d) for d in range(1, 66)]))
+    with pytest.raises(UnreadableRun, match=r"run\.json: found 65 cells with 65 combinations"):
+        load_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "bound", "share"),
+    [
+        (0.0, 0.0, 0.0),
+        (0.0, 1.0, 0.0),
+        (1.0, 4.0, 0.25),
+        (3.0, 2.0, 1.5),
+        (1.0, 0.0, math.inf),
+        (5e-324, 1e300, 5e-324),
+    ],
+)
+def test_an_error_is_a_share_of_its_bound(error, bound, share):
+    """A nonzero error is never a share of 0."""
+    assert Error(error, bound).share == share
+
+
+def test_the_sentinels_of_one_number_of_threads_are_in_the_order_of_time():
+    """A block without one of them has none of it."""
+    blocks = [
+        Block(
+            index=index, threads=threads, order=[], cells={}, hash_seed=1, padding_bytes=0, started="now",
+            sentinels=sentinels,
+        )
+        for index, threads, sentinels in (
+            (0, 1, {"memory": [3.0]}),
+            (0, 2, {"memory": [9.0], "arithmetic": [9.0]}),
+            (1, 1, {"memory": [1.0, 2.0], "arithmetic": [4.0]}),
+        )
+    ]  # fmt: skip
+    assert records.sentinel_seconds(blocks, 1) == {"memory": [3.0, 1.0, 2.0], "arithmetic": [4.0]}
+    assert records.sentinel_seconds(blocks, 3) == {}
+
+
+@pytest.mark.parametrize(
+    ("script", "count"),
+    [
+        ('<script id="run">{}</script>', 1),
+        ("<SCRIPT type=x ID='run' async>{}</SCRIPT>", 1),
+        ("<script id=run>{}</script>", 1),
+        ('<script id="runs">{}</script>', 0),
+        ('<script data="run">{}</script>', 0),
+        ("", 0),
+        ('<script id="run">{}</script>' * 2, 2),
+    ],
+)
+def test_a_page_has_one_run(tmp_path, script, count):
+    """A writer may change the case and the quotes. A page with no run or with two is refused."""
+    page = tmp_path / "Report.HTM"
+    page.write_text(f"<p>text</p>{script.replace('{}', records.run_for_page(make_run()))}<p>more</p>")
+    if count == 1:
+        assert load_run(page) == make_run()
+    else:
+        with pytest.raises(UnreadableRun, match=rf"Report\.HTM: found {count} runs in the page; allowed: one"):
+            load_run(page)

@@ -210,14 +210,13 @@ class RunInProgress:
 
         A worker sends a message when a cell starts, after its first call, and when it ends.
         """
-        longest = START_ALLOWANCE_S + CELL_SHARE * self.plan.budget_s
         if not self.plan.has_user_budget:
-            return longest
+            return START_ALLOWANCE_S + CELL_SHARE * self.plan.budget_s
         # Each hanging worker takes a share of the remaining budget, so that any number of them fits into it. The
         # deadline is never shorter than the largest cell that the budget allows.
         left_s = self.plan.budget_s - budget.REPORT_S - (time.monotonic() - self.started)
         shortest = MIN_DEADLINE_S + CELL_SHARE * self.plan.budget_s / self.plan.blocks
-        return min(longest, max(shortest, HANG_SHARE * left_s))
+        return max(shortest, HANG_SHARE * left_s)
 
     def measure(self, block: BlockPlan, label: str, cells: list[CellPlan]) -> None:
         """Measure cells of one backend in a worker, and if it ends before all its cells have, the rest in another."""

@@ -178,26 +178,25 @@ def run(
                 _end(child, children)
         stack_dump = os.pread(stack.fileno(), TAIL_BYTES, 0).decode(errors="replace")
     output, code = streams.output.decode(errors="replace"), child.returncode
-    oom = stopped == "memory"
-    if stopped is None:
-        oom = code != 0 and memory.OOM_PATTERN.search(output) is not None
-        oom |= code == -signal.SIGKILL and memory.oom_kill_count() > oom_kills
+    oom = stopped == "memory" or (stopped is None and _ran_out_of_memory(code, output, oom_kills))
     return Outcome(code, stopped == "deadline", output, time.monotonic() - started, stack_dump, oom)
+
+
+def _ran_out_of_memory(code: int, output: str, oom_kills: int) -> bool:
+    """Whether a child failed with a message of that kind, or the system killed it.
+
+    oom_kills: the number of processes that the system had killed for lack of memory before the child started.
+    """
+    if code == -signal.SIGKILL and memory.oom_kill_count() > oom_kills:
+        return True
+    return code != 0 and memory.OOM_PATTERN.search(output) is not None
 
 
 def _start(
     arguments: list[str], threads: int, folder: Path, caches: Path, environment: dict[str, str], files: dict[str, int]
 ) -> subprocess.Popen[bytes]:
     """Start the child. files: the file descriptors that it inherits, by the variable that names them."""
-    env = {name: value for name, value in os.environ.items() if name not in REMOVED and not name.startswith(PYTEST)}
-    env |= dict.fromkeys(THREAD_VARIABLES, str(threads))
-    # The import path of this interpreter, without its working folder.
-    path = "" if sys.flags.ignore_environment else env.get("PYTHONPATH", "")
-    env["PYTHONPATH"] = os.pathsep.join(str(Path(folder).absolute()) for folder in path.split(os.pathsep) if folder)
-    if sys.flags.no_user_site:
-        env["PYTHONNOUSERSITE"] = "1"
-    env |= FIXED | {name: str(caches / name) for name in CACHES}
-    env |= environment | {name: str(file) for name, file in files.items()}
+    env = _environment(threads, caches) | environment | {name: str(file) for name, file in files.items()}
     own = affinity()
     try:
         if own:  # the child inherits it, so it is set before the interpreter starts
@@ -215,6 +214,18 @@ def _start(
     finally:
         if own:
             os.sched_setaffinity(0, own)
+
+
+def _environment(threads: int, caches: Path) -> dict[str, str]:
+    """The environment of this process as a child gets it. caches: the folder for its caches."""
+    env = {name: value for name, value in os.environ.items() if name not in REMOVED and not name.startswith(PYTEST)}
+    env |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+    # The import path of this interpreter, without its working folder.
+    path = "" if sys.flags.ignore_environment else env.get("PYTHONPATH", "")
+    env["PYTHONPATH"] = os.pathsep.join(str(Path(folder).absolute()) for folder in path.split(os.pathsep) if folder)
+    if sys.flags.no_user_site:
+        env["PYTHONNOUSERSITE"] = "1"
+    return env | FIXED | {name: str(caches / name) for name in CACHES}
 
 
 def _wait(child: subprocess.Popen[bytes], streams: "_Streams", deadline_s: float) -> str | None:
