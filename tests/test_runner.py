@@ -294,6 +294,17 @@ def test_only_the_first_cell_of_a_worker_is_cold(begin):
     ]
 
 
+def test_a_skipped_cell_leaves_the_worker_cold(begin):
+    """The next cell is the first one that imports and compiles."""
+    run = begin()
+    talk, (first, second, third) = conversation(run)
+    run.left_out = {first}
+    for cell in (first, second, third):
+        talk.reply({"event": "start", "cell": cell})
+        talk.reply({"event": "cell", "sample": sample(cell)})
+    assert [run.samples[cell][0].cold for cell in (second, third)] == [True, False]
+
+
 def test_a_skipped_cell_has_a_sample_with_the_reason(begin):
     """The worker gets the decision and goes on with the next cell."""
     run = begin()
@@ -343,7 +354,7 @@ def test_a_backend_that_writes_into_the_folder_of_the_run_has_failed(begin):
 
 def test_a_detail_has_no_paths_of_the_user(begin, monkeypatch, tmp_path):
     """And at most 500 characters, without control codes."""
-    monkeypatch.setattr(Path, "home", lambda: tmp_path / "me")
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
     run = begin()
     cell = cells_of(run, "mine")[1][0]
     paths = [

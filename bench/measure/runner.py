@@ -300,14 +300,15 @@ class RunInProgress:
 class Conversation:
     """The driver's side of the messages of one worker, and the record of how it ended.
 
-    cells: by id. current: the id of the cell that the worker measures, None between two cells. ended: the number of
-    cells that have ended. tracebacks: of the errors of the backend, with the ids of their cells.
+    cells: by id. current: the id of the cell that the worker measures, None between two cells. ended: whether a cell
+    has ended, be it skipped. cold: whether the worker has run no cell. tracebacks: of the errors of the backend, with
+    the ids of their cells.
     """
 
     def __init__(self, running: RunInProgress, block: BlockPlan, cells: list[CellPlan]):
         self.running, self.block, self.cells = running, block, {cell.id: cell for cell in cells}
         self.current: str | None = None
-        self.ended = 0
+        self.ended, self.cold = False, True
         self.tracebacks: dict[str, list[str]] = {}
 
     def reply(self, fields: dict[str, Any]) -> Decision | None:
@@ -338,9 +339,10 @@ class Conversation:
                 if reason := conflict(sample, self.running.directory.manifest.machine, self.running.reports):
                     sample = self.sample(sample.cell, "failed", reason)
                 try:
-                    self.end(msgspec.structs.replace(sample, block=self.block.index, cold=not self.ended))
+                    self.end(msgspec.structs.replace(sample, block=self.block.index, cold=self.cold))
                 except ValueError as error:
                     self.end(self.sample(sample.cell, "failed", f"{NO_VALID_SAMPLE}: {error}"))
+                self.cold = False
                 return Decision(False)
         return None
 
@@ -351,7 +353,7 @@ class Conversation:
     def end(self, sample: CellSample) -> None:
         """Keep the last sample of a cell. Raises ValueError for NaN or infinity."""
         self.running.keep(sample)
-        self.current, self.ended = None, self.ended + 1
+        self.current, self.ended = None, True
 
     def record_failure(self, outcome: process.Outcome, deadline_s: float) -> None:
         """Record why the worker ended too early, in the cell that it measured, or in all if it had started none.
