@@ -138,10 +138,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     The k-th smallest of m is multiplied by m - k + 1, and the results are made non-decreasing.
     Source: Holm (1979), A simple sequentially rejective multiple test procedure.
     """
-    order = np.argsort(p_values, kind="stable")
+    order = np.argsort(p_values)
     steps = np.arange(len(order), 0, -1)
     adjusted = np.empty(len(order))
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(np.asarray(p_values, dtype=float)[order] * steps))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(np.asarray(p_values)[order] * steps))
     return adjusted.tolist()
 
 

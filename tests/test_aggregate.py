@@ -8,9 +8,9 @@ import pytest
 from helpers import sample_run
 
 import bench
-from bench.analysis.aggregate import aggregate
-from bench.plan import CONTROL, Backend, Case, Plan, block_plans
-from bench.records import FLAGS, Block, CellSample, Error
+from bench.analysis.aggregate import aggregate, preliminary_cells
+from bench.plan import CELL_SHARE, CONTROL, Backend, Case, Plan, block_plans
+from bench.records import FLAGS, Block, CellSample, Error, ProblemId
 
 CASES = (Case("synthetic", "synthetic", 100, 10, 1000, 0), Case("synthetic", "synthetic", 1000, 10, 200, 0))
 NAMES = ("python_loops", "numpy_vectorized", "mine")
@@ -366,3 +366,327 @@ def test_rerun_command_of_names_with_a_dash():
     plan = make_plan(backends=(*make_plan().backends, own), cases=(data,))
     command = next(c.rerun for c in run_of(plan, {}).cells if c.backend == "-b")
     assert command.startswith("gdbench run -b ./-b.py --data ./-d.csv --target=-t --dtype")
+
+
+# Thresholds, on both sides
+
+
+def worker_samples(plan, samples, worker="mine", n=100):
+    return samples[key_of(plan, worker, n)]
+
+
+@pytest.mark.parametrize(("width", "flags"), [(0.099, []), (0.101, ["noisy: 10%"]), (0.27, ["noisy: 27%"])])
+def test_a_spread_of_ten_percent_is_noisy(width, flags):
+    """The spread is the interquartile range over the median of the processes."""
+    plan = make_plan(blocks=4)
+    samples = samples_of(plan)
+    for sample, sign in zip(worker_samples(plan, samples), (-1, -1, 1, 1), strict=True):
+        sample.rounds_s = [0.002 * (1 + sign * width / 2)] * 3
+    assert cell_of(run_of(plan, samples), "mine").flags == flags
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_process_has_no_spread(count):
+    """Two different ones have."""
+    plan = make_plan(blocks=2)
+    samples = samples_of(plan)
+    key = key_of(plan, "mine")
+    samples[key][1].rounds_s = [0.003]
+    samples[key] = samples[key][:count]
+    assert bool(cell_of(run_of(plan, samples), "mine").flags) is (count == 2)
+
+
+@pytest.mark.parametrize(
+    ("threads", "ratio", "flagged"),
+    [(1, 1.14, False), (1, 1.16, True), (4, 4.5, False), (4, 4.7, True), (1, 0.91, False), (1, 0.89, True), (4, 3.62, False), (4, 3.58, True)],
+)  # fmt: skip
+def test_processor_time_is_from_90_to_115_percent_per_thread(threads, ratio, flagged):
+    """Outside, the cell is flagged."""
+    plan = make_plan(threads=(threads,))
+    flags = cell_of(run_of(plan, with_cpu_over_wall(plan, ratio)), "mine").flags
+    kind = f"more processors than declared: {ratio:.2f}" if ratio > threads else "waited"
+    assert [flag.startswith(kind) for flag in flags] == [True] * flagged
+
+
+@pytest.mark.parametrize(("throttled_s", "named"), [(0.19, False), (0.21, True)])
+def test_one_percent_of_throttled_time_is_the_cause(throttled_s, named):
+    """Of all blocks together. A block that does not record it has none."""
+    plan = make_plan()
+    blocks = [block(0), block(1), block(2)]
+    for each in blocks[:2]:
+        each.seconds, each.throttled_s = 10.0, throttled_s / 2
+    flags = cell_of(run_of(plan, with_cpu_over_wall(plan, 0.5), blocks), "mine").flags
+    assert flags == ["throttled by its CPU quota: 0.50" if named else "waited for its processor: 0.50"]
+
+
+@pytest.mark.parametrize(("kind", "ratio"), [("noisy", None), ("waited", 0.5)])
+@pytest.mark.parametrize(("count", "stable"), [(2, True), (3, False)])
+def test_a_quarter_of_doubtful_cells_is_the_limit(kind, ratio, count, stable):
+    """Two of eight cells are a quarter, which is stable. A cell without a time does not count."""
+    plan = make_plan()
+    samples = samples_of(plan)
+    for worker, n in [("mine", 100), ("mine", 1_000), ("python_loops", 100)][:count]:
+        for number, sample in enumerate(samples[key_of(plan, worker, n)]):
+            sample.cpu_over_wall = ratio
+            sample.rounds_s = sample.rounds_s if ratio else [SECONDS[worker] * (1 + 0.2 * (number % 2))]
+    run = run_of(plan, samples)
+    assert any(flag.startswith(kind) for flag in cell_of(run, "mine").flags)
+    reason = f"{count} of 8 cells are noisy or waited for their processor; close other programs"
+    assert run.reasons == ([] if stable else [reason])
+    without_time = samples | {key_of(plan, "numpy_vectorized", 1_000): []}
+    of_seven = [f"{count} of 7 cells are noisy or waited for their processor; close other programs"]
+    assert run_of(plan, without_time).reasons == (of_seven if count > 7 / 4 else [])
+
+
+@pytest.mark.parametrize(("count", "stable"), [(2, True), (3, False)])
+def test_a_quarter_of_throttled_cells_is_the_limit(count, stable):
+    """The reason comes first."""
+    plan = make_plan()
+    samples = samples_of(plan)
+    for worker, n in [("mine", 100), ("mine", 1_000), ("python_loops", 100)][:count]:
+        for sample in samples[key_of(plan, worker, n)]:
+            sample.cpu_over_wall = 0.5
+    blocks = [block(i, memory=[1.0 + 0.1 * i]) for i in range(6)]
+    for each in blocks:
+        each.seconds, each.throttled_s = 10.0, 5.0
+    first, *others = run_of(plan, samples, blocks).reasons
+    message = (
+        f"{count} of 8 cells were throttled by the CPU quota of this process; raise the quota, or use fewer threads"
+    )
+    assert (first == message) is not stable
+    assert len(others) == (0 if stable else 1)
+
+
+def with_control(ratios, blocks=6):
+    """The reasons of a run in which the control takes 1 / ratio times as long as its backend in each block."""
+    plan = make_plan(blocks=blocks)
+    samples = samples_of(plan)
+    for n in (100, 1_000):
+        pairs = zip(
+            samples[key_of(plan, "numpy_vectorized", n)], samples[key_of(plan, CONTROL, n)], ratios, strict=True
+        )
+        for sample, control, ratio in pairs:
+            sample.rounds_s, control.rounds_s = [0.01], [0.01 / (ratio if n == 1_000 else 1.0)]
+    return run_of(plan, samples).reasons
+
+
+@pytest.mark.parametrize(
+    ("ratios", "kind"),
+    [
+        ([1.019] * 6, None),
+        ([1.021] * 6, "failed"),
+        ([1 / 1.019] * 6, None),
+        ([1 / 1.021] * 6, "failed"),
+        ([1.0, *[1.05] * 5], None),  # the interval contains 1
+        ([1.001, *[1.05] * 5], "failed"),
+        ([1.09] * 3, None),  # without an interval
+        ([1.11] * 3, "failed"),
+        ([1 / 1.11] * 3, "failed"),
+        ([0.8, 0.9, 1.0, 1.0, 1.1, 1.27], None),
+        ([0.8, 0.9, 1.0, 1.0, 1.1, 1.29], "too wide to detect a difference"),
+    ],
+)
+def test_a_control_may_differ_by_two_percent(ratios, kind):
+    """Or by 10 % without an interval. The ends of its interval may differ by a factor of 1.6."""
+    reasons = with_control(ratios, len(ratios))
+    assert [reason.split(" at synthetic")[0] for reason in reasons] == ([f"A/A control {kind}"] if kind else [])
+
+
+def test_the_reason_of_a_control_has_its_numbers():
+    """Problem, dtype, threads, ratio and interval."""
+    where = "at synthetic 1000 x 10 (float64, 1 thread(s)): numpy_vectorized over itself gives"
+    (reason,) = with_control([1.03, 1.04, 1.05, 1.05, 1.06, 1.07])
+    assert reason == f"A/A control failed {where} 1.050 [1.030, 1.070]; run again on a quiet machine"
+    (reason,) = with_control([1.2] * 3, 3)
+    assert reason == f"A/A control failed {where} 1.200; run again on a quiet machine"
+
+
+@pytest.mark.parametrize(
+    ("rounds", "flagged"),
+    [
+        ((0.974, 1.0, 1.025), True),
+        ((0.976, 1.0, 1.025), False),
+        ((1.025, 1.0, 0.974), True),
+        ((1.0, 1.1, 1.05), False),  # three or four rounds need the same direction in each step
+        ((1.0, 1.1, 1.05, 1.2), False),
+        ((1.0, 1.02, 1.04, 1.06), True),
+        ((1.0, 1.04, 1.03, 1.07, 1.1), True),
+    ],
+)
+def test_rounds_drift_by_more_than_five_percent(rounds, flagged):
+    """From the first to the last round, as a share of the median."""
+    plan = make_plan()
+    samples = samples_of(plan)
+    for sample in worker_samples(plan, samples):
+        sample.rounds_s = [0.002 * r / sorted(rounds)[len(rounds) // 2] for r in rounds]
+    flags = cell_of(run_of(plan, samples), "mine").flags
+    assert flags == (["no steady state: 6 of 6 processes"] if flagged else [])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        ((1.0, 1.02, 1.04, 1.053), "5% slower at memory (1 thread(s))"),
+        ((1.0, 1.02, 1.03, 1.049), None),
+        ((1.053, 1.04, 1.02, 1.0), "5% faster at memory (1 thread(s))"),
+        ((1.0, 1.03, 1.06), "6% slower at memory (1 thread(s))"),
+        ((1.0, 1.06), None),
+    ],
+)
+def test_a_sentinel_drifts_by_more_than_five_percent(seconds, words):
+    """From the first block to the last, with the direction and the number of threads."""
+    plan = make_plan()
+    reasons = run_of(plan, samples_of(plan), [block(i, memory=[s]) for i, s in enumerate(seconds)]).reasons
+    message = f"drift: from start to end the machine became {words}; run again on a quiet machine"
+    assert reasons == ([message] if words else [])
+
+
+# What a cell takes from its samples
+
+
+def test_the_error_of_a_cell_is_nearest_to_its_bound():
+    """A larger error with a much larger bound is farther from it. A sample without an error does not count."""
+    plan = make_plan()
+    samples = samples_of(plan)
+    errors = [Error(1e-9, 1.0), Error(1e-13, 1e-12), Error(1e-10, 1e-3), None, Error(0.0, 0.0), Error(1e-14, 1e-12)]
+    for sample, error in zip(worker_samples(plan, samples), errors, strict=True):
+        sample.error = error
+    assert cell_of(run_of(plan, samples), "mine").error == errors[1]
+
+
+def test_a_cell_has_the_medians_and_maxima_of_its_samples():
+    """Missing values do not count, and without any value there is none."""
+    plan = make_plan()
+    samples = samples_of(plan)
+    for number, sample in enumerate(worker_samples(plan, samples)):
+        sample.import_s, sample.prepare_s = (None, None) if number == 0 else (0.1 * number, 0.2 * number)
+        sample.peak_bytes, sample.cpu_over_wall = (None, None) if number == 5 else (100 - number, 0.95 + 0.01 * number)
+        sample.error_curve = [[float(number), 0.0, 1.0]] if number > 1 else None
+        sample.flags = ["warm", "compiled"][: number % 3]
+        sample.calls = 3
+    cell = cell_of(run_of(plan, samples), "mine")
+    assert (cell.cold_costs.import_s, cell.cold_costs.prepare_s) == pytest.approx((0.3, 0.6))
+    assert (cell.peak_bytes, cell.cpu_over_wall, cell.calls) == (100, pytest.approx(0.97), 3)
+    assert cell.error_curve == [[2.0, 0.0, 1.0]]
+    assert cell.flags == ["compiled", "warm"]
+    for sample in worker_samples(plan, samples):
+        sample.peak_bytes = sample.cpu_over_wall = sample.import_s = sample.error_curve = sample.error = None
+    cell = cell_of(run_of(plan, samples), "mine")
+    assert (cell.peak_bytes, cell.cpu_over_wall, cell.cold_costs.import_s) == (None, None, None)
+    assert (cell.error, cell.error_curve) == (None, None)
+
+
+def test_a_cell_has_the_fields_of_its_plan():
+    """Name, problem, digest, dtype, threads and iterations come from the plan and the manifest."""
+    algorithm = Backend("qr", "qr", "qr", "QR", ("float64",), None)
+    plan = make_plan(backends=(*make_plan().backends, algorithm), threads=(2,), seed=7)
+    run = run_of(plan, samples_of(plan, SECONDS | {"qr": 0.5}))
+    cell = cell_of(run, "qr", 1_000)
+    assert (cell.algorithm, cell.control, cell.dtype, cell.threads) == ("QR", False, "float64", 2)
+    assert cell.problem == ProblemId("synthetic", "d", CASES[1].seed)
+    assert (cell.n_samples, cell.n_features, cell.n_iter, cell.status, cell.detail) == (1_000, 10, 200, "ok", None)
+    assert (cell.per_iteration_s, cell.read_gb_per_s) == (pytest.approx(0.5 / 200), None)
+    assert cell.error == Error(6e-16, 1e-12)
+    assert (run.created, run.command, run.blocks, run.stable) == ("now", "gdbench run", [], True)
+    assert run.plan == plan.describe()
+
+
+def test_without_iterations_there_is_no_time_per_iteration():
+    """A call still has a time."""
+    plan = make_plan(cases=(Case("synthetic", "synthetic", 100, 10, 0, 0),))
+    cell = cell_of(run_of(plan, samples_of(plan)), "mine")
+    assert (cell.per_iteration_s, cell.read_gb_per_s) == (None, None)
+    assert cell.median_s == pytest.approx(0.002)
+
+
+def test_an_interrupted_cell_has_the_times_of_its_blocks():
+    """Missing blocks are None, in block order. A complete cell stays ok, and one without samples says why."""
+    plan = make_plan()
+    samples = samples_of(plan)
+    key = key_of(plan, "mine")
+    samples[key] = [samples[key][block] for block in (4, 1, 2)]
+    samples[key][2].rounds_s = []
+    del samples[key_of(plan, "python_loops")]
+    for interrupted in (True, False):
+        run = run_of(plan, samples, interrupted=interrupted)
+        cell = cell_of(run, "mine")
+        assert cell.samples_s == [None, pytest.approx(0.00202), None, None, pytest.approx(0.00199), None]
+        expected = ("interrupted", "2 of 6 blocks were run") if interrupted else ("ok", None)
+        assert (cell.status, cell.detail) == expected
+        assert cell_of(run, "mine", 1_000).status == "ok"
+        absent = cell_of(run, "python_loops")
+        assert (absent.status, absent.detail) == ("interrupted", "the run ended before this cell")
+        assert run.reasons == (["interrupted: not every block was run"] if interrupted else [])
+
+
+def test_preliminary_cells_have_times_and_no_speedups():
+    """The control is left out."""
+    plan = make_plan()
+    samples = samples_of(plan)
+    samples = {key: of_cell[:2] for key, of_cell in samples.items() if key != key_of(plan, "python_loops")}
+    cells = preliminary_cells(plan, samples)
+    assert sorted((c.n_samples, c.backend) for c in cells) == sorted((n, name) for n in (100, 1_000) for name in NAMES)
+    mine = next(c for c in cells if (c.backend, c.n_samples) == ("mine", 100))
+    assert (mine.status, mine.detail, mine.speedup) == ("interrupted", "2 of 6 blocks were run", [])
+    assert mine.median_s == pytest.approx(0.00201)
+    loops = next(c for c in cells if (c.backend, c.n_samples) == ("python_loops", 100))
+    assert (loops.status, loops.median_s) == ("interrupted", None)
+
+
+def test_a_control_has_a_speedup_over_its_own_backend():
+    """It has no break-even point. A tie with an interval has none either, and a cell without an interval has one."""
+    plan = make_plan()
+    run = run_of(plan, samples_of(plan, SECONDS | {CONTROL: 0.02}))
+    control = cell_of(run, "numpy_vectorized", control=True)
+    assert {ratio.baseline: ratio.median for ratio in control.speedup} == pytest.approx(
+        {"python_loops": 5.0, "numpy_vectorized": 0.5}
+    )
+    assert control.cold_costs.break_even_calls is None
+    assert cell_of(run, "python_loops").cold_costs.break_even_calls == "never"
+    few = make_plan(blocks=3)
+    assert cell_of(run_of(few, samples_of(few)), "mine").cold_costs.break_even_calls == 1
+
+
+def test_only_cells_with_one_dtype_and_threads_are_compared():
+    """Their speed-ups are over the baseline of the same group."""
+    plan = make_plan(dtypes=("float64", "float32"), threads=(1, 2))
+    samples = samples_of(plan)
+    for cell in plan.cells:
+        factor = (2 if cell.dtype == "float32" else 1) * (5 if cell.threads == 2 else 1)
+        for sample in samples[cell.id] if cell.label == "numpy_vectorized" else ():
+            sample.rounds_s = [0.01 * factor]
+    run = run_of(plan, samples)
+    ratios = {
+        (c.dtype, c.threads): next(r.median for r in c.speedup if r.baseline == "numpy_vectorized")
+        for c in run.cells
+        if c.backend == "mine" and c.n_samples == 100
+    }
+    expected = {("float64", 1): 5, ("float32", 1): 10, ("float64", 2): 25, ("float32", 2): 50}
+    assert ratios == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("changes", "predicted_s", "option"),
+    [
+        ({}, None, None),
+        ({"has_user_budget": True, "budget_s": 60.5}, None, "61s"),
+        ({"budget_s": 60.0}, 0.001, "60s"),
+        ({"budget_s": 60.0}, 100.0, "larger"),
+    ],
+)
+def test_the_rerun_of_a_skipped_cell_has_a_budget_that_suffices(changes, predicted_s, option):
+    """1.5 times the predicted time of all calls fits into the share of a cell, and the budget is never smaller than before."""
+    plan = make_plan(**changes)
+    samples = samples_of(plan)
+    key = key_of(plan, "mine")
+    if predicted_s:
+        samples[key] = [CellSample(cell=key, block=0, status="skipped", predicted_s=predicted_s)]
+    words = cell_of(run_of(plan, samples), "mine").rerun.split()
+    assert words[:3] == ["gdbench", "run", "-b"]
+    assert ("--time-budget" in words) is (option is not None)
+    if option == "larger":
+        budget = int(words[words.index("--time-budget") + 1].removesuffix("s"))
+        needed = 1.5 * predicted_s * plan.calls_per_cell * plan.blocks
+        assert needed <= budget * CELL_SHARE < needed + 1
+    elif option:
+        assert words[words.index("--time-budget") + 1] == option

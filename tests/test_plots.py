@@ -593,3 +593,11 @@ def test_a_line_of_many_points_has_few_markers(sizes, markers):
     assert len(points(axes)["mine"]) == sizes
     assert axes.lines[0].get_markevery() == sizes / markers
     assert len(axes.collections[0].get_paths()) == markers
+
+
+@pytest.mark.parametrize(
+    ("calls", "words"), [(1, "is ahead from the first call on"), (2, "pays back after 20 iterations")]
+)
+def test_two_calls_are_a_break_even_and_one_is_none(calls, words):
+    """A call has 10 iterations. With one call, the backend is ahead from the start."""
+    assert cumulative._break_even(costs("fast", 0.3, 0.05, calls)) == words

@@ -320,3 +320,10 @@ def test_a_path_without_a_file_is_refused(tmp_path, name, message):
     """The message says whether the path is missing or a directory."""
     with pytest.raises(ProblemError, match=f"{message}; allowed: a CSV file"):
         from_csv(tmp_path / name, "y")
+
+
+@pytest.mark.parametrize("field", ["-", "--", "?", "missing", "inf", "1_0"])
+def test_other_words_are_no_missing_values(read, field):
+    """A dash may be a mistake in the data, so it is not dropped but refused."""
+    with pytest.raises(ProblemError, match=r"column 'a', line 3: found"):
+        read(f"a,y\n1,10\n{field},20\n3,30\n")

@@ -435,3 +435,11 @@ def test_a_page_has_one_run(tmp_path, script, count):
     else:
         with pytest.raises(UnreadableRun, match=rf"Report\.HTM: found {count} runs in the page; allowed: one"):
             load_run(page)
+
+
+@pytest.mark.parametrize("group", [("float32", 1, 10), ("float64", 2, 10), ("float64", 1, 11)])
+def test_dtype_threads_and_features_make_a_group(monkeypatch, group):
+    """Each is a section of the report."""
+    monkeypatch.setattr(records, "MAX_GROUPS", 1)
+    assert records.too_many([("float64", 1, 10)] * 2) is None
+    assert records.too_many([("float64", 1, 10), group])

@@ -894,3 +894,19 @@ def test_the_page_has_the_command_of_each_cell(written):
     words = Page((written["full"] / "report.html").read_text("utf-8")).words
     for cell in sample_run.full().cells:
         assert cell.control or text.clean(cell.rerun) in words
+
+
+def test_the_line_of_the_plan_counts_the_outliers():
+    """Of the samples of all cells with a time, each judged within its cell."""
+    cells = [sample_run.cell(backend, 100, 1e-6, blocks=5) for backend in "ab"]
+    cells[0].calls, cells[1].calls = 4, 7
+    cells[0].samples_s = [1.0, 1.0, None, 1.0, 9.0, 1.0]
+    cells[1].samples_s = [9.0, 9.0, 9.0, 9.0, 1.0]
+    cells.append(sample_run.cell("c", 1_000, status="wrong"))
+    cells[2].samples_s = [1.0, 1.0, 1.0, 1.0, 9.0]
+    run = sample_run.run(cells)
+    line = tables.plan_line(run, first_group(run))
+    assert line.endswith("outliers: 2 of 10 samples, none dropped")
+    assert line.startswith(
+        "float64, 1 thread; n: 100 to 1\u00a0000, d: 10; 6 processes; rounds per process: 5; calls per round: 4 to 7;"
+    )

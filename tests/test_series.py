@@ -97,3 +97,33 @@ def test_a_backend_is_in_all_and_one_other_set():
         "Others": ["mine"],
     }
     assert explorer_series(sample_run.full())["sets"] == {}
+
+
+def test_the_baselines_are_at_most_twelve():
+    """The first ones in reading order."""
+    cells = [sample_run.cell(f"x{i:02}", 100, 1e-6) for i in range(13)]
+    assert explorer_series(sample_run.run(cells))["baselines"] == [f"x{i:02}" for i in range(12)]
+
+
+def test_the_tuned_backends_are_those_of_three_libraries():
+    """They are a set of their own."""
+    names = ["jax_tuned", "numba_tuned", "numpy_tuned"]
+    cells = [sample_run.cell(name, 100, 1e-6) for name in (*names, "mine")]
+    assert explorer_series(sample_run.run(cells))["sets"] == {
+        "All": sorted([*names, "mine"]),
+        "Tuned": names,
+        "Others": ["mine"],
+    }
+
+
+def test_the_entries_are_in_the_order_of_the_tables():
+    """By backend in reading order, then by features and rows."""
+    cells = [
+        sample_run.cell(backend, n, 1e-6, n_features=d)
+        for d in (20, 3)
+        for n in (1_000, 100)
+        for backend in ("mine", "numba_jit", "python_loops")
+    ]
+    order = [(c["backend"], c["d"], c["n"]) for c in explorer_series(sample_run.run(cells))["cells"]]
+    backends = ("python_loops", "numba_jit", "mine")
+    assert order == [(backend, d, n) for backend in backends for d in (3, 20) for n in (100, 1_000)]

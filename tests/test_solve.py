@@ -1,6 +1,7 @@
 """`solve`: one validation for all backends, stop reasons, start values, prediction and logging."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from helpers.effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends import BackendUnavailable, load, names, solve, stop_reason
+from backends import BackendUnavailable, _solve, load, names, solve, stop_reason
 from backends._solve import default_learning_rate, first_stop, validate
 from bench.check.bound import reference
 from bench.check.stopping import may_stop
@@ -376,3 +377,27 @@ def test_prepare_gets_arrays_of_the_contract(kind, dtype, monkeypatch):
     assert len(calls) == 3
     for arrays in calls:
         assert_contract(arrays)
+
+
+def test_a_fit_is_a_copy_of_the_arrays_of_its_backend(monkeypatch):
+    """A backend that reuses its buffers does not change an earlier fit."""
+    buffers = np.zeros(2), np.zeros(1)
+
+    def fit(X, y, beta, learning_rate, max_iter, tol):
+        buffers[0][:], buffers[1][:] = beta, beta[0]
+        return buffers
+
+    module = SimpleNamespace(prepare=lambda *arrays: arrays, fit=fit, to_numpy=lambda array: array)
+    monkeypatch.setattr(_solve, "load", lambda name: module)
+    first, second = (solve(X, Y, "mine", beta0=beta0, max_iter=0) for beta0 in ([1.0, 2.0], [3.0, 4.0]))
+    assert (first.beta.tolist(), first.losses.tolist()) == ([1.0, 2.0], [1.0])
+    assert (second.beta.tolist(), second.losses.tolist()) == ([3.0, 4.0], [3.0])
+
+
+def test_random_weights_have_a_standard_deviation_of_one_percent():
+    """Their mean is 0. Equal seeds give equal weights."""
+    columns = np.zeros((2, 10_000))
+    beta, again = (validate(columns, [0.0, 0.0], beta0="random", seed=3)[2] for _ in range(2))
+    assert beta.std() == pytest.approx(0.01, rel=0.05)
+    assert abs(beta.mean()) < 0.0005
+    np.testing.assert_array_equal(beta, again)

@@ -12,6 +12,7 @@ from bench.stats import (
     Interval,
     change,
     hodges_lehmann,
+    holds_one,
     holm,
     mann_whitney,
     median_interval,
@@ -19,6 +20,7 @@ from bench.stats import (
     speedup,
     spread,
     straight_line,
+    trend,
 )
 
 
@@ -292,3 +294,81 @@ def test_the_fit_minimizes_relative_errors():
 def test_a_single_point_gives_a_line_through_the_origin():
     """Its time is proportional to the size."""
     assert straight_line([200], [0.5]) == (0, 0.0025)
+
+
+# Facts at exact numbers
+
+
+@pytest.mark.parametrize(("low", "high"), [(2.0, 4.0), (None, 4.0), (2.0, None), (None, None)])
+def test_scaling_an_interval_keeps_unknown_ends(low, high):
+    """The median and both ends are multiplied."""
+    scaled = Interval(3.0, low, high).scaled(0.5)
+    assert scaled == (1.5, None if low is None else 1.0, None if high is None else 2.0)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "tie"),
+    [(0.9, 1.1, True), (1.0, 1.1, True), (0.9, 1.0, True), (1.01, 1.1, False), (0.9, 0.99, False), (None, 1.1, False), (0.9, None, False)],
+)  # fmt: skip
+def test_an_interval_that_contains_1_is_a_tie(low, high, tie):
+    """Both ends belong to it. Without an interval there is no tie."""
+    assert holds_one(low, high) is tie
+
+
+@pytest.mark.parametrize("samples", [[1.0, 0.0], [0.0, 1.0], [5e-324, 1e308]])
+def test_times_of_zero_are_no_ratio(samples):
+    """A clock may return 0, and a ratio may underflow to 0."""
+    assert speedup(samples[:1], samples[1:]) is None
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "ties"),
+    [([1, 2, 3, 4], [4, 5, 6, 7], [2]), ([1, 2, 2, 4], [5, 6, 7, 8], [2]), ([1, 2, 3, 4], [5, 6, 6, 6], [3])],
+)
+def test_p_with_ties_is_that_of_the_normal_approximation(base, new, ties):
+    """The variance of U is (m n / 12) (N + 1 - sum(t^3 - t) / (N (N - 1))). It does not matter which samples are tied."""
+    u = sum((a > b) + (a == b) / 2 for a in base for b in new)
+    variance = 16 / 12 * (9 - sum(t**3 - t for t in ties) / 56)
+    z = (abs(u - 8) - 0.5) / math.sqrt(variance)
+    assert mann_whitney(base, new) == pytest.approx(math.erfc(z / math.sqrt(2)))
+
+
+def test_a_straight_trend_is_the_change_over_the_median():
+    """From 1.0 to 1.9 in equal steps is 0.9 / 1.45; its interval is a point. A descent is negative."""
+    samples = [1 + 0.1 * k for k in range(10)]
+    assert trend(samples) == pytest.approx((0.9 / 1.45,) * 3)
+    assert trend(samples[::-1]) == pytest.approx((-0.9 / 1.45,) * 3)
+
+
+def test_the_interval_of_a_trend_has_the_ranks_of_sen():
+    """Of the 45 slopes of ten samples it excludes 11 at each end: 1.96 sqrt(n (n - 1) (2 n + 5) / 18) = 21.9."""
+    samples = [10.0, 13.0, 11.5, 16.0, 12.0, 17.5, 15.0, 21.0, 14.0, 22.5]
+    slopes = sorted((samples[j] - samples[i]) / (j - i) for i, j in itertools.combinations(range(10), 2))
+    whole = 9 / statistics.median(samples)
+    assert trend(samples) == pytest.approx([whole * slope for slope in (slopes[22], slopes[11], slopes[-12])])
+
+
+@pytest.mark.parametrize(
+    ("samples", "count"),
+    [([1, 1, 1], 0), ([1, 1, 9], 0), ([1, 1, 1, 9], 1), ([9, 9, 9, 9, 1], 1), ([0, 3, 5, 5, 7], 0), ([1e308] * 4, 0)],
+)
+def test_outliers_need_four_samples(samples, count):
+    """Three always lie inside. Large numbers do not overflow to outliers."""
+    assert outliers(samples) == count
+
+
+def test_a_line_through_the_origin_has_the_least_relative_errors():
+    """If times increase faster than the size, a = 0 and b = sum(size / time) / sum((size / time)^2)."""
+    assert straight_line([1, 2, 4], [1.0, 3.0, 12.0]) == (0, pytest.approx((1 + 2 / 3 + 1 / 3) / (1 + 4 / 9 + 1 / 9)))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.02, 0.1), (-0.1, -0.02), (0.03, None), (None, -0.03), (-0.1, 0.1)])
+def test_an_interval_on_the_threshold_is_no_change(low, high):
+    """One end alone is no interval."""
+    assert change(Interval(0.05, low, high), 0.0, 0.02) == "unchanged"
+
+
+@pytest.mark.parametrize("p_values", [[0.8, 0.9], [0.9, 0.6, 0.7], [1, 1]])
+def test_an_adjusted_p_is_at_most_1(p_values):
+    """Twice 0.8 is no probability."""
+    assert holm(p_values) == [1.0] * len(p_values)

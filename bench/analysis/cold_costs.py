@@ -72,7 +72,7 @@ def comparable_calls(cells: Sequence[Cell]) -> int:
     """The power of ten of steady calls that take about as long as the median cold costs."""
     ratios = sorted(seconds_at(c, c.n_iter) / (c.median_s or 1) for c in cells)
     middle = ratios[len(ratios) // 2]
-    return int(10.0 ** min(MAX_EXPONENT, max(0, round(math.log10(max(1.0, min(middle, 1e9)))))))
+    return int(10 ** round(math.log10(min(max(1.0, middle), 10.0**MAX_EXPONENT))))
 
 
 def break_even_iterations(cell: Cell) -> int | None:

@@ -135,9 +135,7 @@ def gap_kind(cell: Cell) -> str:
 
 def status_text(cell: Cell) -> str:
     """The status with its reason: "skipped (predicted 115 ms per iteration)", "wrong: …", "ok"."""
-    if time_per_iteration(cell) is not None and cell.status == "interrupted":
-        return f"interrupted: {text.clean(cell.detail or '', 80)}"
-    if time_per_iteration(cell) is not None:
+    if cell.status != "interrupted" and time_per_iteration(cell) is not None:
         return "ok, flagged" if cell.flags else "ok"
     seconds = predicted_time(cell)
     if seconds is not None:
