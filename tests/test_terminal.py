@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.check.messages import BackendReport, CheckResult
+from bench.check.messages import NO_MISTAKE, BackendReport, CheckResult
 from bench.report import terminal
 
 LONG = "losses[3] is 0.123456789, J(beta_3) is 0.987654321: off by 0.864; " * 3
@@ -51,6 +51,14 @@ def test_hints_are_printed_once_before_the_failed_checks(printed):
         "  stops[float64]: made 3 updates",
         "  three_steps[float64]: beta is off by 3",
     ]
+
+
+@pytest.mark.parametrize("named", [[], ["is the factor 2 of 2/n missing?"]])
+def test_no_known_mistake_is_printed_once_and_only_without_a_hint(printed, named):
+    """A check without a known mistake says so. The printed report says it once, if no check has another hint."""
+    honest = [f"{NO_MISTAKE}; beta first wrong with max_iter = {k}" for k in (1, 2)]
+    lines = printed(report("mine", "wrong", *(failed("steps[float64]", "off by 1", hint) for hint in honest + named)))
+    assert [line for line in lines if "hint" in line] == [f"  hint: {hint}" for hint in named or honest[:1]]
 
 
 def test_long_details_are_wrapped(printed):

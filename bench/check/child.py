@@ -19,7 +19,7 @@ from bench.check.answer import Wrong
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS, THREADED, Measured
 from bench.check.diagnosis import Diagnosis, hint
-from bench.check.messages import BackendEnds, CheckEnds, CheckMessage, CheckResult, CheckStarts, HintFound
+from bench.check.messages import RAISED, BackendEnds, CheckEnds, CheckMessage, CheckResult, CheckStarts, HintFound
 from bench.runtime.process import Channel, hide_caller
 from bench.text import clean
 
@@ -56,7 +56,7 @@ def check_backend(source: str, threads: str | None, report: Callable[[CheckMessa
             report(CheckEnds(result, wrong))
             passed &= result.passed
             if not result.passed:
-                mistake = hint(check.__name__, result.detail or "", diagnosis, result.error, result.bound)
+                mistake = hint(check.__name__, result.detail or "", diagnosis)
                 if mistake:
                     report(HintFound(mistake))
     report(BackendEnds("ok" if passed else "failed"))
@@ -73,7 +73,7 @@ def run_check(
     except Wrong as error:
         measured, detail, wrong = (error.error, error.bound), error.detail, True
     except BaseException as error:  # a backend may raise SystemExit or KeyboardInterrupt, which must not end the checks
-        detail = clean(f"raised {describe_error(error, getattr(backend, '__file__', None))}", 500)
+        detail = clean(f"{RAISED}{describe_error(error, getattr(backend, '__file__', None))}", 500)
     # JSON has no infinity and no NaN.
     numbers = [value if value is not None and math.isfinite(value) else None for value in measured or (None, None)]
     return CheckResult(name, detail is None, detail, None, *numbers), wrong

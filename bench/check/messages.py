@@ -16,6 +16,8 @@ RIGHT_AT_FIRST = "right at first, but after a call with"
 EARLIER_RESULT = "returned the result of an earlier one again"
 DIFFERS = "the result differs between repetitions"
 STRICT = "the comparison is strict"
+RAISED = "raised "
+NO_MISTAKE = "no known mistake fits these numbers"  # a hint
 
 
 class CheckResult(msgspec.Struct):

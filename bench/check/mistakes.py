@@ -87,6 +87,39 @@ def _by_row(X: Array, y: Array, beta: Array, residual: Array, scale: float, k: i
     return np.asarray(moved - beta)
 
 
+def _nesterov(weight: Callable[[int], float]) -> Callable[..., Array]:
+    """Nesterov's accelerated step, which returns the point looked ahead to. weight: k -> the factor of the last move."""
+
+    def step(X: Array, y: Array, beta: Array, residual: Array, scale: float, k: int, betas: list[Array]) -> Array:
+        plain, before = (b + scale * (X.T @ (y - X @ b)) for b in (beta, betas[max(k - 1, 0)]))
+        return np.asarray(plain + (weight(k) * (plain - before) if k else 0) - beta)
+
+    return step
+
+
+def _line_search(X: Array, y: Array, beta: Array, residual: Array, scale: float, k: int, betas: list[Array]) -> Array:
+    direction = X.T @ residual
+    return np.asarray(direction * (direction @ direction) / np.sum((X @ direction) ** 2))
+
+
+def _by_exact_component(
+    X: Array, y: Array, beta: Array, residual: Array, scale: float, k: int, betas: list[Array]
+) -> Array:
+    moved = beta.copy()
+    for j in range(len(beta)):
+        moved[j] += X[:, j] @ (y - X @ moved) / (X[:, j] @ X[:, j])
+    return np.asarray(moved - beta)
+
+
+def _clipped(clip: Callable[[Array], Array]) -> Callable[..., Array]:
+    """A step with a changed gradient. clip: gradient -> the one that is used."""
+
+    def step(X: Array, y: Array, beta: Array, residual: Array, scale: float, k: int, betas: list[Array]) -> Array:
+        return np.asarray(scale * len(y) / 2 * clip(2 / len(y) * (X.T @ residual)))
+
+    return step
+
+
 def _stale(X: Array, y: Array, beta: Array, residual: Array, scale: float, k: int, betas: list[Array]) -> Array:
     return np.asarray(scale * (X.T @ (y - X @ betas[max(k - 1, 0)])))
 
@@ -144,6 +177,24 @@ ITERATES = (
     Mistake("beta is updated row by row; full-batch descent makes one update from all rows", step=_by_row),
     Mistake("the gradient belongs to the beta before the last one", step=_stale),
     Mistake("the gradient is divided by its own norm", step=lambda X, y, b, r, s, k, bs: s * (X.T @ r) / np.linalg.norm(s * (X.T @ r)) * s * len(y) / 2),
+    Mistake("the gradient is clipped to a norm of 1", step=_clipped(lambda g: g / max(1, np.linalg.norm(g)))),
+    Mistake("each component of the gradient is clipped to [-1, 1]", step=_clipped(lambda g: np.clip(g, -1, 1))),
+    Mistake("only the signs of the gradient are used", step=_clipped(np.sign)),
+    Mistake("the step shrinks from update to update, as if learning_rate were divided by sqrt(k + 1)", step=lambda X, y, b, r, s, k, bs: s / np.sqrt(k + 1) * (X.T @ r)),
+    Mistake("each update uses one row, n times", step=lambda X, y, b, r, s, k, bs: s * len(y) * X[k % len(y)] * r[k % len(y)]),
+    Mistake("each update changes one component of beta only", step=lambda X, y, b, r, s, k, bs: s * (X.T @ r) * (np.arange(len(b)) == k % len(b))),
+    Mistake("beta is kept nonnegative", step=lambda X, y, b, r, s, k, bs: np.maximum(b + s * (X.T @ r), 0) - b),
+    Mistake("beta is truncated to integers after each update", step=lambda X, y, b, r, s, k, bs: np.trunc(b + s * (X.T @ r)) - b),
+    Mistake("the start is truncated to integers", start=np.trunc),
+    Mistake("the numbers of X are truncated to integers", data=lambda X, y: (np.trunc(X), y)),
+    Mistake("the numbers of y are truncated to integers", data=lambda X, y: (X, np.trunc(y))),
+    Mistake("the sign of y is flipped", data=lambda X, y: (X, -y)),
+    Mistake("each row of X is divided by its norm", data=lambda X, y: (X / np.linalg.norm(X, axis=1, keepdims=True), y)),
+    Mistake("y is divided by its deviation", data=lambda X, y: (X, y / y.std())),
+    Mistake("X is divided by its largest absolute number", data=lambda X, y: (X / np.abs(X).max(), y)),
+    Mistake("the step is that of Nesterov's method with the weight k / (k + 3)", step=_nesterov(lambda k: k / (k + 3))),
+    Mistake("the length of the step is found by a line search, whatever learning_rate is", step=_line_search),
+    Mistake("each component of beta is minimized in turn: this is coordinate descent", step=_by_exact_component),
     Mistake("the gradient is that of the absolute error: only the signs of the residual are used", step=lambda X, y, b, r, s, k, bs: s * (X.T @ np.sign(r))),
 )  # fmt: skip
 LOSSES = (
@@ -156,12 +207,21 @@ LOSSES = (
     Mistake("the loss is divided by n - 1, where n belongs", loss=lambda r, y, p, d: np.sum(r * r) / (len(r) - 1)),
     Mistake("the loss is divided by n_features, where n_samples belongs", loss=lambda r, y, p, d: np.sum(r * r) / d),
     Mistake("the loss is the variance of the residual: its mean is subtracted", loss=lambda r, y, p, d: np.var(r)),
+    Mistake("the loss is divided by the mean square of y", loss=lambda r, y, p, d: np.mean(r * r) / np.mean(y * y)),
+    Mistake("the loss is R squared", loss=lambda r, y, p, d: 1 - np.mean(r * r) / np.var(y)),
+    Mistake("the loss is the mean square of the relative errors, residual / y", loss=lambda r, y, p, d: np.mean((r / y) ** 2)),
+    Mistake("the loss is the logarithm of the mean square", loss=lambda r, y, p, d: np.log(np.mean(r * r))),
+    Mistake("the loss is divided by n * d, where n belongs", loss=lambda r, y, p, d: np.mean(r * r) / d),
+    Mistake("the loss is divided by n - d, where n belongs", loss=lambda r, y, p, d: np.sum(r * r) / (len(r) - d)),
+    Mistake("the loss leaves out the first row", loss=lambda r, y, p, d: np.mean(r[1:] ** 2)),
+    Mistake("the loss leaves out the last row, but is divided by n", loss=lambda r, y, p, d: np.sum(r[:-1] ** 2) / len(r)),
     Mistake("the loss is the largest square, not the mean", loss=lambda r, y, p, d: np.max(r * r)),
     Mistake("the loss leaves out the last row", loss=lambda r, y, p, d: np.mean(r[:-1] ** 2)),
-    Mistake("y looks transposed: (n, 1) - (n,) made an n x n matrix", loss=lambda r, y, p, d: np.mean((y[:, None] - p) ** 2)),
+    Mistake("y looks transposed: (n, 1) - (n,) made an n x n matrix", loss=lambda r, y, p, d: np.var(y) + np.var(p) + np.mean(r) ** 2),
     Mistake("losses[k] is the loss after update k, not before", losses=lambda js: js[1:]),
     Mistake("losses[k] is the loss after update k, not before", losses=lambda js: [*js[1:-1], js[-2]]),
     Mistake("losses[k] is the loss of the beta before k", losses=lambda js: [js[0], *js[:-2]]),
+    Mistake("the first loss, J of the start, comes twice", losses=lambda js: [js[0], *js[:-1]]),
     Mistake("the losses come in reverse order", losses=lambda js: js[:-1][::-1]),
     Mistake("the first loss, J of the start, is missing", losses=lambda js: js[1:-1] or js[:1]),
     Mistake("the first loss, J of the start, is missing", losses=lambda js: js[1:-1]),
@@ -173,12 +233,19 @@ LOSSES = (
     Mistake("every loss is that of the start", losses=lambda js: [js[0]] * (len(js) - 1)),
     Mistake("the losses are zero", losses=lambda js: [0.0] * (len(js) - 1)),
 )  # fmt: skip
+# What is visible only in float64.
+ROUNDINGS = (
+    Mistake("learning_rate is rounded to float32", scale=lambda n, d, r: 2 / n * float(np.float32(r))),
+    Mistake("2 / n is rounded to float32", scale=lambda n, d, r: float(np.float32(2 / n)) * r),
+    Mistake("2 * learning_rate / n is rounded to float32", scale=lambda n, d, r: float(np.float32(2 / n * r))),
+)
 
 
 def stop_rules(fixture: Fixture) -> dict[str, Callable[[float], int]]:
     """Functions from tol to the number of updates, for the correct rule (key "") and for each wrong one."""
     (betas, J), K = RIGHT.descend(fixture), fixture.max_iter
     moved = [0.0, *(float(np.linalg.norm(b - a)) for a, b in pairwise(betas))]
+    gradient = [norm / fixture.learning_rate for norm in moved[1:]]
 
     def first(stops: Callable[[int, float], bool], delay: int = 0) -> Callable[[float], int]:
         def count(tol: float) -> int:
@@ -196,6 +263,16 @@ def stop_rules(fixture: Fixture) -> dict[str, Callable[[float], int]]:
         "the loss change is compared with tol itself, not with tol * J_0": first(lambda k, tol: abs(J[k - 1] - J[k]) < tol),
         "the loss change is compared with tol times the loss before, not with tol * J_0": first(lambda k, tol: abs(J[k - 1] - J[k]) < tol * J[k - 1]),
         "the loss change is compared with tol times the present loss, not with tol * J_0": first(lambda k, tol: abs(J[k - 1] - J[k]) < tol * J[k]),
+        "the loss change is compared with tol**2 * J_0, not with tol * J_0": first(lambda k, tol: abs(J[k - 1] - J[k]) < tol**2 * J[0]),
+        "the loss change is compared with sqrt(tol) * J_0, not with tol * J_0": first(lambda k, tol: abs(J[k - 1] - J[k]) < tol**0.5 * J[0]),
+        "the square of the loss change is compared, not the change": first(lambda k, tol: (J[k - 1] - J[k]) ** 2 < tol * J[0]),
+        "the change of the loss is taken over two updates": first(lambda k, tol: k >= 2 and abs(J[k - 2] - J[k]) < tol * J[0]),
+        "it stops after two small changes in a row, not after one": first(lambda k, tol: k >= 2 and rule(k, tol) and rule(k - 1, tol)),
+        "it stops after three small changes in a row, not after one": first(lambda k, tol: k >= 3 and all(rule(j, tol) for j in (k, k - 1, k - 2))),
+        "the stop rule is first applied at k = 2": first(lambda k, tol: k >= 2 and rule(k, tol)),
+        "the stop rule is applied only to every tenth k": first(lambda k, tol: k % 10 == 0 and rule(k, tol)),
+        "the norm of the gradient is compared with tol, not the change of the loss": first(lambda k, tol: gradient[k] < tol),
+        "the norm of the gradient is compared with tol times the first one, not the change of the loss": first(lambda k, tol: gradient[k] < tol * gradient[0]),
         "the loss itself is compared with tol * J_0, not its change": first(lambda k, tol: J[k] < tol * J[0]),
         "the loss itself is compared with tol, not its change": first(lambda k, tol: J[k] < tol),
         "the change of beta is compared with tol, not the change of the loss": first(lambda k, tol: moved[k] < tol),

@@ -135,8 +135,8 @@ def cross_check(path: Path) -> Verdict:
         for check in CHECKS:
             result, wrong = run_check(check, backend, dtype, f"{check.__name__}[{dtype}]")
             if not result.passed:
-                mistake = hint(check.__name__, result.detail or "", diagnosis, result.error, result.bound)
-                why = f"{result.check}: {result.detail}" + (f". Possible cause: {mistake}" if mistake else "")
+                mistake = hint(check.__name__, result.detail or "", diagnosis)
+                why = f"{result.check}: {result.detail}" + (f". Diagnosis: {mistake}" if mistake else "")
                 return Verdict("wrong" if wrong else "failed", why)
     return Verdict("passed", "it computes what the formula says, in every check")
 

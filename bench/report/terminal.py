@@ -185,14 +185,20 @@ def print_check(reports: Sequence["BackendReport"]) -> None:
 
 
 def _print_failing(report: "BackendReport", out: Console) -> None:
-    """Print each hint of a backend once, because many checks may share it, then each failed check."""
+    """Print each hint of a backend once, because many checks may share it, then each failed check.
+
+    That no known mistake fits is printed once, and only if there is no other hint.
+    """
+    from bench.check.messages import NO_MISTAKE
+
     failing = [result for result in report.checks if not result.passed]
     if not failing:
         return
     counted = f", {len(failing)} of {text.number_of(len(report.checks), 'check')} failed"
     ran = report.status != "unavailable"
     out.print(Text(f"\n{report.backend}: {report.status}{counted if ran else ''}", "bold"))
-    for hint in dict.fromkeys(result.hint for result in failing if result.hint):
+    hints = list(dict.fromkeys(result.hint for result in failing if result.hint))
+    for hint in [hint for hint in hints if NO_MISTAKE not in hint] or hints[:1]:
         _print_hanging(f"hint: {hint}", out, "bold")
     for result in failing:
         _print_hanging(f"{result.check}: {result.detail}", out)

@@ -47,7 +47,7 @@ def failed_checks(path, monkeypatch: pytest.MonkeyPatch, first: bool = False) ->
             for check in checks.CHECKS:
                 result, _ = run_check(check, backend, dtype, check.__name__)
                 if not result.passed:
-                    mistake = hint(check.__name__, result.detail, diagnosis, result.error, result.bound)
+                    mistake = hint(check.__name__, result.detail, diagnosis)
                     failures.append((check.__name__, dtype, result.detail, mistake))
                     if first:
                         return failures
