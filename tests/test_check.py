@@ -15,12 +15,11 @@ from helpers.contract import assert_contract, record_arrays
 from backends import load
 from bench.check import check, fixtures
 from bench.check.answer import Wrong, judge, solve_fixture
-from bench.check.bound import UNIT, gamma, reference
+from bench.check.bound import UNIT, reference
 from bench.check.checks import CHECKS, THREADED, leaves_its_inputs_alone, obeys_the_symmetries
 from bench.check.child import run_check
 from bench.check.diagnosis import Diagnosis, hint
 from bench.check.oracle import closed_form, distance, exact_iterates
-from bench.check.stopping import broken_rule, stop_window
 from bench.runtime.process import available_threads
 
 UNCONVERGED = [case for dtype in UNIT for case in fixtures.unconverged(dtype)]
@@ -85,40 +84,6 @@ def test_integer_fixture_is_exact(dtype):
             assert sum(group) * finest < 2**bits
 
 
-@pytest.mark.parametrize("dtype", UNIT)
-def test_bound_agrees_with_its_derivation(dtype):
-    """The recursion of the docstring of bound.py, term by term, plus the float64 bound of the reference itself."""
-    case = fixtures.unconverged(dtype)[0]
-    X, y = case.X.astype(np.float64), case.y.astype(np.float64)
-    n, d = X.shape
-    exact = reference(*problem_of(case), dtype)
-    rho = np.abs(1 - case.learning_rate * np.linalg.eigvalsh(2 / n * X.T @ X)).max()
-    expected, expected_loss = np.zeros(case.max_iter + 1), np.zeros(case.max_iter + 1)
-    for u in (UNIT["float64"], UNIT[dtype]):
-        bound = 0.0
-        for k in range(case.max_iter + 1):
-            expected[k] += bound
-            loss = 0.0
-            for i in range(n):
-                r = abs(y[i] - X[i] @ exact.betas[k])
-                delta = gamma(d + 1, u) * (abs(X[i]) @ abs(exact.betas[k]) + abs(y[i])) + np.linalg.norm(X[i]) * bound
-                loss += ((1 + gamma(n + 3, u)) * (2 * r * delta + delta**2) + gamma(n + 3, u) * r**2) / n
-            expected_loss[k] += loss
-            if k < case.max_iter:
-                spread = abs(X).T @ (abs(X) @ (abs(exact.betas[k]) + bound) + abs(y))
-                step = case.learning_rate * (2 / n) * gamma(n + d + 8, u) * spread
-                step += u * (abs(exact.betas[k + 1]) + bound)
-                bound = rho * bound + np.linalg.norm(step) / (1 - u)
-    np.testing.assert_allclose(exact.beta_bound, expected, rtol=1e-9)
-    np.testing.assert_allclose(exact.loss_bound, expected_loss, rtol=1e-9)
-
-
-def test_gamma_of_higham():
-    """gamma(n, u) = n u / (1 - n u), and infinity for n u >= 1."""
-    assert gamma(10, 2.0**-53) == pytest.approx(10 * 2.0**-53)
-    assert gamma(2**24, 2.0**-24) == float("inf")
-
-
 @pytest.mark.parametrize("name", ["python_loops", "numpy_vectorized", "numba_jit", "jax_jit"])
 def test_core_backends_use_little_of_the_bound(name):
     """The errors of the core backends are below a tenth of the bound, and the bound is small."""
@@ -139,18 +104,6 @@ def test_nan_is_never_within_a_bound():
         answer[place][-1] = np.nan
         with pytest.raises(Wrong):
             judge(answer[0], answer[1], expected, "float64")
-
-
-def test_stop_window_and_broken_rule():
-    """A change within rounding of the threshold may stop or not. A clear change must stop, and no other."""
-    losses, bounds = np.array([1.0, 0.5, 0.4, 0.39, 0.389]), np.full(5, 1e-3)
-    assert stop_window(losses, bounds, 0.1, 4) == (2, 3)
-    assert stop_window(losses, bounds * 0, 0.11, 4) == (2, 2)
-    assert stop_window(losses, bounds, 0.0, 4) == (4, 4)
-    assert broken_rule(np.array([1.0, 0.5, 0.49]), 0.1, 9) is None
-    assert broken_rule(np.array([1.0, 0.5, 0.49, 0.48]), 0.1, 9) == 2  # no stop
-    assert broken_rule(np.array([1.0, 0.5]), 0.1, 9) == 1  # stop too early
-    assert broken_rule(np.array([1.0, np.nan, 0.5]), 0.0, 2) == 1  # no stop after NaN
 
 
 def test_json_document(tmp_path, backend_file):

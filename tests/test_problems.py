@@ -263,6 +263,7 @@ ERRORS = {
     "text column": ("sex,y\n1,2\nmale,3\n", "column 'sex', line 3: found the text 'male'; allowed: numbers"),
     "text beside a missing value": ("sex,a,y\n1,1,1\n1,1,2\nmale,,3\n", "column 'sex', line 4: found the text 'male'"),
     "text in the target": ("a,y\n1,2\n2,three\n", "column 'y', line 3: found the text 'three'"),
+    "a dash": ("a,y\n1,2\n-,3\n", "column 'a', line 3: found the text '-'"),
     "digits with a low line": ("a,y\n1_000,2\n2,3\n", "column 'a', line 2: found the text '1_000'"),
     "decimal comma": ("a;y\n1,5;2\n2,5;3\n", "column 'a', line 2: found the text '1,5'"),
     "missing target": ("a,b,c\n1,2,3\n4,5,6\n", "--target: found 'y'; allowed: a column of table.csv: a, b, c"),

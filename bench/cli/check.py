@@ -83,9 +83,9 @@ def check(backends: Annotated[list[str] | None, Several] = None, /, *, json: Ann
         result = cross_check.check([backend.source for backend in usable], Path(folder), progress)
     result.backends += [cross_check.unavailable(b.name, b.missing) for b in chosen if b.missing is not None]
     statuses = {report.status for report in result.backends}
-    code = 1 if "wrong" in statuses else 3 if statuses & ({"failed", "unavailable"} if backends else {"failed"}) else 0
-    if not result.passed and code == 0:
-        code = 3  # no backend could be checked, which is not a success
+    # A backend has failed, none could be checked, or one that the user named is unavailable.
+    failed = not result.passed or (backends and "unavailable" in statuses)
+    code = 1 if "wrong" in statuses else 3 if failed else 0
     result.passed = code == 0
     if json:
         print_json(to_builtins(result))
