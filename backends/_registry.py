@@ -13,16 +13,18 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import TypeGuard
 
 from backends._errors import describe_error
 
 ENTRY_POINTS = "gdbench.backends"
 CORE = ("python_loops", "numpy_vectorized", "numba_jit", "jax_jit")  # in reading order; the other names follow
 FUNCTIONS = ("prepare", "fit", "to_numpy")
+DTYPES = ("float64", "float32")
 # The names of packages that differ from their import names.
 INSTALL_AS = {"sklearn": "scikit-learn", "array_api_compat": "array-api-compat", "cv2": "opencv-python"}
 
@@ -81,6 +83,12 @@ def load(name_or_path: str | Path) -> ModuleType:
         raise BackendError(
             f"backend {name}: it defines no function {', '.join(lacking)}; a backend defines {', '.join(FUNCTIONS)}"
         )
+    dtypes = getattr(module, "DTYPES", DTYPES)
+    if not _are_dtypes(dtypes):
+        raise BackendError(f"backend {name}: DTYPES is {dtypes!r:.100}; allowed: a tuple of {' and '.join(DTYPES)}")
+    algorithm = getattr(module, "ALGORITHM", None)
+    if algorithm is not None and not (isinstance(algorithm, str) and algorithm.strip()):
+        raise BackendError(f"backend {name}: ALGORITHM is {algorithm!r:.100}; allowed: the name of the algorithm")
     return module
 
 
@@ -105,7 +113,7 @@ def describe(name_or_path: str | Path) -> Description:
         missing=_install(absent) if absent else None,
         path=path,
         algorithm=algorithm if isinstance(algorithm, str) else None,
-        dtypes=tuple(map(str, dtypes)) if isinstance(dtypes, tuple | list) else ("float64", "float32"),
+        dtypes=tuple(dtypes) if _are_dtypes(dtypes) else DTYPES,  # `load` reports others
     )
 
 
@@ -133,10 +141,14 @@ def _find(name_or_path: str | Path) -> tuple[str, Path | importlib.metadata.Entr
             raise _no_backend(f"no Python file {name!r}")
         return path.stem, path.resolve()
     if name not in names():
-        close = difflib.get_close_matches(name, names(), 1)
+        close = difflib.get_close_matches(name.lower(), names(), 1)
         hint = f" (did you mean {close[0]}?)" if close else ""
         raise _no_backend(f"{name!r}{hint}")
     return name, _entry_points().get(name)
+
+
+def _are_dtypes(value: object) -> TypeGuard[Sequence[str]]:
+    return isinstance(value, tuple | list) and bool(value) and all(dtype in DTYPES for dtype in value)
 
 
 def _file(name: str, source: Path | importlib.metadata.EntryPoint | None) -> Path | None:

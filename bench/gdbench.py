@@ -13,7 +13,11 @@ def main() -> None:
     here = Path(__file__).resolve().parent
     for folder in (here, *map(Path, sys.path)):
         if (launch := folder / "bench" / "launch.py").is_file():
-            runpy.run_path(str(launch), run_name="__main__")
+            try:
+                runpy.run_path(str(launch), run_name="__main__")
+            except KeyboardInterrupt:  # during the imports; later the command itself reports it
+                print("gdbench: interrupted", file=sys.stderr)
+                sys.exit(130)
     print(f"gdbench: found no bench/launch.py in {here} or on Python's path; allowed: its packages", file=sys.stderr)
     sys.exit(2)
 

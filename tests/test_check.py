@@ -253,10 +253,32 @@ def test_checks_run_again_with_one_thread(tmp_path, backend_file):
     assert (good.status, bad.status) == ("ok", "wrong")
 
 
-@pytest.mark.parametrize("dtypes", ["()", "('float16',)", "'float64'", "{'float64': 1}", "(np.float64,)"])
-def test_invalid_dtypes_fail(tmp_path, backend_file, dtypes):
-    """A file whose DTYPES is empty or invalid fails, with a detail."""
-    path = backend_file("declares", "import numpy as np\n", f"import numpy as np\nDTYPES = {dtypes}\n")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DTYPES", value) for value in ("()", "('float16',)", "'float64'", "{'float64': 1}", "(np.float64,)")]
+    + [("ALGORITHM", value) for value in ("3", "True", "' '")],
+)
+def test_invalid_constants_fail(tmp_path, backend_file, name, value):
+    """A file whose DTYPES or ALGORITHM is empty or invalid fails, with a detail."""
+    path = backend_file("declares", "import numpy as np\n", f"import numpy as np\n{name} = {value}\n")
     (report,) = check([str(path)], tmp_path).backends
     assert report.status == "failed"
-    assert "DTYPES is" in report.checks[-1].detail
+    assert f"{name} is" in report.checks[-1].detail
+
+
+def test_error_at_import_is_shortened_and_printable(tmp_path, backend_file):
+    """A message of a file that fails at import has at most 500 characters, none of which controls a terminal."""
+    path = backend_file("loud", "import numpy as np\n", "raise ValueError('\\x1b[31m' + 9999 * 'x')\n")
+    (report,) = check([str(path)], tmp_path).backends
+    assert report.status == "failed"
+    assert len(report.checks[-1].detail) <= 500
+    assert report.checks[-1].detail.isprintable()
+
+
+def test_results_of_nan_are_no_sign_of_a_changed_input(tmp_path, backend_file):
+    """A backend that returns NaN in each call is wrong, but neither changes its inputs nor keeps a state."""
+    path = backend_file("nan", "return beta, np.array(losses", "return beta * np.nan, np.array(losses")
+    (report,) = check([str(path)], tmp_path).backends
+    assert report.status == "wrong"
+    assert {r.check for r in report.checks if r.passed} >= {f"leaves_its_inputs_alone[{dtype}]" for dtype in UNIT}
+    assert not any("second call" in (r.hint or "") for r in report.checks)

@@ -154,7 +154,11 @@ def raising(error):
         (raising(Wrong("off", 2.0, 1.0)), (False, "off", 2.0, 1.0), True),
         (raising(Wrong("off", math.nan, 1.0)), (False, "off", None, 1.0), True),
         (raising(Wrong("a form")), (False, "a form", None, None), True),
-        (raising(ValueError("x\ny")), (False, "raised ValueError: x y (test_check_status.py, line ", None, None), False),
+        (
+            raising(ValueError("x\ny")),
+            (False, "raised ValueError: x y (test_check_status.py, line ", None, None),
+            False,
+        ),
         (raising(SystemExit(3)), (False, "raised SystemExit: 3 (test_check_status.py, line ", None, None), False),
         (raising(KeyboardInterrupt()), (False, "raised KeyboardInterrupt", None, None), False),
     ],

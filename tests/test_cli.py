@@ -6,10 +6,11 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 
 import pytest
 from helpers import sample_run
-from helpers.command import gdbench, gdbench_to_closed_pipe, unprobed
+from helpers.command import GDBENCH, gdbench, gdbench_to_closed_pipe, unprobed
 
 from bench import cli
 from bench.cli.common import EXIT_CODES
@@ -32,9 +33,10 @@ BAD = [
     (["run", "--data", "none.csv"], "without --target; allowed: --target with the column"),
     (["run", "--target", "y"], "--target: found 'y' without --data"),
     (["run", "-b", "nubma_jit"], "found 'nubma_jit' (did you mean numba_jit?)"),
+    (["run", "-b", "Numba_JIT"], "found 'Numba_JIT' (did you mean numba_jit?)"),
     (["run", "-b", "none.py"], "found no Python file 'none.py'"),
     (["run", "--nonsense"], "--nonsense"),
-    (["run", "stray"], "stray"),
+    (["run", "mine.py"], "found 'mine.py' without an option that takes it; allowed: what --help lists"),
     (["check", "nothing"], "found 'nothing'; allowed: the path of a .py file, or one of python_loops"),
     (["check", "--loud"], "--loud"),
     (["list", "stray"], "stray"),
@@ -244,6 +246,27 @@ def test_closed_pipe_does_not_change_the_exit_code(tmp_path, backend_file):
     bad = backend_file("bad", "(-2 / n)", "(2 / n)")
     for arguments, expected in ((["list"], 0), (["list", "--json"], 0), (["check", bad], 1)):
         assert gdbench_to_closed_pipe(*arguments, cwd=tmp_path) == (expected, "")
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&1"])
+def test_unwritable_streams_do_not_change_the_exit_code_of_an_error(streams, tmp_path):
+    """Bad input exits with 2 where standard output or standard error is closed or full, and nothing else is printed."""
+    for option in ("", "--json"):
+        command = f"{shlex.join(GDBENCH)} check nothing {option} {streams}"
+        process = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert process.returncode == 2, process.stderr
+        assert "Traceback" not in process.stderr
+
+
+def test_closed_standard_output_discards_the_result(tmp_path):
+    """`gdbench list >&-` exits with 0, and to a full device with 2 and one line."""
+    for command, code, error in (
+        ("list >&-", 0, ""),
+        ("list --json >/dev/full", 2, "gdbench: No space left on device\n"),
+    ):
+        command = f"{shlex.join(GDBENCH)} {command}"
+        process = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (process.returncode, process.stderr) == (code, error)
 
 
 def test_table_of_a_backend_that_returns_nan(tmp_path, backend_file):

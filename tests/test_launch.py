@@ -105,3 +105,10 @@ def test_an_incomplete_installation_is_named(tmp_path, site):
     code, _, err = run("-c", code, "list", path=[], cwd=tmp_path)
     assert code == 2
     assert "found no bench/launch.py in " in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["json", "cyclopts", "msgspec"])
+def test_an_interrupt_during_the_imports(tmp_path, site, module):
+    """One line and exit code 130."""
+    (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt\n")
+    assert run("-m", "gdbench", "list", path=[tmp_path, site], cwd=tmp_path) == (130, "", "gdbench: interrupted\n")

@@ -361,6 +361,14 @@ def test_out_is_a_new_or_empty_folder(tmp_path, monkeypatch):
     assert Path("file").read_text() == "mine"
 
 
+@pytest.mark.parametrize("out", ["", " "])
+def test_out_without_a_name_is_refused(tmp_path, monkeypatch, out):
+    """An unset variable, as in --out "$FOLDER", would stand for the current folder, although it is empty."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=f"--out: found '{out}'; allowed: the name of a new or empty folder"):
+        new_folder(out)
+
+
 def test_runs_in_one_second_get_different_folders(tmp_path, monkeypatch):
     """Their names are the date and time with a number; the hundredth run is refused."""
 

@@ -170,3 +170,12 @@ def test_describe_reads_constants_without_importing(backend_file):
     description = describe(path)
     assert (description.algorithm, description.dtypes) == ("QR", ("float32",))
     assert description.summary.startswith("NumPy array expressions")
+
+
+@pytest.mark.parametrize("dtypes", ["()", "('float16',)"])
+def test_a_file_with_invalid_dtypes_is_described_with_all(backend_file, dtypes):
+    """So a run does not skip it because of its dtypes, and `load` reports the error."""
+    path = backend_file("declares", "import math", f"DTYPES = {dtypes}\nimport math")
+    assert describe(path).dtypes == _registry.DTYPES
+    with pytest.raises(BackendError, match="DTYPES is"):
+        load(path)

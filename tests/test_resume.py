@@ -8,12 +8,14 @@ import time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from helpers import killing
 from helpers.command import UNPROBED, unprobed
 
+from bench.cli.run import _measure
 from bench.measure import run_directory, runner
 from bench.measure.run_directory import RunDirectory
 from bench.records import UnreadableRun, load_run
@@ -320,3 +322,15 @@ def test_resuming_removes_only_its_temporary_files(interrupted):
     assert not temporary.exists()
     assert hidden.exists()
     assert run_directory.is_new(interrupted) is False
+
+
+def test_a_removed_folder_is_not_offered_for_resume(monkeypatch, capsys, tmp_path):
+    """The user removes the folder of a run during the run."""
+
+    def execute(*_):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr("bench.measure.runner.execute", execute)
+    with pytest.raises(FileNotFoundError):
+        _measure(SimpleNamespace(folder=tmp_path / "removed", close=lambda: None), new=True)
+    assert capsys.readouterr().err == ""

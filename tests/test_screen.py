@@ -68,6 +68,14 @@ def test_a_hundred_sizes_are_spread_over_the_columns():
     assert last.strip() == "7 of 100 sizes fit; see -v."
 
 
+def test_the_number_of_backends_is_given_if_some_do_not_fit():
+    """The tables have ten rows at most, and say so."""
+    many = [sample_run.cell(f"backend_{i:02}", 100, 1e-6) for i in range(12)]
+    words = " ".join(printed(screen.times_table(many, 80)).split())
+    assert "backend_09" in words and "backend_10" not in words
+    assert words.endswith("10 of 12 backends fit; see -v.")
+
+
 def test_the_fastest_is_marked_in_every_table():
     """The tables of times and of ratios, and that of the page, mark the same backends; a tie marks all of them."""
     timed = cells(numpy_vectorized=1e-6, numba_jit=1.0005e-6, python_loops=1e-5, jax_jit=1e-5)

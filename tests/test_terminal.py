@@ -80,3 +80,9 @@ def test_a_passed_backend_is_only_in_the_table(printed):
         report("absent", "unavailable", failed("loads", "needs torch; install it: pip install gdbench[torch]")),
     )
     assert lines[3:] == ["", "absent: unavailable", "  loads: needs torch; install it: pip install gdbench[torch]"]
+
+
+def test_names_do_not_control_the_terminal(printed):
+    """A file name may hold any character."""
+    lines = printed(report("\x1b[31mred", "failed", failed("loads", "no")))
+    assert all(line.isprintable() for line in lines)

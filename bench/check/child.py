@@ -19,7 +19,16 @@ from bench.check.answer import Wrong
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS, THREADED, Measured
 from bench.check.diagnosis import Diagnosis, hint
-from bench.check.messages import RAISED, BackendEnds, CheckEnds, CheckMessage, CheckResult, CheckStarts, HintFound
+from bench.check.messages import (
+    RAISED,
+    BackendEnds,
+    CheckEnds,
+    CheckMessage,
+    CheckResult,
+    CheckStarts,
+    CheckStatus,
+    HintFound,
+)
 from bench.runtime.process import Channel, hide_caller
 from bench.text import clean
 
@@ -36,18 +45,15 @@ def check_backend(source: str, threads: str | None, report: Callable[[CheckMessa
     try:
         backend = load(source)
     except BackendError as error:
-        report(BackendEnds("unavailable" if isinstance(error, BackendUnavailable) else "failed", str(error)))
+        status: CheckStatus = "unavailable" if isinstance(error, BackendUnavailable) else "failed"
+        report(BackendEnds(status, clean(str(error), 500)))
         return
     except KeyboardInterrupt as error:  # raised by the file, because a child has no terminal
-        report(BackendEnds("failed", describe_error(error, describe(source).path, " at import")))
-        return
-    dtypes = getattr(backend, "DTYPES", tuple(UNIT))
-    if not isinstance(dtypes, tuple | list) or not dtypes or any(dtype not in UNIT for dtype in dtypes):
-        report(BackendEnds("failed", f"DTYPES is {dtypes!r}; allowed: a tuple of {' and '.join(UNIT)}"))
+        report(BackendEnds("failed", clean(describe_error(error, describe(source).path, " at import"), 500)))
         return
     checks, label = (CHECKS, "") if threads is None else (THREADED, f", {threads} thread(s)")
     passed = True
-    for dtype in dtypes:
+    for dtype in getattr(backend, "DTYPES", tuple(UNIT)):
         diagnosis = Diagnosis(backend, dtype)
         for check in checks:
             name = f"{check.__name__}[{dtype}{label}]"

@@ -6,13 +6,14 @@ inside the functions so that `--help` and `list` answer at once and load no arra
 
 import difflib
 import io
+import os
 import signal
 import sys
 import textwrap
 from collections.abc import Callable
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from bench import __version__
 from bench.cli.check import check, list_, machine
@@ -108,6 +109,7 @@ def greet(*words: Annotated[str, Parameter(show=False)]) -> int:
 def main() -> None:
     """Run a command and exit with its code: called by `bench.launch`."""
     use_own_packages()
+    _open_closed_streams()
     from bench.records import UnreadableRun
 
     as_json = "--json" in sys.argv[1:]
@@ -123,6 +125,9 @@ def main() -> None:
         sys.exit(_fail(f"found {broken[0]!r}; allowed: words without a null character", 2, as_json))
     try:
         code = app(sys.argv[1:])
+    except UnusedCliTokensError as error:
+        word = (error.unused_tokens or [""])[0]
+        code = _fail(f"found {word!r} without an option that takes it; allowed: what --help lists", 2, as_json)
     except (CycloptsError, UsageError) as error:
         code = _fail(str(error), 2, as_json)
     except UnreadableRun as error:
@@ -134,11 +139,24 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _open_closed_streams() -> None:
+    """Open the null device for each standard stream that is closed, or the next file would get its descriptor."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w"))
+
+
 def _fail(message: str, code: int, as_json: bool) -> int:
+    from bench.report.terminal import discard
     from bench.text import clean
 
     line = clean(message, 1000)  # the message may quote a file or the user
-    if as_json:
-        print_json({"error": line, "exit_code": code})
-    print(f"gdbench: {line}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is sys.stderr:
+                print(f"gdbench: {line}", file=stream, flush=True)
+            elif as_json:
+                print_json({"error": line, "exit_code": code})
+        except OSError:  # a full disk or a closed pipe does not change the exit code
+            discard(stream)
     return code

@@ -189,7 +189,8 @@ def _measure(directory: "RunDirectory", new: bool) -> "Run":
             directory.abandon()
         raise UsageError(str(error)) from None
     except (KeyboardInterrupt, OSError):
-        print_warnings([resume_note])
+        if directory.folder.is_dir():  # not if the user removed it
+            print_warnings([resume_note])
         raise
     finally:
         directory.close()

@@ -92,8 +92,13 @@ def make_plan(
 
 
 def new_folder(out: str | None) -> Path:
-    """The folder of a new run: `out`, or results_folder()/<date>-<time>. Raises ValueError if `out` is not empty."""
+    """The folder of a new run: `out`, or results_folder()/<date>-<time>.
+
+    Raises ValueError if `out` has no name or is not empty.
+    """
     if out is not None:
+        if not out.strip():
+            raise ValueError(f"--out: found {out!r}; allowed: the name of a new or empty folder")
         folder = Path(out)
         if folder.exists() and not (folder.is_dir() and is_new(folder)):
             raise ValueError(f"--out: found {out!r}, which is not empty; allowed: a new or empty folder")

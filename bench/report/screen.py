@@ -46,8 +46,13 @@ def _fitted(table: tables.Table, width: int) -> Table:
     best = frozenset((row, shown.index(x)) for row, x in table.best if x in shown)
     fitted = tables.Table("", columns, [tuple(row[x] for x in shown) for row in rows], best)
     result = rich_table(fitted, right=columns[1:])
-    if len(sizes) < count:
-        result.caption, result.caption_justify = f"{len(sizes)} of {count} sizes fit; see -v.", "left"
+    cut = [
+        f"{shown} of {total} {noun} fit"
+        for shown, total, noun in ((len(sizes), count, "sizes"), (len(rows), len(table.rows), "backends"))
+        if shown < total
+    ]
+    if cut:
+        result.caption, result.caption_justify = f"{' and '.join(cut)}; see -v.", "left"
     return result
 
 

@@ -177,7 +177,10 @@ def print_check(reports: Sequence["BackendReport"]) -> None:
         worst = max(shares, default=0.0)
         share = "-" if not shares else f"{worst:.2%} of its bound" if worst < 10 else f"{worst:.1g} times its bound"
         table.add_row(
-            Text(report.backend), Text(report.status, COLORS[report.status]), f"{passed} of {len(report.checks)}", share
+            Text(text.clean(report.backend)),
+            Text(report.status, COLORS[report.status]),
+            f"{passed} of {len(report.checks)}",
+            share,
         )
     out.print(table)
     for report in reports:
@@ -196,7 +199,7 @@ def _print_failing(report: "BackendReport", out: Console) -> None:
         return
     counted = f", {len(failing)} of {text.number_of(len(report.checks), 'check')} failed"
     ran = report.status != "unavailable"
-    out.print(Text(f"\n{report.backend}: {report.status}{counted if ran else ''}", "bold"))
+    out.print(Text(f"\n{text.clean(report.backend)}: {report.status}{counted if ran else ''}", "bold"))
     hints = list(dict.fromkeys(result.hint for result in failing if result.hint))
     for hint in [hint for hint in hints if NO_MISTAKE not in hint] or hints[:1]:
         _print_hanging(f"hint: {hint}", out, "bold")
