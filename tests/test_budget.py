@@ -1,10 +1,14 @@
 """The time budget: predictions from measurements, guesses before them, and the cells that a run leaves out."""
 
+from dataclasses import replace
+
 import pytest
 from test_plan import ABSENT, DEFAULTS, LOOPS, MINE, NUMPY, planned
 
 from bench.measure import options
 from bench.measure.budget import (
+    REPORT_S,
+    STAGE_S,
     announce,
     cells_to_leave_out,
     guess,
@@ -105,6 +109,8 @@ def test_more_blocks_dtypes_and_backends_cost_more():
     assert predict_run(planned(sizes=["100x10"], backends=[NUMPY], mode="full"))[0] > small
     assert predict_run(planned(sizes=["100x10"], backends=[NUMPY], dtypes=["float64", "float32"]))[0] > small
     assert predict_run(planned(sizes=["100x10"], backends=[NUMPY, ABSENT]))[0] == small  # unavailable
+    threads = replace(planned(sizes=["100x10"], backends=[NUMPY]), threads=(1, 2))
+    assert predict_run(threads)[0] == pytest.approx(2 * small - STAGE_S - REPORT_S, abs=1.0)
 
 
 def test_budget_leaves_out_the_costliest_cells():

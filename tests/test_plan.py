@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 from bench.measure import options
 from bench.measure.messages import CellTask, task_of
 from bench.measure.options import make_plan, new_folder
-from bench.plan import BASELINE, CONTROL, PENGUINS, Backend, CellPlan, backend_of, block_plans
+from bench.plan import BASELINE, CONTROL, PENGUINS, Backend, CellPlan, backend_of, block_plans, iterations
 from bench.runtime import cgroups, process
 from bench.runtime.process import available_threads
 
@@ -173,12 +174,41 @@ def test_a_task_loads_from_json():
 
 
 def test_the_plan_describes_itself():
-    """run.json has the sizes with their iterations, blocks, rounds, seed and budget."""
-    described = planned(mode="quick", seed=5, sizes=["100x3"], time_budget="90s").describe()
+    """The keys are those of run.json, which other programs read."""
+    plan = planned(mode="quick", seed=5, sizes=["100x3"], time_budget="90s", dtypes=["float32"], backends=[NUMPY])
+    described = replace(plan, cpus=(0,)).describe()
     assert json.loads(json.dumps(described)) == described
-    assert described["problems"] == [{"name": "synthetic", "n_samples": 100, "n_features": 3, "n_iter": 1000}]
-    assert (described["mode"], described["blocks"], described["rounds"], described["seed"]) == ("quick", 3, 3, 5)
-    assert (described["time_budget_s"], described["tol"]) == (90.0, 0.0)
+    assert described.pop("predicted_s") > 0
+    assert described == {
+        "mode": "quick",
+        "backends": [BASELINE],
+        "problems": [{"name": "synthetic", "n_samples": 100, "n_features": 3, "n_iter": 1000}],
+        "dtypes": ["float32"],
+        "threads": [1],
+        "cpus": [0],
+        "blocks": 3,
+        "rounds": 3,
+        "seed": 5,
+        "time_budget_s": 90.0,
+        "cell_share_of_budget": 0.25,
+        "min_round_s": 0.01,
+        "warmup": {"min_calls": 2, "min_s": 0.03, "first_call_counts": True},
+        "learning_rate": "1/L, L = lambda_max((2/n) X^T X)",
+        "tol": 0.0,
+        "beta0": "zeros",
+        "confidence": 0.95,
+    }
+
+
+def test_iterations_by_size():
+    """A larger problem has fewer, from just above each limit on."""
+    assert [iterations(n) for n in (1, 100, 101, 1_000, 1_001, 100_000, 100_001)] == [1000, 1000, 100, 100, 10, 10, 5]
+
+
+def test_synthetic_data_has_the_seed_of_the_plan():
+    """Sizes of the command line and default sizes alike."""
+    for sizes in (None, ["100x3"]):
+        assert {case.seed for case in planned(seed=7, sizes=sizes).cases if case.kind == "synthetic"} == {7}
 
 
 # Options

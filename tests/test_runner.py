@@ -739,6 +739,8 @@ def test_a_worker_has_the_settings_of_its_block(begin, worker):
     assert call.environment["PYTHONHASHSEED"] == str(block.hash_seed)
     assert call.environment["GDBENCH_PADDING"] == "x" * block.padding_bytes
     assert call.environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] == "1"
+    assert call.arguments[:2] == ["-m", "pytest"]
+    assert {"--benchmark-only", "--benchmark-disable-gc", "--capture=no", "--assert=plain"} < set(call.arguments)
     assert (call.threads, call.deadline_s) == (2, run.deadline_s())
     assert call.memory_bytes == memory.BASE + children.WORKER_COPIES * 8 * (
         40 + 1000
