@@ -89,7 +89,10 @@ def mann_whitney(base: Sequence[float], new: Sequence[float]) -> float:
     """
     from scipy.stats import mannwhitneyu
 
-    ties = len({*base, *new}) < len(base) + len(new)
+    distinct = len({*base, *new})
+    if distinct == 1 and base and new:
+        return 1.0  # SciPy 1.18 returns NaN
+    ties = distinct < len(base) + len(new)
     return float(mannwhitneyu(base, new, method="asymptotic" if ties else "exact").pvalue)
 
 
