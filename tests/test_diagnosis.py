@@ -168,6 +168,39 @@ def test_the_exact_problem_needs_no_more_bits(bits):
     assert residual.any() and exact.beta0.any()
 
 
+# The number of updates that each stop rule makes at these values of tol.
+STOP_TOLS = (2.0, 0.5, 0.1, 0.05, 2e-2, 1e-2, 5e-3, 1e-4)
+STOPS = {
+    "": [1, 2, 2, 3, 3, 4, 27, 40],
+    "tol is ignored": [40, 40, 40, 40, 40, 40, 40, 40],
+    "the loss change is compared with tol itself, not with tol * J_0": [1, 2, 3, 3, 4, 21, 40, 40],
+    "the loss change is compared with tol times the loss before, not with tol * J_0": [1, 2, 3, 3, 40, 40, 40, 40],
+    "the loss change is compared with tol times the present loss, not with tol * J_0": [1, 2, 3, 3, 40, 40, 40, 40],
+    "the loss change is compared with tol**2 * J_0, not with tol * J_0": [1, 2, 4, 40, 40, 40, 40, 40],
+    "the loss change is compared with sqrt(tol) * J_0, not with tol * J_0": [1, 1, 2, 2, 2, 2, 2, 4],
+    "the square of the loss change is compared, not the change": [1, 2, 2, 2, 2, 2, 3, 11],
+    "the change of the loss is taken over two updates": [2, 3, 3, 4, 5, 28, 40, 40],
+    "it stops after two small changes in a row, not after one": [2, 3, 3, 4, 4, 5, 28, 40],
+    "it stops after three small changes in a row, not after one": [3, 4, 4, 5, 5, 6, 29, 40],
+    "the stop rule is first applied at k = 2": [2, 2, 2, 3, 3, 4, 27, 40],
+    "the stop rule is applied only to every tenth k": [10, 10, 10, 10, 10, 10, 30, 40],
+    "the norm of the gradient is compared with tol, not the change of the loss": [1, 3, 40, 40, 40, 40, 40, 40],
+    "the norm of the gradient is compared with tol times the first one, not the change of the loss": [1, 1, 6, 40, 40, 40, 40, 40],
+    "the loss itself is compared with tol * J_0, not its change": [1, 1, 40, 40, 40, 40, 40, 40],
+    "the loss itself is compared with tol, not its change": [1, 10, 40, 40, 40, 40, 40, 40],
+    "the change of beta is compared with tol, not the change of the loss": [1, 1, 3, 4, 40, 40, 40, 40],
+    "the change of beta is compared with tol times its norm, not the change of the loss": [1, 1, 2, 3, 23, 40, 40, 40],
+    "it stops one update too late": [2, 3, 3, 4, 4, 5, 28, 40],
+    "it stops one update too early": [0, 1, 1, 2, 2, 3, 26, 40],
+}  # fmt: skip
+
+
+def test_each_stop_rule_has_its_number_of_updates():
+    """A listed rule that made other numbers would name the wrong mistake."""
+    rules = stop_rules(stopping("float64")[0])
+    assert {hint: list(map(rule, STOP_TOLS)) for hint, rule in rules.items()} == STOPS
+
+
 @pytest.mark.parametrize("dtype", UNIT)
 def test_wrong_stop_rule_is_named(dtype):
     """The numbers of updates at a dozen tolerances identify each wrong rule. The right rule has no hint."""
