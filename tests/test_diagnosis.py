@@ -13,10 +13,11 @@ from bench.check import check, diagnosis
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS, fits_every_shape
 from bench.check.child import run_check
-from bench.check.diagnosis import PRECISIONS, Diagnosis, hint
+from bench.check.diagnosis import Diagnosis, hint
 from bench.check.fixtures import Fixture, stopping
 from bench.check.messages import NO_MISTAKE, RAISED
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, ROUNDINGS, Mistake, stop_rules
+from bench.check.narrow import PRECISIONS, exact_problem
 
 # Pairs of a mistake in the iterates and one in the losses. Each mistake is in at least one pair.
 PAIRS = [(iterate, LOSSES[(i + 3) % len(LOSSES)]) for i, iterate in enumerate(ITERATES)]
@@ -159,7 +160,7 @@ def test_narrow_arithmetic_is_named(backend_file, old, new, code, name):
 @pytest.mark.parametrize("bits", PRECISIONS.values())
 def test_the_exact_problem_needs_no_more_bits(bits):
     """All numbers of the update and of the first loss are multiples of 1/8 below 2^bits / 8, or integers below 2^bits."""
-    exact = diagnosis._exact(bits)
+    exact = exact_problem(bits)
     residual = exact.y - exact.X @ exact.beta0
     terms = np.abs(exact.X * residual[:, None]).sum(axis=0)
     assert np.sum(residual**2) < 2**bits

@@ -5,14 +5,11 @@ to its bound, with that bound. It returns None if it compares no numbers.
 """
 
 import math
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -46,13 +43,13 @@ from bench.check.messages import (
     WRITTEN_TO,
 )
 from bench.check.oracle import closed_form, distance, exact_iterates
+from bench.check.races import meeting_threads
 from bench.check.stopping import broken_rule, stop_window
 from bench.data import problems
 from bench.records import error_share
 
 Measured = tuple[float, float] | None
 REPETITIONS, REPEATED_S = 100, 0.1  # calls on one problem to find a race: at most so many in so many seconds
-PAUSES, PAUSE_S = 3, 5e-4  # of a thread
 # What NumPy, Python and Numba say of a write to a read-only array.
 WRITE_ERRORS = (
     "assignment destination is read-only",
@@ -212,30 +209,8 @@ def fits_every_shape(backend: ModuleType, dtype: str) -> Measured:
 
 def repeats_its_results(backend: ModuleType, dtype: str) -> Measured:
     """The results agree with the reference in many calls, while threads are made to meet."""
-    with _meeting_threads():
+    with meeting_threads():
         return _largest([_judge_named(backend, fixture, REPEATED_S) for fixture in fixtures.shapes(dtype)[-2:]])
-
-
-@contextmanager
-def _meeting_threads() -> Iterator[None]:
-    """Let new threads of Python pause at their first calls, and switch often, so that each starts before others end."""
-    pauses = threading.local()
-
-    def pause(frame: FrameType, event: str, argument: object) -> None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] not in ("threading", "concurrent"):
-            time.sleep(PAUSE_S)
-            pauses.count = getattr(pauses, "count", 0) + 1
-            if pauses.count == PAUSES:
-                sys.setprofile(None)
-
-    interval, profile = sys.getswitchinterval(), threading.getprofile()
-    sys.setswitchinterval(1e-6)
-    threading.setprofile(pause)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)
-        threading.setprofile(profile)
 
 
 def survives_hard_problems(backend: ModuleType, dtype: str) -> Measured:

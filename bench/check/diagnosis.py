@@ -9,7 +9,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from math import isqrt
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +18,6 @@ from numpy.typing import NDArray
 from backends._solve import default_learning_rate
 from bench.check import evidence, fixtures
 from bench.check.answer import Wrong, as_arrays, check_form
-from bench.check.bound import UNIT
 from bench.check.evidence import MATCH, Answer, is_close
 from bench.check.fixtures import Fixture
 from bench.check.messages import (
@@ -36,10 +34,10 @@ from bench.check.messages import (
     WRITTEN_TO,
 )
 from bench.check.mistakes import ITERATES, LOSSES, RIGHT, ROUNDINGS, Mistake, stop_rules
+from bench.check.narrow import narrow_format
 
 SHAPES = ((16, 3), (7, 4), (25, 2), (11, 5))  # sizes (n, d) for which no two mistakes give the same results
 UPDATES = (3, 2, 1, 0)  # in this order, one result rules out most mistakes
-PRECISIONS = {"float32": 24, "float16 or bfloat16": 11}  # bits
 PAIR_ROWS = 500  # pairs of mistakes are tried only on problems with no more rows
 # The hints about an input that the backend writes to, by a part of the detail.
 WRITES = {
@@ -72,18 +70,6 @@ def _problem(n: int, d: int) -> Fixture:
     if d == 4:  # a small gradient, so that clipping it differs from normalizing it
         y, beta0 = y / 10, beta0 / 10
     return Fixture(f"{n} x {d}", X, y, beta0, 0.7 * default_learning_rate(X), 0)
-
-
-def _exact(bits: int) -> Fixture:
-    """A problem of integers whose update and first loss are exact in a binary format with this many bits.
-
-    The sum of n = 8 squares of residuals is the largest number. 2 learning_rate / n is a power of two.
-    """
-    rng, largest = np.random.default_rng(bits), isqrt(2 ** (bits - 3)) - 1
-    start = largest // 4
-    X, y = rng.choice([-1.0, 1.0], (8, 2)), rng.integers(-largest + 2 * start, largest - 2 * start, 8, endpoint=True)
-    beta0 = rng.integers(-start, start, 2, endpoint=True)
-    return Fixture("integers", X, y.astype(float), beta0.astype(float), 0.5, 1)
 
 
 class Diagnosis:
@@ -228,46 +214,6 @@ class Diagnosis:
             verdicts.append(answer is not None and answer.right)
         return verdicts
 
-    def precision(self) -> str | None:
-        """The hint about arithmetic in a narrow format.
-
-        The relative error has the size of its rounding, also if y and beta0 are scaled, and vanishes where it is exact.
-        """
-        base = replace(_problem(*SHAPES[-1]).cast(self.dtype), max_iter=1)
-        scaled = replace(base, y=32 * base.y, beta0=32 * base.beta0)
-        errors = []
-        for fixture in (base, scaled):
-            answer, right = self._answer(fixture), RIGHT.result(fixture)
-            if answer is None or len(answer.losses) != 2:
-                return None
-            off, step = answer.beta - right[0], right[0] - fixture.beta0
-            if off.any() and abs(off @ step) > 0.99 * np.linalg.norm(off) * np.linalg.norm(step):
-                return None  # a wrong factor gives an error parallel to the step
-            # The second loss depends on the error of beta.
-            pairs = [(a[:d], b[:d]) for a, b, d in zip(answer[1:], right, (None, 1), strict=True)]
-            errors.append([float(np.linalg.norm(a - b) / np.linalg.norm(b)) for a, b in pairs])
-        rounded = {
-            part: pair
-            for part, *pair in zip(("beta", "losses"), *errors, strict=True)
-            if pair[0] > 256 * UNIT[self.dtype]
-        }
-        for name, bits in PRECISIONS.items():
-            exact = self._answer(_exact(bits).cast(self.dtype))
-            if exact is None or 2.0**-bits <= UNIT[self.dtype]:
-                continue
-            beta, losses = RIGHT.result(_exact(bits))
-            vanishes = {"beta": np.array_equal(exact.beta, beta), "losses": exact.losses[0] == losses[0]}
-            smallest, largest = 2.0 ** (-bits - 8), 2.0 ** (5 - bits)
-            if rounded and all(
-                smallest < small < largest and small / 16 < large < small * 16 and vanishes[part]
-                for part, (small, large) in rounded.items()
-            ):
-                return (
-                    f"the result is {self.dtype}, but a part of it is computed in {name}: the errors of"
-                    f" {' and '.join(rounded)} have the size of its rounding and vanish for small integers"
-                )
-        return None
-
     def stops(self) -> str | None:
         """The mistake in the stop rule, from the numbers of updates at several tolerances."""
         base = fixtures.stopping(self.dtype)[0]
@@ -326,7 +272,9 @@ class Diagnosis:
             return mistake
         if not all(np.isfinite(answer.beta).all() and np.isfinite(answer.losses).all() for answer in answers):
             return "beta or a loss is not finite where it should be: does something overflow, or is it divided by zero?"
-        if mistake := evidence.describe_length(answers) or self.precision():
+        if mistake := evidence.describe_length(answers) or narrow_format(
+            self._answer, _problem(*SHAPES[-1]).cast(self.dtype)
+        ):
             return mistake
         betas = [
             mistake.hint
