@@ -203,8 +203,8 @@ def _processors(text: str) -> tuple[int, ...]:
         chosen = ()
     if not chosen or not allowed.issuperset(chosen):
         raise ValueError(
-            f"--cpus: found {text[:60]!r}; allowed: numbers such as 0,2 or 0-2 of processors that this process may use,"
-            f" which are {len(allowed)} from {min(allowed)} to {max(allowed)}"
+            f"--cpus: found {text[:60]!r}; allowed: numbers such as 0 or 2,3 or 4-7 of processors that this process may"
+            f" use, which are {len(allowed)} from {min(allowed)} to {max(allowed)}"
         )
     return chosen
 
