@@ -8,7 +8,6 @@ and the figures are added. Statistics and figures derive from the samples. Nothi
 import json
 import math
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
@@ -16,7 +15,7 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 import msgspec
 
 from bench.runtime.files import read, save
-from bench.text import operand
+from bench.text import command
 
 MAX_CELLS, MAX_GROUPS = 5_000, 64  # the report of a larger run would take an hour
 MAX_EMBEDDED = 1_500_000  # bytes of a run inside a page, three quarters of the largest page
@@ -362,8 +361,8 @@ def load_run(where: Path) -> Run:
             text = _of_page(text, path)
     except FileNotFoundError:
         allowed = "the folder of a run, its run.json, or the name of a saved run"
-        command = shlex.join(["gdbench", "run", "--resume", operand(where)])
-        hint = f" (it was stopped: {command} completes it)" if (where / "plan.json").exists() else ""
+        resume = command("run", "--resume", path=where)
+        hint = f" (it was stopped: {resume} completes it)" if (where / "plan.json").exists() else ""
         raise UnreadableRun(f"{where}: found no run.json{hint}; allowed: {allowed}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

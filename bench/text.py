@@ -6,6 +6,7 @@ Numbers have three significant digits and a suitable unit, so that no nonzero va
 import html
 import math
 import re
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
@@ -130,6 +131,11 @@ def clean(text: str, width: int | None = None, lines: bool = False) -> str:
 def operand(path: object) -> str:
     """A path as a word of a command. One that starts with a dash would be taken for an option."""
     return f"./{path}" if str(path).startswith("-") else str(path)
+
+
+def command(*words: str, path: object) -> str:
+    """A gdbench command on a path, to copy into a shell."""
+    return shlex.join(["gdbench", *words, operand(path)])
 
 
 def markdown(text: str, width: int | None = None) -> str:

@@ -126,7 +126,7 @@ class Diagnosis:
         problems = [problem.cast(self.dtype) for problems in checked for problem in problems]
         problems += [fixtures.long(self.dtype)]
         with np.errstate(all="ignore"):
-            if any(self.varies(problem) for problem in fixtures.shapes(self.dtype)[:1]):
+            if self.varies(fixtures.shapes(self.dtype)[0]):
                 return VARIES
             right, wrong = _by_problem(self._answers(problems))
             if any(self.varies(answer.fixture) for answer in wrong[:2]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from bench.cli.common import EXIT_CODES, Flag, Integer, Several, UsageError, open_page, plan_backends, print_run
-from bench.text import operand
+from bench.text import command
 
 if TYPE_CHECKING:
     from bench.measure.run_directory import RunDirectory
@@ -179,8 +179,7 @@ def _measure(directory: "RunDirectory", new: bool) -> "Run":
     from bench.measure.runner import execute
     from bench.report.terminal import RunProgress, print_warnings
 
-    command = shlex.join(["gdbench", "run", "--resume", operand(directory.folder)])
-    resume_note = f"finished cells are kept; continue with: {command}"
+    resume_note = f"finished cells are kept; continue with: {command('run', '--resume', path=directory.folder)}"
     try:
         with RunProgress() as progress:
             record = execute(directory, progress)
@@ -207,8 +206,7 @@ def _write_report(record: "Run", folder: Path) -> Path:
     try:
         return write(record, folder)
     except (KeyboardInterrupt, OSError):
-        command = shlex.join(["gdbench", "report", operand(folder)])
-        print_warnings([f"the run is saved; write its report with: {command}"])
+        print_warnings([f"the run is saved; write its report with: {command('report', path=folder)}"])
         raise
 
 
