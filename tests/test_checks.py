@@ -3,6 +3,7 @@
 import math
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from helpers.judged import cache_exact_answers
 
-from bench.check import checks, fixtures
+from bench.check import checks, fixtures, races
 from bench.check.answer import Wrong
 from bench.check.bound import UNIT
 
 DTYPES = pytest.mark.parametrize("dtype", UNIT)
+REPEATED_S = checks.REPEATED_S  # the tests need no repetitions
 COMPARING = (
     "forgets_earlier_calls",
     "follows_the_exact_iterates",
@@ -140,6 +142,21 @@ def test_another_algorithm_may_overflow_one_update_later(dtype):
     checks.stops_when_it_diverges(backend_of(algorithm="another", change=one_more), dtype)
 
 
+def test_new_threads_meet():
+    """In most of 20 attempts, two start before one has ended, on a busy machine in fewer. Without pauses, in none."""
+
+    def threads_that_started(_):
+        started.append(1)
+        return len(started)
+
+    met = 0
+    for _ in range(20):
+        started: list[int] = []
+        with races.meeting_threads(), ThreadPoolExecutor(4) as pool:
+            met += min(pool.map(threads_that_started, range(4))) > 1
+    assert met > 2
+
+
 def test_results_are_judged_in_every_repetition(monkeypatch):
     """Answers that differ by more than two correct ones can are called so."""
     monkeypatch.setattr(checks, "REPETITIONS", 4)
@@ -147,6 +164,10 @@ def test_results_are_judged_in_every_repetition(monkeypatch):
     backend = backend_of()
     checks.repeats_its_results(backend, "float64")
     assert len(backend.calls) == 2  # there is no time for more
+    monkeypatch.setattr(checks, "REPEATED_S", REPEATED_S)
+    backend = backend_of()
+    checks.repeats_its_results(backend, "float64")
+    assert len(backend.calls) > 2
     monkeypatch.setattr(checks, "REPEATED_S", 60.0)
     backend = backend_of()
     checks.repeats_its_results(backend, "float64")
