@@ -31,7 +31,7 @@ def meeting_threads() -> Iterator[None]:
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
-    threading.Thread.run = run_with_pauses  # type: ignore[method-assign]
+    threading.Thread.run = run_with_pauses  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:
