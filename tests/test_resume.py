@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from helpers import killing
-from helpers.command import UNPROBED, unprobed
+from helpers.command import UNPROBED, gdbench, unprobed
 
 from bench.cli.run import _measure
 from bench.measure import run_directory, runner
@@ -292,6 +292,35 @@ def test_a_signal_interrupts_a_run_that_can_be_resumed(tmp_path, number, lines):
     assert all(None not in cell.samples_s for cell in run.cells)
     assert len(journal.read_text().splitlines()) == 3 * len(run.cells)
     assert len(run.resumed) == 1
+
+
+WITHOUT_IMPORTS = (
+    f"import runpy; runpy.run_path({UNPROBED[1]!r})"
+    + """
+import sys
+from importlib.abc import MetaPathFinder
+from bench.cli import main
+from bench.measure import runner
+
+class Refuse(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if not name.startswith("rich._"):  # tables of characters
+            sys.exit(f"imported {name}")
+
+prepare = runner.RunInProgress.prepare
+runner.RunInProgress.prepare = lambda running: (sys.meta_path.insert(0, Refuse()), prepare(running))
+save_run = runner.save_run
+runner.save_run = lambda *arguments: (save_run(*arguments), sys.meta_path.pop(0))
+main()
+"""
+)
+
+
+@pytest.mark.slow
+def test_a_run_imports_nothing(tmp_path):
+    """Ctrl-C can interrupt an import, and some packages cannot be imported a second time, for example for the results."""
+    code, _, err = gdbench(*RUN, "--out", "run", cwd=tmp_path, program=(sys.executable, "-c", WITHOUT_IMPORTS))
+    assert code == 0, err
 
 
 @pytest.mark.parametrize(

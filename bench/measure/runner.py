@@ -20,6 +20,7 @@ from statistics import median
 from typing import Any
 
 import msgspec
+import scipy.stats  # noqa: F401 - before the run: an import that Ctrl-C interrupts cannot be repeated
 
 from bench.analysis.aggregate import aggregate, preliminary_cells
 from bench.analysis.cost_model import bytes_per_pass

@@ -359,6 +359,9 @@ class RunProgress:
         self._block = 0
         self._live: Live | None = None
         if self._console.is_terminal:
+            from bench.report import screen
+
+            self._screen = screen
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -382,8 +385,6 @@ class RunProgress:
         remaining = "" if progress.left_s is None else f"about {progress.left_s:.0f} s left"
         block = f"block {progress.block} of {progress.blocks}" if progress.block else ""
         if self._live:
-            from bench.report import screen
-
             self._bar.update(
                 self._task,
                 description=f"{block}: {progress.what}" if block else progress.what,
@@ -392,7 +393,7 @@ class RunProgress:
                 left=remaining,
             )
             cells = progress.cells()
-            table = screen.times_table(cells, self._console.width) if cells else Text()
+            table = self._screen.times_table(cells, self._console.width) if cells else Text()
             self._live.update(Group(table, Text(), self._bar))
         elif progress.block > self._block:
             self._block = progress.block
