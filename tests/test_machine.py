@@ -14,7 +14,7 @@ import pytest
 
 from bench.analysis.environment_diff import machine_differences
 from bench.report.terminal import print_machine
-from bench.runtime import cgroups, machine, memory, probes, process, topology
+from bench.runtime import cgroups, libraries, machine, memory, probes, process, topology
 
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity"), reason="this system has no processor affinity"
@@ -547,3 +547,13 @@ def test_the_version_is_that_of_the_package_on_the_import_path(tmp_path, monkeyp
     finally:
         sys.modules.pop("scipy", None)
         sys.modules.update(loaded)
+
+
+def test_blas_libraries_have_an_order(monkeypatch):
+    """NumPy and SciPy load one each. Runs compare the lists, so the order must not depend on the loader."""
+    pools = [
+        {"user_api": api, "internal_api": "openblas", "version": version, "architecture": "Zen"}
+        for api, version in (("blas", "0.3.31"), ("blas", "0.3.30"), ("openmp", None))
+    ]
+    monkeypatch.setattr(libraries, "threadpool_info", lambda: pools)
+    assert [library["version"] for library in libraries.loaded_blas()] == ["0.3.30", "0.3.31"]

@@ -20,7 +20,6 @@ from statistics import median
 from typing import Any
 
 import msgspec
-import scipy.stats  # noqa: F401 - before the run: an import that Ctrl-C interrupts cannot be repeated
 
 from bench.analysis.aggregate import aggregate, preliminary_cells
 from bench.analysis.cost_model import bytes_per_pass
@@ -64,6 +63,9 @@ def execute(directory: RunDirectory, on_progress: Callable[[Progress], None] = l
     After Ctrl-C, the run is saved and returned with its finished cells; the others are "interrupted". Raises RunError
     if the data cannot be staged, and UnreadableRun if the data of a resumed run have changed.
     """
+    # Now, because an import that Ctrl-C interrupts cannot be repeated; but after the description of NumPy's BLAS.
+    import scipy.stats  # noqa: F401
+
     interrupted = False
     with process.pinned(directory.plan.cpus), Scratch() as scratch:
         running = RunInProgress(directory, scratch, on_progress)

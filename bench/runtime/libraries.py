@@ -16,9 +16,10 @@ def loaded_versions(others: Iterable[str] = ()) -> dict[str, str]:
 
 
 def loaded_blas() -> list[dict[str, str | None]]:
-    """The loaded BLAS libraries, with the kernel in use."""
-    return [
+    """The loaded BLAS libraries, with the kernel in use, in the order of their names and versions."""
+    loaded = [
         {"library": pool["internal_api"], "version": pool.get("version"), "kernel": pool.get("architecture")}
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     ]
+    return sorted(loaded, key=lambda library: [str(value) for value in library.values()])
