@@ -24,7 +24,8 @@ class Case:
     """A problem with a number of iterations. kind: "synthetic", "csv" or the name of built-in data.
 
     max_iter: iterations per call of fit. path: absolute, because workers run in another folder. argument: the path as
-    on the command line. too_large: why this machine cannot stage the problem, or not in time.
+    on the command line. too_large: why this machine cannot stage the problem, or not in time. target, features, drop,
+    missing, keep_text and header: as in a Selection of bench.data.encoding.
     """
 
     kind: str
@@ -37,6 +38,17 @@ class Case:
     argument: str | None = None
     target: str | None = None
     too_large: str | None = None
+    features: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    keep_text: bool = False
+    header: bool = True
+
+    @property
+    def data_options(self) -> list[str]:
+        """The options of the command line that say how the file is read."""
+        words = [f"--{name}={text}" for name in ("features", "drop", "missing") for text in getattr(self, name)]
+        return words + self.keep_text * ["--keep-text"] + (not self.header) * ["--no-header"]
 
     @property
     def size(self) -> int:

@@ -1,6 +1,7 @@
 """aggregate() computes the status, times, speed-ups and flags of each cell from the samples."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -356,6 +357,9 @@ def test_rerun_command():
     )
     assert "--data 'a table.csv' --target 'the y'" in commands[2]
     assert not any("/abs" in command for command in commands)
+    read = replace(data, features=("a", "b c"), missing=("-999",), keep_text=True, header=False)
+    command = next(c.rerun for c in run_of(make_plan(cases=(read,)), {}).cells)
+    assert " --features=a '--features=b c' --missing=-999 --keep-text --no-header --dtype" in command
     assert " --threads 1 --cpus 3,2 " in run_of(make_plan(cpus=(3, 2)), {}).cells[0].rerun
 
 

@@ -29,7 +29,7 @@ BAD = [
     (["run", "--max-iter", "many"], "many"),
     (["run", "--seed", "-1"], "--seed"),
     (["run", "--quick", "--full"], "--quick: found together with --full; allowed: one of the two"),
-    (["run", "--data", "none.csv", "--target", "y"], "--data: found no file 'none.csv'; allowed: a CSV file"),
+    (["run", "--data", "none.csv", "--target", "y"], "found no file 'none.csv'; allowed: a table as CSV"),
     (["run", "--data", "none.csv"], "without --target; allowed: --target with the column"),
     (["run", "--target", "y"], "--target: found 'y' without --data"),
     (["run", "-b", "nubma_jit"], "found 'nubma_jit' (did you mean numba_jit?)"),

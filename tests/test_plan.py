@@ -11,9 +11,11 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from bench.data.encoding import Selection
 from bench.measure import options
 from bench.measure.messages import CellTask, task_of
 from bench.measure.options import make_plan, new_folder
+from bench.measure.stage import build
 from bench.plan import BASELINE, CONTROL, PENGUINS, Backend, CellPlan, backend_of, block_plans, iterations
 from bench.runtime import cgroups, process
 from bench.runtime.process import available_threads
@@ -290,8 +292,9 @@ INVALID = [
     ("--seed", {"seed": -1}, "-1"),
     ("--target", {"target": "y"}, "'y' without --data"),
     ("--target", {"data": "penguins", "target": "y"}, "'y' for the built-in data set penguins"),
+    ("--features=a", {"selection": Selection("", ("a",))}, "without --data"),
+    ("--no-header", {"data": "penguins", "selection": Selection("", header=False)}, "for the built-in data set penguins"),
     ("--data", {"data": "none.csv"}, "'none.csv' without --target"),
-    ("--data", {"data": "none.csv", "target": "y"}, "no file 'none.csv'"),
 ]  # fmt: skip
 
 
@@ -328,7 +331,22 @@ def test_a_table_is_a_case(table, tmp_path):
     (case,) = plan.cases
     assert (case.kind, case.name, case.n_samples, case.n_features, case.max_iter) == ("csv", "my table", 3, 3, 1000)
     assert (case.path, case.argument, case.target) == (str(tmp_path.resolve() / table), table, "y")
-    assert "my table: dropped 1 of 4 rows with a missing value, kept 3" in notes
+    assert "my table: dropped 1 of 4 rows with a missing value, kept 3; missing: 'a' in 1" in notes
+
+
+def test_a_case_keeps_how_its_file_is_read(table):
+    """A worker and a resumed run read the file in the same way."""
+    selection = Selection("y", ("a",), ("b",), ("-1", "?"), keep_text=True)
+    (case,) = planned(data=table, target="y", selection=selection).cases
+    assert case.data_options == ["--features=a", "--drop=b", "--missing=-1", "--missing=?", "--keep-text"]
+    decoded = msgspec.json.decode(msgspec.json.encode(case), type=type(case))
+    assert build(decoded).columns == ("intercept", "a")
+    old = {
+        field: value
+        for field, value in msgspec.to_builtins(case).items()
+        if field not in msgspec.structs.asdict(selection)
+    }
+    assert msgspec.convert(old, type(case)).header
 
 
 def test_data_and_sizes_are_both_planned(table):
@@ -340,7 +358,7 @@ def test_data_and_sizes_are_both_planned(table):
 
 def test_an_unknown_target_is_a_value_error(table):
     """The message lists the columns of the table."""
-    with pytest.raises(ValueError, match=r"--target: found 'z'; allowed: a column of my table\.csv: a, b, y"):
+    with pytest.raises(ValueError, match=r"--target: found 'z'; allowed: a column of my table\.csv: a, b and y"):
         planned(data=table, target="z")
 
 
@@ -456,9 +474,13 @@ def test_notes_are_those_of_the_machine_the_data_and_the_plan(table, monkeypatch
     """In this order; the prediction is the last one."""
     monkeypatch.setattr(options.machine, "warnings", lambda: ["the machine is busy"])
     _, notes = make_plan(**DEFAULTS | {"data": table, "target": "y", "sizes": ["10x2"]})
-    assert notes[:2] == ["the machine is busy", "my table: dropped 1 of 4 rows with a missing value, kept 3"]
+    assert notes[:3] == [
+        "the machine is busy",
+        "my table: uses 3 rows; target 'y'; features 'a' and 'b'",
+        "my table: dropped 1 of 4 rows with a missing value, kept 3; missing: 'a' in 1",
+    ]
     assert notes[-1].startswith("predicted: about ")
-    assert len(notes) == 3
+    assert len(notes) == 4
 
 
 def test_a_problem_has_at_most_two_to_the_fortieth_values():

@@ -23,6 +23,7 @@ from backends import Fit, solve
 from backends._solve import default_learning_rate
 from bench.check.bound import NORMWISE_FACTOR, UNIT, gamma
 from bench.data import problems
+from bench.data.encoding import Selection
 from bench.data.problems import Problem
 
 U = UNIT["float64"]
@@ -49,7 +50,7 @@ def penguins() -> Data:
     names = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g")
     with problems.PENGUINS.open(encoding="utf-8", newline="") as file:
         rows = [[row[name] for name in names] for row in csv.DictReader(file)]
-    table = np.array([row for row in rows if not problems.MISSING & {field.lower() for field in row}], dtype=np.float64)
+    table = np.array([row for row in rows if all(row)], dtype=np.float64)
     return Data(table[:, :-1], table[:, -1])
 
 
@@ -160,7 +161,7 @@ def converged(tmp_path_factory):
         columns = [f"x{j}" for j in range(features.shape[1])]
         rows = np.column_stack([features, y])[kept].tolist()
         path.write_text("\n".join(",".join(map(str, row)) for row in [[*columns, "y"], *rows]))
-        data = problems.from_csv(path, "y")
+        data = problems.from_file(path, Selection("y"))
         solution, *_ = scipy.linalg.lstsq(data.X, data.y)
         distance = descent(data.X, data.y, solution, MAX_OPERATIONS.get(name, math.inf))
         return Case(data, solve(data.X, data.y, name, max_iter=distance.updates, tol=0.0), solution, distance)

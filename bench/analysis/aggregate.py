@@ -298,6 +298,7 @@ def _rerun(plan: Plan, cell: CellPlan, predicted_s: float | None) -> str:
         words += ["--data", operand(case.argument or case.name)]
         if case.target is not None:
             words += [f"--target={case.target}"] if case.target.startswith("-") else ["--target", case.target]
+        words += case.data_options
     if plan.has_user_budget or predicted_s:
         # A cell that was skipped as too long needs a larger budget.
         needed = math.ceil(1.5 * (predicted_s or 0.0) * plan.calls_per_cell * plan.blocks / CELL_SHARE)

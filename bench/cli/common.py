@@ -4,12 +4,14 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, Token
 
 if TYPE_CHECKING:
+    from bench.data.encoding import Selection
     from bench.plan import Backend
     from bench.records import Run
 
@@ -34,6 +36,39 @@ def _integer(_: type, tokens: Sequence[Token]) -> int:
 Integer = Parameter(converter=_integer)
 Several = Parameter(consume_multiple=(1, None), negative_iterable=())
 Flag = Parameter(negative="", show_default=False)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class DataOptions:
+    """How a file of the user is read.
+
+    Parameters
+    ----------
+    features
+        The columns of the file to use, such as a,b,c. Default: all that can be used.
+    drop
+        Columns of the file to leave out.
+    missing
+        Further texts or numbers that stand for a missing value, such as '?' or -999.
+    keep_text
+        Make 0/1 columns of text columns with few different texts.
+    no_header
+        The file has no line with names. Its columns are named 1, 2, ...
+    """
+
+    features: Annotated[list[str] | None, Several] = None
+    drop: Annotated[list[str] | None, Several] = None
+    missing: Annotated[list[str] | None, Several, Parameter(allow_leading_hyphen=True)] = None
+    keep_text: Annotated[bool, Flag] = False
+    no_header: Annotated[bool, Flag] = False
+
+    def selection(self, target: str) -> "Selection":
+        """What the user wants of a file."""
+        from bench.data.encoding import Selection
+
+        features, drop, missing = (tuple(names or ()) for names in (self.features, self.drop, self.missing))
+        return Selection(target, features, drop, missing, self.keep_text, header=not self.no_header)
 
 
 def plan_backends(names: list[str]) -> "list[Backend]":

@@ -2,12 +2,23 @@
 
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from bench.cli.common import EXIT_CODES, Flag, Integer, Several, UsageError, open_page, plan_backends, print_run
+from bench.cli.common import (
+    EXIT_CODES,
+    DataOptions,
+    Flag,
+    Integer,
+    Several,
+    UsageError,
+    open_page,
+    plan_backends,
+    print_run,
+)
 from bench.text import command
 
 if TYPE_CHECKING:
@@ -27,6 +38,7 @@ def run(
     cpus: str | None = None,
     data: str | None = None,
     target: str | None = None,
+    data_options: DataOptions = DataOptions(),  # noqa: B008  it is immutable
     max_iter: Annotated[int | None, Integer] = None,
     time_budget: str | None = None,
     seed: Annotated[int | None, Integer] = None,
@@ -59,9 +71,9 @@ def run(
     cpus
         Processors of the workers, such as 2,3 or 4-7. Default: the fastest ones, one for each core.
     data
-        A CSV file, or the built-in "penguins" or "penguins_flipper".
+        A file with a table, such as CSV, or the built-in "penguins" or "penguins_flipper".
     target
-        The column of the CSV file to predict.
+        The column of the file to predict.
     max_iter
         Iterations per call. The default depends on the size.
     time_budget
@@ -102,9 +114,12 @@ def run(
     try:
         if resume is None:
             mode = "quick" if quick else "full" if full else "default"
-            directory = _begin(mode, backend or [], options, out, keep=save_baseline is not None)
+            selected = options | {"selection": data_options.selection(target or "")}
+            directory = _begin(mode, backend or [], selected, out, keep=save_baseline is not None)
         else:
-            directory = _resume(resume, options | {"quick": quick, "full": full, "backend": backend, "out": out})
+            directory = _resume(
+                resume, options | asdict(data_options) | {"quick": quick, "full": full, "backend": backend, "out": out}
+            )
     except ValueError as error:
         raise UsageError(str(error)) from None
     from bench.report.terminal import print_warnings

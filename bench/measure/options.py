@@ -8,6 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
+from bench.data.encoding import Selection
 from bench.measure.budget import announce, predict_run, reference_s
 from bench.measure.run_directory import is_new
 from bench.measure.stage import BUILT_IN, build
@@ -37,6 +40,7 @@ def make_plan(
     seed: int | None,
     cpus: str | None = None,
     named: bool = False,
+    selection: Selection | None = None,
 ) -> tuple[Plan, list[str]]:
     """The plan, and notes for the user. Raises ValueError."""
     blocks, rounds, budget = MODES[mode]
@@ -52,12 +56,15 @@ def make_plan(
     cases = []
     if sizes:
         cases += synthetic_cases(list(dict.fromkeys(map(_size, sizes))), seed, max_iter)
+    reading = Case("csv", "", 0, 0, 0, **msgspec.structs.asdict(selection or Selection("")))
     if data is not None:
-        case, data_notes = _data_case(data, target, max_iter)
+        case, data_notes = _data_case(data, target, max_iter, reading)
         cases.append(case)
         notes += data_notes
     elif target is not None:
         raise ValueError(f"--target: found {target!r} without --data; allowed: together with --data FILE.csv")
+    elif reading.data_options:
+        raise ValueError(f"{reading.data_options[0]}: found without --data; allowed: together with --data FILE.csv")
     if not cases:
         sweep = [n for n in SIZES if mode != "quick" or n < 1_000_000]
         cases = synthetic_cases([(n, N_FEATURES) for n in sweep], seed, max_iter)
@@ -153,18 +160,21 @@ def _size(text: str) -> tuple[int, int]:
     return n, d
 
 
-def _data_case(data: str, target: str | None, max_iter: int | None) -> tuple[Case, list[str]]:
-    """The case of a file or of built-in data, and notes for the user."""
+def _data_case(data: str, target: str | None, max_iter: int | None, reading: Case) -> tuple[Case, list[str]]:
+    """The case of a file or of built-in data, and notes for the user. reading: a case with the options of the file."""
     if data in BUILT_IN and not Path(data).exists():
         if target is not None:
             raise ValueError(
                 f"--target: found {target!r} for the built-in data set {data}; allowed: with a CSV file only"
             )
+        if reading.data_options:
+            found = f"{reading.data_options[0]}: found for the built-in data set {data}"
+            raise ValueError(f"{found}; allowed: with a file only")
         case = Case(data, data, 0, 0, 0)
     elif target is None:
         raise ValueError(f"--data: found {data!r} without --target; allowed: --target with the column to predict")
     else:
-        case = Case("csv", data, 0, 0, 0, path=os.path.expanduser(data), argument=data, target=target)
+        case = replace(reading, name=data, path=os.path.expanduser(data), argument=data, target=target)
     problem = build(case)
     n, d = problem.X.shape
     case = replace(case, n_samples=n, n_features=d, max_iter=max_iter or iterations(n))

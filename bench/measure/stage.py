@@ -14,6 +14,7 @@ import numpy as np
 from backends._solve import default_learning_rate
 from bench.check.bound import Reference, reference, references
 from bench.data import problems
+from bench.data.encoding import Selection
 from bench.measure.messages import Staged, StageSpec
 from bench.plan import Case
 from bench.runtime.process import Channel
@@ -32,7 +33,8 @@ def build(case: Case) -> problems.Problem:
         return problems.synthetic(case.n_samples, case.n_features, case.seed or 0)
     if case.kind in BUILT_IN:
         return BUILT_IN[case.kind]()
-    return problems.from_csv(Path(case.path or ""), case.target or "")
+    selection = Selection(case.target or "", case.features, case.drop, case.missing, case.keep_text, case.header)
+    return problems.from_file(Path(case.path or ""), selection)
 
 
 def stage(folder: Path, case: Case, dtype: str, normwise: bool) -> str:
