@@ -34,13 +34,20 @@ Reading order: python_loops, numpy_vectorized, numba_jit, jax_jit. Importing thi
 array library but NumPy; each backend's library is imported when it is loaded.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from backends._registry import BackendError, BackendUnavailable, describe, library_versions, load, names
-from backends._solve import Fit, solve, stop_reason
+from backends._solve import ConvergenceWarning, Fit, solve, stop_reason
+
+if TYPE_CHECKING:
+    from backends._estimator import GradientDescentRegressor
 
 __all__ = [
     "BackendError",
     "BackendUnavailable",
+    "ConvergenceWarning",
     "Fit",
+    "GradientDescentRegressor",
     "describe",
     "library_versions",
     "load",
@@ -48,3 +55,14 @@ __all__ = [
     "solve",
     "stop_reason",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """GradientDescentRegressor is imported when it is used, because it needs scikit-learn."""
+    if name != "GradientDescentRegressor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from backends._estimator import GradientDescentRegressor
+    except ImportError as error:
+        raise ImportError(f"{name} needs scikit-learn ({error}): pip install 'gdbench[sklearn]'") from error
+    return GradientDescentRegressor

@@ -1,9 +1,7 @@
 """`solve`, the Python API: validate the arguments, prepare, fit and convert with any backend."""
 
-import math
-import numbers
-import operator
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from backends._advice import advice
+from backends._arguments import array, data, integer, rule, shown, start
+from backends._curvature import Curvature, nearness
 from backends._registry import BackendError, load
+from backends._scaling import Scaling
+
+
+class ConvergenceWarning(UserWarning):
+    """A descent that did not end near the minimum: how far away, why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,13 @@ class Fit:
     """The result of `solve`.
 
     beta: (n_features,). losses: (n_iter + 1,), losses[k] = J(beta_k). n_iter: the number of updates.
-    stop_reason: "converged", "max_iter" or "diverged". learning_rate: the one that was used.
+    stop_reason: "converged", "max_iter" or "diverged"; "converged" says that the loss hardly changed, near_minimum that
+    the coefficients are right to 1 % (`backends._curvature.nearness` has the definition).
+    learning_rate: the one that was used. condition: the condition number of X. rank: the number of columns that do not
+    depend on others. gradient_norm: the length of the gradient at the end. iterations_left: the predicted number of
+    further updates until the minimum is near, 0 if it is, infinity if it never will be. advice: what to do, or "".
+
+    With standardize=True, learning_rate, condition and gradient_norm are those of the standardized columns.
     """
 
     beta: np.ndarray
@@ -28,10 +40,16 @@ class Fit:
     stop_reason: str
     learning_rate: float
     backend: str
+    condition: float
+    rank: int
+    gradient_norm: float
+    near_minimum: bool
+    iterations_left: float
+    advice: str
 
     def predict(self, X_new: ArrayLike) -> NDArray[Any]:
         """X_new beta, shape (n_new,). Raises ValueError or TypeError as `solve` does for X."""
-        rows = _array("X_new", X_new, 2)
+        rows = array("X_new", X_new, 2)
         if rows.shape[1] != len(self.beta):
             raise ValueError(f"X_new: found {rows.shape[1]} features; allowed: {len(self.beta)}, as in the fit")
         with np.errstate(over="ignore", invalid="ignore"):  # beta may be infinite after a diverging fit
@@ -47,6 +65,7 @@ def solve(
     tol: float = 1e-9,
     beta0: ArrayLike | str | None = None,
     *,
+    standardize: bool = False,
     seed: int = 0,
     log_every: int | None = None,
 ) -> Fit:
@@ -59,14 +78,45 @@ def solve(
     learning_rate: > 0; None means 1/L, L = lambda_max((2/n) X^T X), or 1 if L = 0. Above 2/L the descent diverges.
     max_iter: the largest number of updates, >= 0. tol: >= 0; stop if |J_{k-1} - J_k| < tol * J_0.
     beta0: (n_features,), None for zeros, or "random" for small weights drawn with `seed`.
+    standardize: descend on columns of mean 0 and standard deviation 1, which takes fewer updates; beta0 and the result
+    are in the units of X. Without a constant column in X, the columns are scaled, but not centered.
     log_every: print the loss at every multiple of this number of iterations.
 
     Raises TypeError or ValueError with the name of the argument for bad input, BackendUnavailable if the library of the
-    backend is not installed, and BackendError if its file is broken.
+    backend is not installed, and BackendError if its file is broken. Emits a ConvergenceWarning with advice if the
+    descent did not end near the minimum.
     """
-    X, y, beta, learning_rate, max_iter, tol = validate(X, y, learning_rate, max_iter, tol, beta0, seed)
-    if log_every is not None and (log_every := _integer("log_every", log_every)) < 1:
-        raise ValueError(f"log_every: found {_shown(log_every)}; allowed: an integer >= 1, or None")
+    fit = descend(
+        X, y, backend, learning_rate, max_iter, tol, beta0, standardize=standardize, seed=seed, log_every=log_every
+    )
+    if fit.advice:
+        warnings.warn(fit.advice, ConvergenceWarning, stacklevel=2)
+    return fit
+
+
+def descend(
+    X: ArrayLike,
+    y: ArrayLike,
+    backend: str | os.PathLike[str] = "numba_jit",
+    learning_rate: float | None = None,
+    max_iter: int = 1000,
+    tol: float = 1e-9,
+    beta0: ArrayLike | str | None = None,
+    *,
+    standardize: bool = False,
+    seed: int = 0,
+    log_every: int | None = None,
+) -> Fit:
+    """`solve` without the warning."""
+    X, y = data(X, y)
+    scaling = Scaling(X) if standardize else None
+    first = start(beta0, seed, X)
+    if scaling is not None:
+        X, first = scaling.X, first if isinstance(beta0, str) else scaling.standardized(first)
+    curvature = Curvature(X)
+    learning_rate, max_iter, tol = rule(learning_rate, max_iter, tol, curvature)
+    if log_every is not None and (log_every := integer("log_every", log_every)) < 1:
+        raise ValueError(f"log_every: found {shown(log_every)}; allowed: an integer >= 1, or None")
     if not isinstance(backend, str) and not hasattr(backend, "__fspath__"):
         raise TypeError(f"backend: found {type(backend).__name__}; allowed: a name or the path of a .py file")
     module = load(os.fspath(backend))
@@ -82,12 +132,60 @@ def solve(
         # Copies, because a wrong backend may reuse a buffer.
         return np.array(module.to_numpy(beta)), np.array(module.to_numpy(losses))
 
-    beta, losses = run(beta, max_iter, tol) if log_every is None else _logged(run, beta, max_iter, tol, log_every)
+    beta, losses = run(first, max_iter, tol) if log_every is None else _logged(run, first, max_iter, tol, log_every)
+    if beta.shape != first.shape:
+        raise BackendError(
+            f"backend {backend}: fit returned beta of shape {beta.shape}; a backend returns {first.shape}"
+        )
     if losses.ndim != 1 or losses.size == 0:
         raise BackendError(
             f"backend {backend}: fit returned losses of shape {losses.shape}; a backend returns (n_iter + 1,)"
         )
-    return Fit(beta, losses, len(losses) - 1, stop_reason(losses, max_iter, tol), learning_rate, str(backend))
+    if not np.isfinite(losses[0]):
+        _refuse_overflow(X, y, first)
+    reason = "diverged" if _rose(losses, y) else stop_reason(losses, max_iter, tol)
+    end = nearness(curvature, y, beta, learning_rate)
+    near = end.near and reason != "diverged"
+    return Fit(
+        beta if scaling is None else scaling.original(beta),
+        losses,
+        len(losses) - 1,
+        reason,
+        learning_rate,
+        str(backend),
+        curvature.condition,
+        curvature.rank,
+        end.gradient_norm,
+        near,
+        end.iterations_left,
+        "" if near else advice(curvature, y, end, losses, reason, learning_rate, standardize),
+    )
+
+
+def _refuse_overflow(X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any]) -> None:
+    """Raise ValueError if the first loss overflows because of y or of a column of X."""
+    largest = np.finfo(X.dtype).max
+    with np.errstate(over="ignore"):
+        products = np.abs(X).max(axis=0).astype(np.float64) * np.abs(beta)
+        if np.square(y, dtype=np.float64).sum() > largest:
+            raise ValueError(
+                f"y: found values up to {np.abs(y).max():.3g}, whose squares overflow {y.dtype};"
+                " allowed: smaller values"
+            )
+        if np.square(products).sum() * len(X) > largest:
+            column = int(products.argmax())
+            raise ValueError(
+                f"X: found values up to {np.abs(X[:, column]).max():.3g} in column {column}, whose squared products"
+                f" with beta0 overflow {X.dtype}; allowed: smaller values"
+            )
+
+
+def _rose(losses: np.ndarray, y: np.ndarray) -> bool:
+    """Whether the last loss lies above the first one by more than a rounding error."""
+    rounding = float(np.finfo(y.dtype).eps)
+    with np.errstate(over="ignore", invalid="ignore"):
+        limit = float(losses[0]) * (1 + rounding**0.5) + rounding * np.mean(np.square(y, dtype=np.float64))
+        return bool(losses[-1] > limit)
 
 
 def stop_reason(losses: np.ndarray, max_iter: int, tol: float) -> str:
@@ -105,76 +203,6 @@ def first_stop(losses: np.ndarray, tol: float) -> int | None:
         small = np.abs(losses[:-1] - losses[1:]) < losses.dtype.type(tol) * losses[0]
     stops = np.flatnonzero(np.append(False, small) | ~np.isfinite(losses))
     return int(stops[0]) if len(stops) else None
-
-
-def validate(
-    X: ArrayLike,
-    y: ArrayLike,
-    learning_rate: float | None = None,
-    max_iter: int = 1000,
-    tol: float = 1e-9,
-    beta0: ArrayLike | str | None = None,
-    seed: int = 0,
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float, int, float]:
-    """The arguments for a backend: the arrays that `prepare` gets by contract, and Python numbers.
-
-    Raises TypeError or ValueError with the name of the argument, its value and what is allowed.
-    """
-    X, y = _array("X", X, 2), _array("y", y, 1)
-    if len(X) != len(y):
-        raise ValueError(f"y: found {len(y)} values for {len(X)} rows of X; allowed: one value per row")
-    if X.dtype != y.dtype:
-        X, y = X.astype(np.float64), y.astype(np.float64)
-
-    if beta0 is None:
-        beta = np.zeros(X.shape[1], X.dtype)
-    elif isinstance(beta0, str):
-        if beta0 != "random":
-            raise ValueError(f'beta0: found {_shown(beta0)}; allowed: None, "random", or {X.shape[1]} numbers')
-        if (seed := _integer("seed", seed)) < 0:
-            raise ValueError(f"seed: found {_shown(seed)}; allowed: an integer >= 0")
-        beta = np.asarray(0.01 * np.random.default_rng(seed).standard_normal(X.shape[1])).astype(X.dtype)
-    else:
-        with np.errstate(over="ignore"):
-            beta = _array("beta0", beta0, 1).astype(X.dtype)
-        if len(beta) != X.shape[1]:
-            raise ValueError(f"beta0: found {len(beta)} values; allowed: {X.shape[1]}, one per column of X")
-        if not np.isfinite(beta).all():
-            raise ValueError(f"beta0: found a value too large for {X.dtype}; allowed: finite numbers")
-
-    if learning_rate is None:
-        learning_rate = default_learning_rate(X)
-    else:
-        learning_rate = _number("learning_rate", learning_rate)
-        if not (learning_rate > 0 and math.isfinite(learning_rate)):
-            raise ValueError(f"learning_rate: found {learning_rate}; allowed: a finite number > 0, or None for 1/L")
-    max_iter = _integer("max_iter", max_iter)
-    if not 0 <= max_iter < 2**31:
-        raise ValueError(f"max_iter: found {_shown(max_iter)}; allowed: an integer from 0 to {2**31 - 1}")
-    tol = _number("tol", tol)
-    if not tol >= 0:
-        raise ValueError(f"tol: found {tol}; allowed: a number >= 0")
-    return X, y, beta, learning_rate, max_iter, tol
-
-
-def default_learning_rate(X: np.ndarray) -> float:
-    """1/L with L = lambda_max((2/n) X^T X), the Lipschitz constant of the gradient, or 1 if L = 0.
-
-    With this rate the descent does not diverge (Nesterov, Lectures on Convex Optimization, section 2.1).
-    X: (n_samples, n_features). Raises ValueError if 1/L is not a normal number in the dtype of X.
-    """
-    largest = float(np.abs(X).max())
-    if largest == 0:
-        return 1.0
-    scaled = X.astype(np.float64) / largest  # squares of very large or small features may overflow or underflow
-    gram = scaled @ scaled.T if len(X) < X.shape[1] else scaled.T @ scaled
-    rate = len(X) / 2 / float(np.linalg.eigvalsh(gram)[-1]) / largest / largest
-    limits = np.finfo(X.dtype)
-    if not limits.tiny <= rate <= limits.max:
-        raise ValueError(
-            f"X: found values up to {largest:.3g}, for which 1/L is not a {X.dtype} number; allowed: scaled features"
-        )
-    return rate
 
 
 def _logged(
@@ -197,61 +225,3 @@ def _logged(
         print(f"iteration {done:>8}  loss {losses[-1]:.6g}")
         if stop is not None or done == max_iter:
             return beta, losses
-
-
-def _array(name: str, value: Any, ndim: int) -> np.ndarray:
-    """`value` as a nonempty, finite, C-contiguous, aligned float64 or float32 array of `ndim` dimensions."""
-    try:
-        array = np.asarray(value)
-    except Exception as error:  # __array__ may raise anything, such as RuntimeError for a tensor with a gradient
-        raise ValueError(f"{name}: found no array ({error}); allowed: {_SHAPES[ndim]}") from None
-    if array.dtype.kind not in "fiub" or array.dtype.char == "g":
-        raise TypeError(
-            f"{name}: found dtype {array.dtype}; allowed: float64 and float32"
-            " (float16, integers and bools are cast to float64)"
-        )
-    if array.ndim != ndim:
-        raise ValueError(f"{name}: found {array.ndim} dimensions, shape {array.shape}; allowed: {_SHAPES[ndim]}")
-    if array.size == 0:
-        raise ValueError(f"{name}: found an empty array, shape {array.shape}; allowed: at least one row and one column")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name}: found {np.ma.getmaskarray(value).sum()} masked values; allowed: finite numbers only")
-    wanted = np.float32 if array.dtype.kind == "f" and array.dtype.itemsize == 4 else np.float64
-    array = np.require(array, wanted, ["C_CONTIGUOUS", "ALIGNED"])
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name}: found {array[where]} at index {where}; allowed: finite numbers only")
-    return array
-
-
-_SHAPES = {1: "1 dimension, such as (n_samples,)", 2: "2 dimensions, (n_samples, n_features)"}
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    # In NumPy, timedelta64 is a kind of integer.
-    if isinstance(value, bool | np.bool_ | np.timedelta64) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}: found {_shown(value)} of type {type(value).__name__}; allowed: a real number")
-    try:
-        return float(value)
-    except OverflowError:  # an integer that is too large for a float
-        return -math.inf if value < 0 else math.inf
-
-
-def _integer(name: str, value: Any) -> int:
-    try:
-        if isinstance(value, bool | np.bool_):
-            raise TypeError
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: found {_shown(value)} of type {type(value).__name__}; allowed: an integer") from None
-
-
-def _shown(value: object) -> str:
-    """A value in a message: one line of at most 80 characters."""
-    try:
-        text = " ".join(repr(value).split())
-    except Exception:  # a broken __repr__, or an integer with more digits than Python prints
-        return "a value without a repr"
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -10,8 +10,8 @@ from helpers.judged import CACHED, cache_exact_answers
 
 import backends
 from backends import solve
+from backends._curvature import default_learning_rate
 from backends._registry import CORE
-from backends._solve import default_learning_rate
 from bench.check.answer import as_arrays, judge
 from bench.check.bound import UNIT
 from bench.check.checks import CHECKS

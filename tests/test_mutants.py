@@ -9,7 +9,7 @@ from helpers.mutants import MUTANTS, NUMBA_RACE
 from helpers.unusual import COMPILED, FILES, LONG, SLOW, UNUSUAL
 
 from backends import load
-from backends._solve import default_learning_rate
+from backends._curvature import default_learning_rate
 from bench.check import check
 from bench.check.answer import as_arrays, judge
 from bench.check.bound import UNIT, reference

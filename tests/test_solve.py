@@ -1,21 +1,29 @@
 """`solve`: one validation for all backends, stop reasons, start values, prediction and logging."""
 
 import math
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from helpers.contract import assert_contract, record_arrays
 from helpers.effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends import BackendUnavailable, _solve, load, names, solve, stop_reason
-from backends._solve import default_learning_rate, first_stop, validate
+from backends import BackendError, BackendUnavailable, _solve, load, names, solve, stop_reason
+from backends._arguments import array, validate
+from backends._curvature import default_learning_rate
+from backends._solve import first_stop
 from bench.check.bound import reference
 from bench.check.stopping import may_stop
 
+pytestmark = pytest.mark.filterwarnings("ignore::backends.ConvergenceWarning")  # its tests expect it
 X = np.array([[1.0, 0.5], [1.0, -1.0], [1.0, 2.0], [1.0, 0.0]])
 Y = np.array([1.0, 2.0, -1.0, 0.5])
 
@@ -56,7 +64,8 @@ INSTALLED = list(filter(is_installed, names()))
         ({"y": [1.0, 2.0]}, ValueError, r"y: found 2 values for 4 rows of X; allowed: one value per row"),
         ({"X": X * 1j}, TypeError, r"X: found dtype complex128; allowed: float64 and float32"),
         ({"X": np.array([["a", "b"]] * 4)}, TypeError, r"X: found dtype <U1"),
-        ({"y": np.array([1, 2, 3, None])}, TypeError, r"y: found dtype object"),
+        ({"y": np.array([1, 2, 3, "a"], object)}, TypeError, r"y: found dtype object"),
+        ({"y": np.array([1, 2, 3, None])}, ValueError, r"y: found None at index \(3,\); allowed: finite"),
         ({"X": X.astype(np.longdouble)}, TypeError, r"X: found dtype (longdouble|float128)"),
         ({"X": [[1.0, 2.0], [3.0]]}, ValueError, r"X: found no array"),
         ({"y": np.ma.masked_array(Y, [1, 0, 0, 0])}, ValueError, r"y: found 1 masked values"),
@@ -82,7 +91,11 @@ INSTALLED = list(filter(is_installed, names()))
             ValueError,
             r"beta0: found a value too large for float32",
         ),
-        ({"X": X * 1e200}, ValueError, r"X: found values up to 2e\+200, for which 1/L is not a float64 number"),
+        (
+            {"X": X * 1e200},
+            ValueError,
+            r"X: found values up to 2e\+200 in column 1, for which 1/L is not a float64 number",
+        ),
         ({"log_every": 0}, ValueError, r"log_every: found 0; allowed: an integer >= 1"),
     ],
 )
@@ -149,6 +162,80 @@ def test_dtypes_are_cast_as_documented(x_type, y_type, result):
     """Two float32 arrays give float32; all other combinations give float64."""
     fit = solve(np.eye(3).astype(x_type), np.ones(3).astype(y_type), "numpy_vectorized")
     assert fit.beta.dtype == fit.losses.dtype == np.dtype(result)
+
+
+def test_a_frame_of_integers_and_bools_is_taken():
+    """pandas makes one of categories. R² is that of least squares on a file of the cases."""
+    table = pd.read_csv(Path(__file__).with_name("data_cases") / "text_columns.csv")
+    features = pd.get_dummies(table.drop(columns="price"), drop_first=True)
+    features.insert(0, "one", 1)
+    fit = solve(features, table["price"], "numpy_vectorized", standardize=True, tol=0)
+    assert 1 - fit.losses[-1] / table["price"].var(ddof=0) == pytest.approx(0.995531, abs=1e-6)
+    assert fit.beta[list(features).index("km")] == pytest.approx(-0.0597106, rel=1e-5)
+    np.testing.assert_allclose(fit.predict(features)[:2], features[:2].to_numpy(float) @ fit.beta)
+
+
+FRAMES = {
+    "bools and floats": pd.DataFrame({"a": [True, False], "b": [0.5, 2.0]}),
+    "nullable": pd.DataFrame({"a": [1, 0], "b": [0.5, 2.0]}).astype({"a": "Int64", "b": "Float64"}),
+    "nullable bools": pd.DataFrame({"a": [True, False], "b": [0.5, 2.0]}).astype({"a": "boolean"}),
+    "objects": pd.DataFrame({"a": [Decimal(1), 0], "b": [Fraction(1, 2), 2]}, dtype=object),
+    "an array of objects": np.array([[True, 0.5], [0, np.float32(2)]], object),
+    "categories of numbers": pd.DataFrame({"a": pd.Categorical([1, 0]), "b": [0.5, 2.0]}),
+    "two columns of one name": pd.DataFrame([[1, 0.5], [0, 2]], columns=["a", "a"]),
+    "polars": pl.DataFrame({"a": [True, False], "b": [0.5, 2.0]}),
+    "a list": [[True, 0.5], [0, 2]],
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
+def test_frames_of_real_numbers_are_taken(frame):
+    """They are the same float64 array; a frame of float32 stays float32."""
+    np.testing.assert_array_equal(array("X", frame, 2), [[1, 0.5], [0, 2]])
+    assert array("X", frame, 2).dtype == np.float64
+    assert array("X", pd.DataFrame({"a": [1.0], "b": [2.0]}, dtype="float32"), 2).dtype == np.float32
+
+
+@pytest.mark.parametrize("values", [pd.Series([1, 0], dtype="Int64"), pl.Series([True, False]), pd.Series([True, 0])])
+def test_series_are_taken(values):
+    """Of nullable integers, bools and objects."""
+    np.testing.assert_array_equal(array("y", values, 1), [1.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "text"),
+    [
+        (
+            "X",
+            pd.DataFrame(
+                {"km": [1, 2], "brand": ["a", "b"], "day": pd.to_datetime(["2020-01-01"] * 2), "fuel": ["c", None]}
+            ),
+            TypeError,
+            r"X: found columns without numbers: 'brand' \(text\), 'day' \(datetime64.*\), 'fuel' \(text\); allowed",
+        ),
+        (
+            "X",
+            pl.DataFrame({"km": [1, 2], "brand": ["a", None]}),
+            TypeError,
+            r"without numbers: 'brand' \(text\); allowed",
+        ),
+        ("X", pd.DataFrame({"a": [1j, 2]}), TypeError, r"without numbers: 'a' \(complex128\)"),
+        ("X", pd.DataFrame({"a": pd.to_timedelta([1, 2], unit="s")}), TypeError, r"without numbers: 'a' \(timedelta64"),
+        ("X", pd.DataFrame({"a": [True, pd.NA]}, dtype="boolean"), ValueError, "X: found <NA> at row 1 of column 'a'"),
+        ("X", pd.DataFrame({"a": [1, 2], "b": [1, None]}), ValueError, "X: found nan at row 1 of column 'b'; allowed"),
+        ("X", pd.DataFrame({"a": [1, None]}, dtype="Int64"), ValueError, "X: found (nan|<NA>) at row 1 of column 'a'"),
+        ("X", pl.DataFrame({"a": [True, None]}), ValueError, "X: found None at row 1 of column 'a'"),
+        ("X", pd.DataFrame(index=[0, 1]), ValueError, r"X: found an empty array, shape \(2, 0\)"),
+        ("y", pd.Series([True, pd.NA], dtype="boolean"), ValueError, r"y: found <NA> at index \(1,\); allowed"),
+        ("y", pd.Series(["a", "b"]), TypeError, "y: found dtype object with text; allowed"),
+        ("y", [1, 10**5000], ValueError, r"y: found .* at index \(1,\); allowed: finite"),
+        ("y", pd.DataFrame({"a": [1, 2]}), ValueError, r"y: found 2 dimensions, shape \(2, 1\)"),
+    ],
+)
+def test_what_is_no_number_in_a_frame_is_named(name, value, error, text):
+    """All columns without numbers at once, or the row and the column of a missing value."""
+    with pytest.raises(error, match=text):
+        array(name, value, 2 if name == "X" else 1)
 
 
 @pytest.mark.parametrize("name", INSTALLED)
@@ -225,8 +312,8 @@ def test_solve_does_not_change_its_inputs(name):
     """X, y and beta0 are equal before and after."""
     features, target, beta0 = X.copy(), Y.copy(), np.ones(2)
     solve(features, target, name, beta0=beta0)
-    for array, expected in ((features, X), (target, Y), (beta0, np.ones(2))):
-        np.testing.assert_array_equal(array, expected)
+    for after, before in ((features, X), (target, Y), (beta0, np.ones(2))):
+        np.testing.assert_array_equal(after, before)
 
 
 def test_predictions_are_x_times_beta():
@@ -392,6 +479,23 @@ def test_a_fit_is_a_copy_of_the_arrays_of_its_backend(monkeypatch):
     first, second = (solve(X, Y, "mine", beta0=beta0, max_iter=0) for beta0 in ([1.0, 2.0], [3.0, 4.0]))
     assert (first.beta.tolist(), first.losses.tolist()) == ([1.0, 2.0], [1.0])
     assert (second.beta.tolist(), second.losses.tolist()) == ([3.0, 4.0], [3.0])
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (([0.0], [1.0]), r"fit returned beta of shape \(1,\); a backend returns \(2,\)"),
+        (([0.0, 0.0], 1.0), r"fit returned losses of shape \(\); a backend returns \(n_iter \+ 1,\)"),
+        (([0.0, 0.0], []), r"fit returned losses of shape \(0,\)"),
+        ([0.0, 0.0, 0.0], r"fit returned list; allowed: \(beta, losses\)"),
+    ],
+)
+def test_a_broken_backend_is_named(result, text, monkeypatch):
+    """Its results have the wrong shape."""
+    module = SimpleNamespace(prepare=lambda *arrays: arrays, fit=lambda *_: result, to_numpy=np.array)
+    monkeypatch.setattr(_solve, "load", lambda name: module)
+    with pytest.raises(BackendError, match=f"backend mine: {text}"):
+        solve(X, Y, "mine")
 
 
 def test_random_weights_have_a_standard_deviation_of_one_percent():

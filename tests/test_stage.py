@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backends import numpy_vectorized
-from backends._solve import default_learning_rate
+from backends._curvature import default_learning_rate
 from bench.check.answer import judge
 from bench.data import problems
 from bench.measure import session, stage

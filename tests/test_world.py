@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from statsmodels.datasets import longley
 
 from backends import Fit, solve
-from backends._solve import default_learning_rate
+from backends._curvature import default_learning_rate
 from bench.check.bound import NORMWISE_FACTOR, UNIT, gamma
 from bench.data import problems
 from bench.data.encoding import Selection

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends._curvature import default_learning_rate
 from backends._errors import describe_error
-from backends._solve import default_learning_rate
 from bench.check import fixtures
 from bench.check.answer import (
     Wrong,

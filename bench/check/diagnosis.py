@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends._solve import default_learning_rate
+from backends._curvature import default_learning_rate
 from bench.check import evidence, fixtures
 from bench.check.answer import Wrong, as_arrays, check_form
 from bench.check.evidence import MATCH, Answer, is_close

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backends._solve import default_learning_rate
+from backends._curvature import default_learning_rate
 from bench.data import problems
 
 SQUARE = (12, 12)  # the only size in `shapes` with as many rows as columns

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backends import Fit, solve
+from backends import Fit
+from backends._solve import descend
 
 Array = NDArray[Any]
 
@@ -38,7 +39,7 @@ class Valley(NamedTuple):
         return self.steepest / self.flattest
 
     def descend(self, rate: float, updates: int, start: Array | None = None, tol: float = 0.0) -> Fit:
-        return solve(self.X, self.y, "numpy_vectorized", rate, updates, tol, start)
+        return descend(self.X, self.y, "numpy_vectorized", rate, updates, tol, start)
 
     def remaining_gap(self, losses: Array) -> Array:
         """The gap to the minimum loss after each update, relative to the first gap."""

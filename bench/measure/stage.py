@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from backends._solve import default_learning_rate
+from backends._curvature import default_learning_rate
 from bench.check.bound import Reference, reference, references
 from bench.data import problems
 from bench.data.encoding import Selection

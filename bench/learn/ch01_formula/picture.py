@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backends import BackendUnavailable, solve
+from backends import BackendUnavailable
+from backends._solve import descend
 from bench import text
 from bench.analysis.speed import CORE
 from bench.check.fixtures import Fixture
@@ -54,7 +55,7 @@ def one_step() -> Step:
     results, missing = {}, []
     for name in CORE:
         try:
-            fit = solve(X, Y, name, learning_rate=RATE, max_iter=1, tol=0, beta0=START)
+            fit = descend(X, Y, name, learning_rate=RATE, max_iter=1, tol=0, beta0=START)
             results[name] = (fit.beta.tolist(), fit.losses.tolist())
         except BackendUnavailable:
             missing.append(name)
@@ -119,7 +120,7 @@ def starts() -> tuple[Table, float]:
     rows, last = [], []
     for name, beta0 in chosen.items():
         first, end = (
-            solve(X, Y, "numpy_vectorized", learning_rate=RATE, max_iter=k, tol=0, beta0=beta0) for k in (0, LONG)
+            descend(X, Y, "numpy_vectorized", learning_rate=RATE, max_iter=k, tol=0, beta0=beta0) for k in (0, LONG)
         )
         betas = (vector(fit.beta.round(4) + 0.0) for fit in (first, end))
         rows.append((name, *betas, number(end.losses[0]), number(end.losses[-1])))
@@ -130,7 +131,7 @@ def starts() -> tuple[Table, float]:
 
 def new_rows() -> tuple[np.ndarray, np.ndarray]:
     """The final β and its predictions for two new rows."""
-    fit = solve(X, Y, "numpy_vectorized", learning_rate=RATE, max_iter=LONG, tol=0)
+    fit = descend(X, Y, "numpy_vectorized", learning_rate=RATE, max_iter=LONG, tol=0)
     return fit.beta, fit.predict(NEW)
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backends import solve
+from backends._solve import descend
 from bench import text
 from bench.data import problems
 from bench.learn import charts
@@ -107,7 +107,7 @@ def conditions() -> list[Need]:
 def new_row() -> dict[str, str]:
     """The predicted body mass of a new penguin: with the stored mean and scale, without scaling, from millimeters, and others."""
     data = problems.penguins_flipper()
-    beta = solve(data.X, data.y, "numpy_vectorized", tol=1e-15).beta
+    beta = descend(data.X, data.y, "numpy_vectorized", tol=1e-15).beta
     raw = flippers()["millimeters"].best
     rows = {"kept": data.features([[NEW_MM]]) @ beta, "bare": np.array([[1, NEW_MM]]) @ beta}
     rows["raw"] = np.array([[1, NEW_MM]]) @ raw

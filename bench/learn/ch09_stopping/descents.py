@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backends import Fit, solve
+from backends import Fit
+from backends._solve import descend
 from bench.check.bound import reference
 from bench.data import problems
 from bench.learn.valley import Valley
@@ -29,8 +30,8 @@ def penguins() -> Valley:
 def reasons(data: Valley) -> dict[str, Fit]:
     """The same descent, stopped by each condition of the rule."""
     return {
-        f"tol = {TOL:g}": solve(data.X, data.y, "numpy_vectorized", tol=TOL),
-        "a fixed count: tol = 0, max_iter = 20": solve(data.X, data.y, "numpy_vectorized", tol=0.0, max_iter=20),
+        f"tol = {TOL:g}": descend(data.X, data.y, "numpy_vectorized", tol=TOL),
+        "a fixed count: tol = 0, max_iter = 20": descend(data.X, data.y, "numpy_vectorized", tol=0.0, max_iter=20),
         "η = 1.1 of 2/L": data.descend(1.1 * data.limit, 10_000, tol=TOL),
     }
 
@@ -38,7 +39,7 @@ def reasons(data: Valley) -> dict[str, Fit]:
 def logged(data: Valley) -> list[str]:
     """The lines that solve prints during the descent."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        solve(data.X, data.y, "numpy_vectorized", tol=TOL, log_every=10)
+        descend(data.X, data.y, "numpy_vectorized", tol=TOL, log_every=10)
     return out.getvalue().splitlines()
 
 
@@ -114,7 +115,7 @@ def wiggles(data: Valley) -> dict[str, Curve]:
     """Full-batch descent in both dtypes, and mini-batches, with one η."""
     rate, X32, y32 = 0.2 * data.limit, data.X.astype(np.float32), data.y.astype(np.float32)
     exact = data.descend(rate, UPDATES).losses
-    short = solve(X32, y32, "numpy_vectorized", rate, UPDATES, 0.0).losses
+    short = descend(X32, y32, "numpy_vectorized", rate, UPDATES, 0.0).losses
     return {
         "all rows, float64": Curve.of(exact, ROUNDING),
         "all rows, float32": Curve.of(short),

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backends import solve
-from backends._solve import first_stop, stop_reason
+from backends._solve import descend, first_stop, stop_reason
 from bench.data import problems
 from bench.learn.judge import Rejected
 from bench.learn.valley import Valley
@@ -119,9 +118,9 @@ def real(backend: str) -> list[Trace]:
     ):
         data = problems.synthetic(40, 3, seed=int(rng.integers(1000)))
         rate = share * Valley.of(data.X, data.y).limit
-        whole = solve(data.X, data.y, backend, rate, max_iter + 1, 0.0)
-        fit = solve(data.X, data.y, backend, rate, max_iter, tol)
+        whole = descend(data.X, data.y, backend, rate, max_iter + 1, 0.0)
+        fit = descend(data.X, data.y, backend, rate, max_iter, tol)
         trace = Trace(f"{backend}, a descent {name}", whole.losses.tolist(), max_iter, tol)
-        assert trace.expected() == (fit.n_iter, fit.stop_reason)
+        assert trace.expected() == (fit.n_iter, stop_reason(fit.losses, max_iter, tol))
         result.append(trace)
     return result

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from backends import BackendUnavailable, load
-from backends._solve import default_learning_rate
+from backends._curvature import default_learning_rate
 from bench.data.problems import synthetic
 from bench.learn import child
 from bench.learn.blocks import Words
