@@ -15,6 +15,9 @@ from backends._curvature import Curvature, nearness
 from backends._registry import BackendError, load
 from backends._scaling import Scaling
 
+# Updates from a beta with max_iter and tol: (beta, losses).
+Run = Callable[[NDArray[Any], int, float], tuple[NDArray[Any], NDArray[Any]]]
+
 
 class ConvergenceWarning(UserWarning):
     """A descent that did not end near the minimum: how far away, why, and what to do."""
@@ -143,7 +146,7 @@ def descend(
         )
     if not np.isfinite(losses[0]):
         _refuse_overflow(X, y, first)
-    reason = "diverged" if _rose(losses, y) else stop_reason(losses, max_iter, tol)
+    reason = "diverged" if rose(losses, y) else stop_reason(losses, max_iter, tol)
     end = nearness(curvature, y, beta, learning_rate)
     near = end.near and reason != "diverged"
     return Fit(
@@ -180,7 +183,7 @@ def _refuse_overflow(X: NDArray[Any], y: NDArray[Any], beta: NDArray[Any]) -> No
             )
 
 
-def _rose(losses: np.ndarray, y: np.ndarray) -> bool:
+def rose(losses: np.ndarray, y: np.ndarray) -> bool:
     """Whether the last loss lies above the first one by more than a rounding error."""
     rounding = float(np.finfo(y.dtype).eps)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -197,31 +200,42 @@ def stop_reason(losses: np.ndarray, max_iter: int, tol: float) -> str:
     return "max_iter"
 
 
-def first_stop(losses: np.ndarray, tol: float) -> int | None:
-    """The first k at which the stop rule applies to these losses, without max_iter, or None."""
+def first_stop(losses: np.ndarray, tol: float, first: float | None = None) -> int | None:
+    """The first k at which the stop rule applies to these losses, without max_iter, or None.
+
+    first: the first loss of the descent, if `losses` are later ones.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
-        small = np.abs(losses[:-1] - losses[1:]) < losses.dtype.type(tol) * losses[0]
+        scale = losses[0] if first is None else losses.dtype.type(first)
+        small = np.abs(losses[:-1] - losses[1:]) < losses.dtype.type(tol) * scale
     stops = np.flatnonzero(np.append(False, small) | ~np.isfinite(losses))
     return int(stops[0]) if len(stops) else None
 
 
 def _logged(
-    run: Callable[[NDArray[Any], int, float], tuple[NDArray[Any], NDArray[Any]]],
-    beta: NDArray[Any],
-    max_iter: int,
-    tol: float,
-    log_every: int,
+    run: Run, beta: NDArray[Any], max_iter: int, tol: float, log_every: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Run chunks of `log_every` updates with tol = 0, and apply the stop rule to the joined losses."""
-    losses, done = np.empty(0, beta.dtype), 0
-    while True:
-        after, chunk = run(beta, min(log_every, max_iter - done), 0.0)
-        losses = np.concatenate([losses, chunk[1:] if done else chunk])
-        stop = first_stop(losses, tol)
-        if stop is not None and stop < len(losses) - 1:  # it stops inside the chunk: compute the beta of that k
-            after, _ = run(beta, stop - done, 0.0)
-            losses = losses[: stop + 1]
-        beta, done = after, len(losses) - 1
-        print(f"iteration {done:>8}  loss {losses[-1]:.6g}")
-        if stop is not None or done == max_iter:
-            return beta, losses
+    """Run chunks of `log_every` updates, and print the loss after each."""
+    losses, stopped = np.empty(0, beta.dtype), False
+    while not stopped:
+        beta, losses, stopped = extend(run, beta, losses, min(log_every, max_iter - max(len(losses) - 1, 0)), tol)
+        print(f"iteration {len(losses) - 1:>8}  loss {losses[-1]:.6g}")
+        stopped = stopped or len(losses) - 1 == max_iter
+    return beta, losses
+
+
+def extend(
+    run: Run, beta: NDArray[Any], losses: NDArray[Any], updates: int, tol: float
+) -> tuple[NDArray[Any], NDArray[Any], bool]:
+    """Continue a descent: (beta, all losses, whether the stop rule applies). losses: those so far, empty at the start.
+
+    The chunk is run with tol = 0, and the rule is applied to the joined losses: tol is a share of the first one.
+    """
+    done = max(len(losses) - 1, 0)
+    after, chunk = run(beta, updates, 0.0)
+    losses = np.concatenate([losses, chunk[1:] if len(losses) else chunk])
+    stop = first_stop(losses[done:], tol, losses[0])
+    if stop is not None and stop < len(losses) - 1 - done:  # it stops inside the chunk: compute the beta of that update
+        after, _ = run(beta, stop, 0.0)
+        losses = losses[: done + stop + 1]
+    return after, losses, stop is not None

@@ -405,7 +405,7 @@ def decode(text: str | bytes, kind: type[Record], path: Path) -> Record:
         raise UnreadableRun(f"{path}: is not a valid {what}: {error}") from None
 
 
-def encode(record: Record, indent: int | None = None) -> bytes:
+def encode(record: msgspec.Struct, indent: int | None = None) -> bytes:
     """A record as JSON with a newline, in one line without `indent`. Raises ValueError for NaN and infinity."""
     text = json.dumps(msgspec.to_builtins(record), allow_nan=False, ensure_ascii=False, indent=indent)
     # File names may contain bytes that are not UTF-8. They become JSON escapes.

@@ -152,7 +152,7 @@ def test_no_command_prints_an_introduction(main):
     code, out, err = main()
     assert (code, err) == (0, "")
     assert [line.split("  ")[1] for line in out.splitlines() if line.startswith("  gdbench")] == [
-        "gdbench run --quick", "gdbench check", "gdbench learn", "gdbench --help",
+        "gdbench run --quick", "gdbench check", "gdbench fit my.csv --target y", "gdbench learn", "gdbench --help",
     ]  # fmt: skip
     code, out, err = main("chek", "x")
     assert (code, out) == (2, "")
@@ -212,7 +212,7 @@ def test_help_and_version(main, tmp_path):
     """--help names the commands and --version prints the version."""
     code, out, _ = main("--help")
     assert code == 0
-    for verb in ("list", "machine", "check", "run", "report", "compare"):
+    for verb in ("list", "machine", "check", "run", "report", "compare", "fit", "learn"):
         assert verb in out
     assert main("--version")[:2] == (0, "0.1.0\n")
 

@@ -173,6 +173,7 @@ FORMS = {
     "blank lines": TABLE.replace("\n", "\n\n").encode(),
     "lines of commas": (TABLE + ",,\n,,\n").encode(),
     "title above": ("A title\n\n" + TABLE).encode(),
+    "empty rows above": (",,\n,,\n" + TABLE).encode(),
     "comment above": ("# made, by hand\n" + TABLE).encode(),
     "header in a comment": ("# a b y\n" + TABLE.partition("\n")[2].replace(",", " ")).encode(),
     "text below": (TABLE + "\nSource: a book\n").encode(),

@@ -15,7 +15,7 @@ LAYERS = (
     {"analysis", "check"},
     {"measure"},
     {"report"},
-    {"learn"},
+    {"learn", "fit"},
     {"cli"},
     {"__main__"},
 )

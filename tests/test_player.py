@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from bench.data import problems
-from bench.learn import build, notebook, player
-from bench.learn.blocks import Descents, Picture
+from bench.learn import build, notebook
 from bench.learn.chapters import chapters
 from bench.learn.lesson import Lesson
+from bench.report import player
+from bench.report.article import Descents, Picture
 
 MULTIPLES = (0.05, 0.5, 1.0, 1.05)
 
@@ -20,7 +21,7 @@ def data():
     penguins = problems.penguins_flipper()
     X = penguins.X.copy()
     X[:, 1] = (X[:, 1] * penguins.scale + penguins.mean - 190) / 10
-    return player.descents(X, penguins.y, MULTIPLES, 30, ("cm from 190 mm", "body mass (g)"))
+    return player.cloud_and_map(X, penguins.y, MULTIPLES, 30, ("cm from 190 mm", "body mass (g)"))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ class Controls:
 
 def test_the_data_are_gradient_descents(data):
     """Each path starts at zeros, has its η, and ends where it leaves the picture. The JSON loads as the data."""
-    points = np.array(data["points"])
+    points = np.array(data["cloud"]["points"])
     X, y = np.column_stack([np.ones(len(points)), points[:, 0]]), points[:, 1]
     limit = 2 / np.linalg.eigvalsh(2 / len(y) * X.T @ X)[-1]
     for multiple, descent in zip(MULTIPLES, data["descents"], strict=True):
@@ -99,10 +100,10 @@ def test_the_data_are_gradient_descents(data):
 
 def test_the_loss_is_constant_on_a_contour(data):
     """It increases from contour to contour."""
-    points = np.array(data["points"])
+    points = np.array(data["cloud"]["points"])
     losses = [
         [np.mean((points[:, 1] - b0 - b1 * points[:, 0]) ** 2) for b0, b1 in ring]
-        for ring in map(np.array, data["rings"])
+        for ring in map(np.array, data["map"]["rings"])
     ]
     for ring in losses:
         assert ring == pytest.approx([ring[0]] * len(ring), rel=1e-3)
@@ -111,7 +112,7 @@ def test_the_loss_is_constant_on_a_contour(data):
 
 def test_a_label_cannot_end_its_script(data):
     """A label that contains markup is escaped in the JSON, and loads as the same text."""
-    hostile = data | {"labels": ["</script><b>&", "<!--"]}
+    hostile = data | {"names": ["</script><b>&", "<!--"]}
     assert not {"<", ">", "&"} & set(player.as_json(hostile))
     assert json.loads(player.as_json(hostile)) == hostile
 
@@ -233,8 +234,8 @@ def test_the_player_fits_a_phone(visit, scheme):
     )
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(set(ids)) == len(ids) == 4  # a clip for each panel
-    color = page.evaluate("getComputedStyle(document.querySelector('.player button')).backgroundColor")
-    assert min(map(int, color.removeprefix("rgb(").removesuffix(")").split(",")[:3])) > 180  # the page is white
+    dark = page.evaluate("getComputedStyle(document.querySelector('.panels')).filter") != "none"
+    assert dark == (scheme == "dark")
     violations = [v for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
     assert [(v["id"], v["nodes"][0]["html"][:200]) for v in violations] == []
     assert page.errors == []  # the page's policy refuses nothing

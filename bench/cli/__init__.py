@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 from bench import __version__
 from bench.cli.check import check, list_, machine
 from bench.cli.common import EXIT_CODES, UsageError, print_json
+from bench.cli.fit import fit
 from bench.cli.learn import learn
 from bench.cli.report import compare, report
 from bench.cli.run import run
@@ -52,6 +53,11 @@ COMMANDS: dict[Callable[..., int], dict[str, str]] = {
         "gdbench compare main": "main and the latest run",
         "gdbench compare old new": "the runs in two folders",
         "gdbench compare main --html changes.html": "also as a page",
+    },
+    fit: {
+        "gdbench fit penguins --target body_mass_g": "a model of built-in data",
+        "gdbench fit my.csv --target y --save model.json": "of your file",
+        "gdbench fit --model model.json --predict new.csv": "its predictions",
     },
     learn: {
         "gdbench learn": "the chapters and your progress",
@@ -128,8 +134,10 @@ def main() -> None:
     except UnusedCliTokensError as error:
         word = (error.unused_tokens or [""])[0]
         code = _fail(f"found {word!r} without an option that takes it; allowed: what --help lists", 2, as_json)
-    except (CycloptsError, UsageError) as error:
+    except CycloptsError as error:
         code = _fail(str(error), 2, as_json)
+    except UsageError as error:
+        code = _fail(str(error), error.exit_code, as_json)
     except UnreadableRun as error:
         code = _fail(str(error), 6, as_json)
     except OSError as error:

@@ -25,6 +25,20 @@ EXIT_CODES = {
 class UsageError(Exception):
     """Bad input. The message is one sentence: what is wrong, what was found, what is allowed."""
 
+    exit_code = 2
+
+
+class BackendWrong(UsageError):
+    """A backend computes something wrong."""
+
+    exit_code = 1
+
+
+class BackendFailed(UsageError):
+    """A backend raised an error, or is not available."""
+
+    exit_code = 3
+
 
 def _integer(_: type, tokens: Sequence[Token]) -> int:
     """Parse an integer strictly. cyclopts alone rounds 2.5 and reads "none" as a missing value."""
@@ -50,7 +64,7 @@ class DataOptions:
     drop
         Columns of the file to leave out.
     missing
-        Further texts or numbers that stand for a missing value, such as '?' or -999.
+        A further text or number that stands for a missing value, such as '?' or -999. May be given twice.
     keep_text
         Make 0/1 columns of text columns with few different texts.
     no_header
@@ -59,7 +73,7 @@ class DataOptions:
 
     features: Annotated[list[str] | None, Several] = None
     drop: Annotated[list[str] | None, Several] = None
-    missing: Annotated[list[str] | None, Several, Parameter(allow_leading_hyphen=True)] = None
+    missing: Annotated[list[str] | None, Parameter(allow_leading_hyphen=True, negative_iterable=())] = None
     keep_text: Annotated[bool, Flag] = False
     no_header: Annotated[bool, Flag] = False
 

@@ -93,10 +93,11 @@ def _forget(out: "Console") -> Result:
 
 def _build(folder: Path, out: "Console") -> Result:
     from bench.learn import build
+    from bench.runtime.libraries import MissingExtra
 
     try:
         pages = build.build(folder)
-    except build.MissingExtra as error:
+    except MissingExtra as error:
         raise UsageError(f"--build: {error}") from None
     out.print(f"the course: {pages[0]}", soft_wrap=True)
     return Result({"made": [str(page) for page in pages]}, pages[0])

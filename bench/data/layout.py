@@ -140,6 +140,8 @@ def _start(found: list[tuple[int, list[str]]], width: int) -> int:
     for index, (_, fields) in enumerate(found):
         if fields[0].startswith("#") and index + 1 < len(found) and not (index == 0 and len(fields) == width):
             continue
+        if not any(fields):
+            continue
         if len(fields) == width:
             return index
         following = [fields for _, fields in found[index + 1 : index + 3]]

@@ -1,22 +1,16 @@
 """Pages and notebooks of the course: a chapter as an offline page and as an executed notebook."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from bench.learn import player
-from bench.learn.blocks import Asked, Block, Descents, Picture, Words
 from bench.learn.chapters import HERE, Chapter, chapters
 from bench.learn.lesson import RECORDED, Lesson, perform
-from bench.report.template import render
+from bench.report import article
+from bench.report.article import Words
 from bench.runtime.files import save
+from bench.runtime.libraries import MissingExtra
 
 MINUTES = 10  # for the notebook of one chapter, which measures nothing
-KINDS = ((Words, "words"), (Asked, "asked"), (Picture, "picture"), (Descents, "descents"))
-
-
-class MissingExtra(Exception):
-    """A package that builds notebooks is not installed. The message names it."""
 
 
 def page(lesson: Lesson) -> str:
@@ -24,17 +18,7 @@ def page(lesson: Lesson) -> str:
     first, *rest = lesson.blocks
     assert isinstance(first, Words)
     blocks = [Words(first.markdown.split("\n", 1)[1]), *rest]  # its heading is the page's
-    return _page(f"{lesson.chapter.number} · {lesson.chapter.title}", blocks)
-
-
-def _page(title: str, blocks: Sequence[Block], around: Sequence[tuple[str, str]] = ()) -> str:
-    """A page as HTML. around: (address, words) of the pages that it links to."""
-    kinds = [(kind_of(block), block) for block in blocks]
-    return render("chapter.html.j2", more=HERE, title=title, blocks=kinds, as_json=player.as_json, around=around)
-
-
-def kind_of(block: Block) -> str:
-    return next((kind for cls, kind in KINDS if isinstance(block, cls)), "table")
+    return article.page(f"{lesson.chapter.number} · {lesson.chapter.title}", blocks)
 
 
 def build(folder: Path) -> list[Path]:
@@ -92,7 +76,7 @@ def teacher() -> str:
         slips = [f"* **{slip}**: {levels[0]}" for slip, levels in each.exercise.HINTS.items() if slip]
         heading = f"## {each.number} · {each.title}\n\n"
         blocks.append(Words(f"{heading}{notes}\n\n**Slips that the exercise names**\n\n" + "\n".join(slips)))
-    return _page("For the teacher", blocks)
+    return article.page("For the teacher", blocks)
 
 
 def contents() -> str:
@@ -100,4 +84,4 @@ def contents() -> str:
     around = [(f"{each.folder.name}.html", f"{each.number} · {each.title}") for each in chapters()]
     around.append(("teacher.html", "For the teacher"))
     words = Words((HERE / "course.md").read_text("utf-8"))
-    return _page("Performance, on your own machine", [words], around)
+    return article.page("Performance, on your own machine", [words], around)

@@ -9,9 +9,10 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from bench.learn import build, reader
-from bench.learn.blocks import Asked, Block, Descents, Picture, Words
+from bench.learn.blocks import Asked, Block
 from bench.learn.chapters import Chapter, chapters
 from bench.learn.lesson import Lesson, perform
+from bench.report.article import Descents, Picture, Words
 from bench.report.rich_table import rich_table
 from bench.report.tables import Table
 from bench.runtime.files import save

@@ -18,10 +18,11 @@ from bench import text
 from bench.analysis.aggregate import CONTROL_REASON, DRIFT_REASON, NOISE_REASON
 from bench.analysis.sentences import processor_text
 from bench.learn import reader
-from bench.learn.blocks import Asked, Block, Descents, Picture, Words
+from bench.learn.blocks import Asked, Block
 from bench.learn.chapters import Chapter, chapter
 from bench.learn.variants import Variant
 from bench.records import Run
+from bench.report.article import Descents, Picture, Words
 from bench.report.plots.canvas import Drawing
 from bench.report.tables import Table
 

@@ -2,8 +2,10 @@
 
 import html
 
-from bench.learn.blocks import Asked, Block, Descents, Picture, Words, table_html
-from bench.learn.player import frame
+from bench.learn.blocks import Asked, Block
+from bench.report.article import Descents, Picture, Words
+from bench.report.player import frame
+from bench.report.tables import Table
 
 
 def display(block: Block) -> None:
@@ -15,11 +17,8 @@ def display(block: Block) -> None:
 
 def as_html(block: Block) -> str:
     match block:
-        case Words():
+        case Words() | Asked():
             return block.html
-        case Asked():
-            question, answer = html.escape(block.question), html.escape(block.answer_text)
-            return f"<p><strong>{question}</strong><br>Your prediction: {answer}</p>"
         case Picture():
             return (
                 f'<figure><img alt="{html.escape(block.drawing.alt)}" src="{block.source}"'
@@ -30,6 +29,13 @@ def as_html(block: Block) -> str:
             return frame(block.data) + as_html(block.still)
         case _:
             return table_html(block)
+
+
+def table_html(table: Table) -> str:
+    head = "".join(f'<th scope="col">{html.escape(word)}</th>' for word in table.columns)
+    rows = "".join("<tr>" + "".join(f"<td>{html.escape(word)}</td>" for word in row) + "</tr>" for row in table.rows)
+    caption = html.escape(table.title)
+    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def ask(prompt: str) -> str | None:

@@ -10,8 +10,8 @@ OWN = re.compile("<(style|script)>(.*?)</\\1>", re.DOTALL)  # the elements of ou
 PLACE = "<policy>"  # the place of the policy. All values are escaped, so the first occurrence is that of the template.
 
 
-def render(name: str, more: Path | None = None, **values: Any) -> str:
-    """The template `name` of this folder, or of `more`, with these values, each escaped; a missing one is an error.
+def render(name: str, **values: Any) -> str:
+    """The template `name` of this folder with these values, each escaped; a missing one is an error.
 
     The content security policy of the page allows no request.
     """
@@ -19,7 +19,7 @@ def render(name: str, more: Path | None = None, **values: Any) -> str:
     from markupsafe import Markup, escape
 
     environment = Environment(
-        loader=FileSystemLoader([Path(__file__).parent, *filter(None, [more])]),
+        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

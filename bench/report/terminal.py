@@ -35,6 +35,7 @@ ABOUT = (
 GREETING = {
     "gdbench run --quick": "measure all backends, in about a minute",
     "gdbench check": "check all backends against exact arithmetic",
+    "gdbench fit my.csv --target y": "fit a linear model to your table",
     "gdbench learn": "take the course: why vectorized code is fast",
     "gdbench --help": "all commands",
 }
@@ -70,7 +71,7 @@ def print_greeting() -> None:
     say(out, ABOUT)
     out.print()
     for command, words in GREETING.items():
-        out.print(Text.assemble("  ", (f"{command:24}", "bold"), words), soft_wrap=True)
+        out.print(Text.assemble("  ", (f"{command:31}", "bold"), words), soft_wrap=True)
 
 
 def print_list(backends: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The libraries that this process has loaded: their versions, and the BLAS."""
+"""The libraries of this process: versions of the loaded ones, the BLAS, and a missing extra."""
 
 import sys
 from collections.abc import Iterable
@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from threadpoolctl import threadpool_info
 
 TIMED = ("numpy", "scipy", "numba", "llvmlite", "jax", "jaxlib")  # packages that affect times
+
+
+class MissingExtra(Exception):
+    """A package of an extra is not installed. The message names it and the extra."""
 
 
 def loaded_versions(others: Iterable[str] = ()) -> dict[str, str]:

@@ -8,8 +8,9 @@
 # intercept and a slope. The lengths are **standardized** first: subtract their mean, then divide by their spread (the standard deviation).
 
 # %%
-from bench.learn import begin, facts, player
+from bench.learn import begin, facts
 from bench.learn.ch08_rate import descents, picture
+from bench.report import player
 
 lesson = begin(8)
 
@@ -59,7 +60,7 @@ lesson.table(picture.limits_table(valleys, limits))
 
 # %%
 tilted = valleys["cm from 190 mm"]
-played = player.descents(tilted.X, tilted.y, descents.MULTIPLES, 40, ("cm from 190 mm", "body mass (g)"))
+played = player.cloud_and_map(tilted.X, tilted.y, descents.MULTIPLES, 40, ("cm from 190 mm", "body mass (g)"))
 lesson.play(played, player.still(played, descents.MULTIPLES.index(0.9)))
 lesson.show(picture.curves(tilted, descents.MULTIPLES))
 

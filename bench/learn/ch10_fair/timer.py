@@ -18,9 +18,9 @@ from backends import BackendUnavailable, load
 from backends._curvature import default_learning_rate
 from bench.data.problems import synthetic
 from bench.learn import child
-from bench.learn.blocks import Words
 from bench.learn.lesson import Lesson
 from bench.learn.valley import Valley
+from bench.report.article import Words
 from bench.runtime import process
 from bench.runtime.files import save
 
