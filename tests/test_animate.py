@@ -10,7 +10,7 @@ from backends._solve import descend
 from bench.data import problems
 from bench.fit import animate
 from bench.fit.descent import Problem
-from bench.report.player import Quadratic
+from bench.report.quadratic import Quadratic
 
 
 def dataset(d, n=300, name="x", target="y"):
@@ -51,7 +51,7 @@ def test_many_rows_give_the_same_quadratic(monkeypatch):
     """X is read in chunks; the result does not depend on them."""
     problem = problems.synthetic(100, 3)
     whole = Quadratic.of(problem.X, problem.y)
-    monkeypatch.setattr("bench.report.player.CHUNK", 7)
+    monkeypatch.setattr("bench.report.quadratic.CHUNK", 7)
     parts = Quadratic.of(problem.X, problem.y)
     assert parts.curvatures == pytest.approx(whole.curvatures)
     assert parts.best == pytest.approx(whole.best)

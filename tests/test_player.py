@@ -11,6 +11,7 @@ from bench.learn.chapters import chapters
 from bench.learn.lesson import Lesson
 from bench.report import player
 from bench.report.article import Descents, Picture
+from bench.report.plots.descent import still
 
 MULTIPLES = (0.05, 0.5, 1.0, 1.05)
 
@@ -30,7 +31,7 @@ def page_of(data):
     lesson = Lesson(chapters()[0], lambda block: None, lambda prompt: None, live=False)
     lesson.say("# Title\n\nA text.")
     for index in (1, 3):
-        lesson.play(data, player.still(data, index))
+        lesson.play(data, still(data, index))
     return build.page(lesson)
 
 
@@ -258,7 +259,7 @@ def test_print_and_a_browser_without_scripts_show_the_still_picture(visit):
 @pytest.mark.parametrize("width", [360, 1100])
 def test_the_player_works_in_a_notebook(visit, data, width):
     """In the frame of a notebook it plays and fits; print shows only the still picture."""
-    block = Descents(data, Picture.of(player.still(data, 1)))
+    block = Descents(data, Picture.of(still(data, 1)))
     text = f'<!doctype html><meta name="viewport" content="width=device-width"><body>{notebook.as_html(block)}'
     page = visit(text=text, viewport={"width": width, "height": 900})
     frame = page.frame_locator("iframe")

@@ -11,7 +11,7 @@ from bench.data import problems
 from bench.fit import MissingExtra, race, toolbox
 from bench.fit.descent import Problem
 from bench.fit.race import EXACT, LINEAR, SGD, SGD_CLOSE, Entry
-from bench.report.player import Quadratic
+from bench.report.quadratic import Quadratic
 from bench.runtime.process import Outcome
 
 DESCENTS = ("numpy_vectorized", "qr_compressed")

@@ -68,8 +68,8 @@ def fit(
     max_iter
         The largest number of iterations. Default: what 15 seconds allow.
     tol
-        Stop if the loss changes by less than this share of the first loss. Default: stop where the gradient says that
-        the coefficients are accurate.
+        Stop if the loss changes by less than this share of the first loss. Default: stop where the coefficients
+        are right to 10 digits.
     test_size
         The share of rows that a second fit does not see, to score its predictions. 0 turns it off.
     seed

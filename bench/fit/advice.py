@@ -28,7 +28,7 @@ def outcome(fitted: Fitted) -> str:
         limit = f"the limit of {LIMIT_S:g} s or {text.count(MAX_ITER)} iterations"
         return f"Stopped {after}, by {limit if settings.max_iter is None else '--max-iter'}."
     if settings.tol is None:
-        return f"Converged {after}: the gradient says that the minimum is reached."
+        return f"Converged {after}: the coefficients are at the minimum."
     return f"Converged {after}: the loss changed by less than --tol {settings.tol:g} of the first loss."
 
 

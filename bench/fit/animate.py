@@ -10,7 +10,8 @@ from bench.data.dataset import Dataset
 from bench.fit.descent import Array, Problem
 from bench.report import article, player
 from bench.report.article import Descents, Picture, Words
-from bench.report.player import Quadratic
+from bench.report.plots.descent import still
+from bench.report.quadratic import Quadratic
 from bench.runtime.files import save
 
 MULTIPLES = (0.05, 0.25, 0.5, 0.9, 1.02)  # the other learning rates, over 2/L
@@ -30,7 +31,7 @@ def write(path: Path, data: Dataset, losses: Array, learning_rate: float, backen
     scene = _scene(data, losses, learning_rate)
     blocks = [
         Words(_introduction(data, losses, learning_rate, scene, text.markdown_code(text.clean(backend, 60)))),
-        Descents(scene, Picture.of(player.still(scene, scene["shown"]))),
+        Descents(scene, Picture.of(still(scene, scene["shown"]))),
         Words(_notes(data, scene), note=True),
     ]
     save(path, article.page(f"Watch it learn: {text.clean(data.target, 60)}", blocks))

@@ -86,8 +86,8 @@ class Descent:
 def descend(problem: Problem, settings: Settings, progress: Callable[[Array], None] = lambda losses: None) -> Descent:
     """Descend from zeros. progress: gets all losses so far after each chunk.
 
-    Without tol, the descent stops where the gradient says that the coefficients have the ACCURACY, or where rounding
-    errors allow no better ones. Raises ValueError and BackendError.
+    Without tol, the descent stops where the coefficients have the ACCURACY, which follows from the gradient, or where
+    rounding errors allow no better ones. Raises ValueError and BackendError.
     """
     if not math.isfinite(problem.loss(np.zeros(problem.X.shape[1]))):
         raise ValueError(
@@ -95,7 +95,7 @@ def descend(problem: Problem, settings: Settings, progress: Callable[[Array], No
         )
     rate = problem.curvature.default_rate if settings.learning_rate is None else settings.learning_rate
     limit = MAX_ITER if settings.max_iter is None else settings.max_iter
-    run, compass = _Calls(problem, settings.backend, rate), _Compass(problem, rate)
+    run, accuracy = _Calls(problem, settings.backend, rate), _Accuracy(problem, rate)
     beta, losses, updates, tol = np.zeros(problem.X.shape[1]), np.empty(0), min(1, limit), settings.tol or 0.0
     began, pace = time.perf_counter(), math.inf
     while True:
@@ -104,11 +104,11 @@ def descend(problem: Problem, settings: Settings, progress: Callable[[Array], No
         pace = min(pace, (time.perf_counter() - start) / max(updates, 1))
         progress(losses)
         if settings.tol is None and not stopped:
-            stopped = compass.arrived(beta, updates)
+            stopped = accuracy.reached(beta, updates)
         done, seconds = len(losses) - 1, time.perf_counter() - began
         if stopped or done >= limit or (settings.max_iter is None and seconds > LIMIT_S):
             break
-        updates = _power(min(CHUNK_S / pace, compass.left / CHUNKS_LEFT, CHUNK_GROWTH * updates, limit - done))
+        updates = _power(min(CHUNK_S / pace, accuracy.left / CHUNKS_LEFT, CHUNK_GROWTH * updates, limit - done))
     diverged = not np.isfinite(losses[-1]) or rose(losses, problem.y)
     reason = "diverged" if diverged else "converged" if stopped else "max_iter"
     return Descent(beta, losses, rate, reason, seconds, pace)
@@ -169,8 +169,8 @@ def _is_interrupt(error: BaseException | None) -> bool:
     return error is not None
 
 
-class _Compass:
-    """The distance to the minimum after each chunk. left: the predicted number of updates until it is small enough."""
+class _Accuracy:
+    """The rule without tol. left: the predicted number of updates until the coefficients have the ACCURACY."""
 
     def __init__(self, problem: Problem, learning_rate: float) -> None:
         self._problem, curvature = problem, problem.curvature
@@ -179,7 +179,7 @@ class _Compass:
         self._floor = SMALL_EFFECT * float(problem.y.std())
         self._before, self._since, self.left = math.inf, 0, math.inf
 
-    def arrived(self, beta: Array, updates: int) -> bool:
+    def reached(self, beta: Array, updates: int) -> bool:
         """Whether beta has the ACCURACY, or cannot come nearer because of rounding errors, after so many updates."""
         with np.errstate(all="ignore"):
             delta = self._problem.distance(beta)

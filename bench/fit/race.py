@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from backends import BackendUnavailable, load
 from backends._curvature import Curvature
 from bench.data.problems import synthetic
-from bench.report.player import Quadratic
+from bench.report.quadratic import Quadratic
 from bench.runtime import process
 
 OURS = ("numpy_vectorized", "numba_jit", "qr_compressed")

@@ -11,6 +11,7 @@
 from bench.learn import begin, facts
 from bench.learn.ch08_rate import descents, picture
 from bench.report import player
+from bench.report.plots.descent import still
 
 lesson = begin(8)
 
@@ -61,7 +62,7 @@ lesson.table(picture.limits_table(valleys, limits))
 # %%
 tilted = valleys["cm from 190 mm"]
 played = player.cloud_and_map(tilted.X, tilted.y, descents.MULTIPLES, 40, ("cm from 190 mm", "body mass (g)"))
-lesson.play(played, player.still(played, descents.MULTIPLES.index(0.9)))
+lesson.play(played, still(played, descents.MULTIPLES.index(0.9)))
 lesson.show(picture.curves(tilted, descents.MULTIPLES))
 
 # %% jupyter={"source_hidden": true}
