@@ -117,11 +117,11 @@ def _odd(profile: Profile) -> str:
 def _check_feature(profile: Profile, n_rows: int) -> None:
     """Raise ProblemError if a column that the user names cannot be a feature."""
     if profile.feature is None:
-        found = (
+        contents = (
             f"{profile.n_levels} different texts in {n_rows} rows" if profile.is_text else "no values that can be used"
         )
         raise ProblemError(
-            f"--features: {profile.name!r} holds {found}; allowed: numbers, dates, or up to {MAX_LEVELS} different"
+            f"--features: {profile.name!r} holds {contents}; allowed: numbers, dates, or up to {MAX_LEVELS} different"
             " texts, each in two rows on average"
         )
 

@@ -67,10 +67,10 @@ def load(path: Path, selection: Selection, keep_constant: bool = False) -> Datas
     keep_constant: also use features whose values are all equal.
     """
     with open_table(path, selection.header) as table:
-        found, n_rows, notes = profiles(table, selection.missing)
-        choice = choose(table, found, n_rows, selection)
+        by_name, n_rows, notes = profiles(table, selection.missing)
+        choice = choose(table, by_name, n_rows, selection)
         features = [profile.feature for profile in choice.features if profile.feature]
-        plain = frozenset(profile.name for profile in found.values() if profile.plain)
+        plain = frozenset(profile.name for profile in by_name.values() if profile.plain)
         target = choice.target.feature
         assert target is not None
         columns = _numbers(table, [target, *features], n_rows, selection.missing, plain)

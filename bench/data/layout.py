@@ -72,15 +72,15 @@ def layout_of(name: str, lines: list[str], header: bool) -> Layout:
     body = ["\n", *lines[1:]] if directive else lines  # a number of a line stays
     comments = [line for line in body if line.startswith("#")]
     delimiter = directive[1] if directive else _delimiter([line for line in body if not line.startswith("#")] or body)
-    found = [(line, fields) for line, fields in split(body, delimiter)]
-    if len(lines) == SAMPLE_LINES and len(found) > 1:
-        found.pop()  # the sample may end inside of it
-    if not found:
+    records = [(line, fields) for line, fields in split(body, delimiter)]
+    if len(lines) == SAMPLE_LINES and len(records) > 1:
+        records.pop()  # the sample may end inside of it
+    if not records:
         raise ProblemError(f"{name} is empty; allowed: a header line and at least two rows")
-    width = _width([fields for _, fields in found if not fields[0].startswith("#")] or [found[0][1]], header)
-    start = _start(found, width)
-    first_line, first = found[start]
-    titles = [line for line, fields in found[:start] if not fields[0].startswith("#")]
+    width = _width([fields for _, fields in records if not fields[0].startswith("#")] or [records[0][1]], header)
+    start = _start(records, width)
+    first_line, first = records[start]
+    titles = [line for line, fields in records[:start] if not fields[0].startswith("#")]
     notes = [f"skips the lines above the table, to line {titles[-1]}"] if titles else []
     plain = start == 0 and first_line == first[0].count("\n") + 1 and not directive and delimiter != BLANKS
     if any(f'{delimiter} "' in line for line in lines):  # polars takes such a quote for a part of the text
@@ -99,7 +99,7 @@ def layout_of(name: str, lines: list[str], header: bool) -> Layout:
         names = first
     if header and len(names) == width - 1:  # a row name without a header, or a delimiter at the end of each row
         plain = False
-        rows = [fields for _, fields in found[start + 1 :] if len(fields) == width]
+        rows = [fields for _, fields in records[start + 1 :] if len(fields) == width]
         if any(fields[-1] for fields in rows):
             names = ["", *names]
             notes.append("the header has one name less than the rows have fields: the first field is a row name")
@@ -135,16 +135,16 @@ def _width(rows: list[list[str]], header: bool) -> int:
     return len(rows[0]) if header and len(rows[0]) >= max(counts) and not any(map(is_number, rows[0])) else width
 
 
-def _start(found: list[tuple[int, list[str]]], width: int) -> int:
+def _start(records: list[tuple[int, list[str]]], width: int) -> int:
     """The index of the first record of the table, which is its header if it has one."""
-    for index, (_, fields) in enumerate(found):
-        if fields[0].startswith("#") and index + 1 < len(found) and not (index == 0 and len(fields) == width):
+    for index, (_, fields) in enumerate(records):
+        if fields[0].startswith("#") and index + 1 < len(records) and not (index == 0 and len(fields) == width):
             continue
         if not any(fields):
             continue
         if len(fields) == width:
             return index
-        following = [fields for _, fields in found[index + 1 : index + 3]]
+        following = [fields for _, fields in records[index + 1 : index + 3]]
         if len(fields) == width - 1 and following and len(following[0]) == width:
             titled = len(following) > 1 and not any(map(is_number, following[0])) and any(map(is_number, following[1]))
             if not titled:

@@ -75,16 +75,16 @@ def profiles(table: Table, missing: tuple[str, ...]) -> tuple[dict[str, Profile]
     n_rows = int(table.frame.select(pl.len()).collect(engine="streaming").item())
     plain = _plain_numbers(table, texts, n_rows, missing)
     decimal, notes = _decimal_mark(table, texts)
-    found = {}
+    by_name = {}
     for name in table.names:
         if decimal == "." and name in plain:
             dates = _compact_dates(table, name) if DATE_NAME.search(name) else None
-            found[name] = dates or plain[name]
+            by_name[name] = dates or plain[name]
             continue
         series = table.frame.select(name).collect(engine="streaming").to_series()
         is_text = series.dtype == pl.String
-        found[name] = _of_texts(name, series, decimal, missing) if is_text else _of_values(name, series, missing)
-    return found, n_rows, notes
+        by_name[name] = _of_texts(name, series, decimal, missing) if is_text else _of_values(name, series, missing)
+    return by_name, n_rows, notes
 
 
 def _plain_numbers(table: Table, texts: list[str], n_rows: int, missing: tuple[str, ...]) -> dict[str, Profile]:
