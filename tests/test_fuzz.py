@@ -352,7 +352,9 @@ def test_any_finite_problem_has_a_consistent_fit(problem):
     with np.errstate(all="ignore"):
         n_iter, reason = expected_stop(fit.losses, operator.index(arguments["max_iter"]), tol)
         rose = fit.losses[-1] > fit.losses[0] * 1.001 + 1e-6 * np.mean(np.square(before["y"].astype("f8")))
-    assert (n_iter, "diverged" if rose else reason) == (fit.n_iter, fit.stop_reason)
+    # A loss that is only slightly higher may be one of rounding errors.
+    reasons = {"diverged"} if rose else {reason, "diverged"} if fit.losses[-1] > fit.losses[0] else {reason}
+    assert fit.n_iter == n_iter and fit.stop_reason in reasons
     assert fit.near_minimum == (fit.advice == "") and not (fit.near_minimum and fit.stop_reason == "diverged")
     assert 0 <= fit.rank <= min(before["X"].shape) and fit.condition >= 1 and fit.gradient_norm >= 0
     assert fit.stop_reason == "diverged" or arguments.get("standardize") or np.isfinite(fit.beta).all()
