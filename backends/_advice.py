@@ -23,23 +23,22 @@ def advice(
     curvature: of the columns that the descent had. standardized: whether these were standardized.
     """
     n_iter, first, last = len(losses) - 1, float(losses[0]), float(losses[-1])
-    total = n_iter + end.iterations_left
+    total, made = n_iter + end.iterations_left, f"{n_iter:,} update{'s' if n_iter != 1 else ''}"
     if reason == "diverged":
-        sentences = [f"The descent diverged: the loss is {first:.3g} at first and {last:.3g} after {_updates(n_iter)}."]
+        sentences = [f"The descent diverged: the loss is {first:.3g} at first and {last:.3g} after {made}."]
     else:
         sentences = [
-            f"The descent stopped ({reason}) after {_updates(n_iter)}, and the minimum is not near: coefficients or"
+            f"The descent stopped ({reason}) after {made}, and the minimum is not near: coefficients or"
             f" predictions are {_share(end.distance)} off, and the loss is {last:.6g}"
             f" ({max(last - end.excess, 0.0):.6g} at the minimum).",
             f"It needs {_updates(end.iterations_left, 'more ')}: {_cause(curvature, standardized)}.",
         ]
     if reason == "converged":
-        sentences.append(f"It stopped before, because tol is a share of the first loss, {first:.3g}.")
-    sentences += _rate(curvature, reason, learning_rate)
-    sentences += _other_columns(curvature, y, total, standardized)
-    if total < 2**31:
-        tol = "tol=0 and " if reason == "converged" else ""
-        sentences.append(f"Or use {tol}max_iter={_rounded(total)}.")
+        sentences.append(f"tol stopped it early, because it is a share of the first loss, {first:.3g}.")
+    remedies = _rate(curvature, reason, learning_rate) + _other_columns(curvature, y, total, standardized)
+    sentences += remedies
+    if total < 2**31:  # with tol=0, because tol may stop this descent, too
+        sentences.append(f"{'Or use' if remedies else 'Use'} tol=0 and max_iter={_rounded(total)}.")
     if curvature.dtype.itemsize == 4 and curvature.condition**2 * np.finfo(np.float32).eps > NEAR:
         sentences.append("float32 has too few digits for this condition number; use float64.")
     return " ".join(sentences)

@@ -114,6 +114,11 @@ def array(name: str, value: Any, ndim: int) -> np.ndarray:
     return result
 
 
+def column_names(value: Any) -> tuple[str, ...] | None:
+    """The names of the columns of a DataFrame, or None for any other value."""
+    return None if _columns(value) is None else tuple(map(str, value.columns))
+
+
 def _columns(value: Any) -> list[Any] | None:
     """The columns of a DataFrame of pandas or polars, or None for any other value."""
     if not hasattr(value, "columns"):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from backends._advice import advice
-from backends._arguments import array, data, integer, rule, shown, start
+from backends._arguments import array, column_names, data, integer, rule, shown, start
 from backends._curvature import Curvature, nearness
 from backends._registry import BackendError, load
 from backends._scaling import Scaling
@@ -33,6 +33,7 @@ class Fit:
     learning_rate: the one that was used. condition: the condition number of X. rank: the number of columns that do not
     depend on others. gradient_norm: the length of the gradient at the end. iterations_left: the predicted number of
     further updates until the minimum is near, 0 if it is, infinity if it never will be. advice: what to do, or "".
+    columns: the names of the columns if X was a DataFrame, otherwise None.
 
     With standardize=True, learning_rate, condition and gradient_norm are those of the standardized columns.
     """
@@ -49,9 +50,18 @@ class Fit:
     near_minimum: bool
     iterations_left: float
     advice: str
+    columns: tuple[str, ...] | None = None
 
     def predict(self, X_new: ArrayLike) -> NDArray[Any]:
-        """X_new beta, shape (n_new,). Raises ValueError or TypeError as `solve` does for X."""
+        """X_new beta, shape (n_new,). Raises ValueError or TypeError as `solve` does for X.
+
+        Two DataFrames, X and X_new, have the same columns in the same order.
+        """
+        names = column_names(X_new)
+        if self.columns and names and names != self.columns:
+            raise ValueError(
+                f"X_new: found the columns {shown(list(names))}; allowed: {shown(list(self.columns))}, as in the fit"
+            )
         rows = array("X_new", X_new, 2)
         if rows.shape[1] != len(self.beta):
             raise ValueError(f"X_new: found {rows.shape[1]} features; allowed: {len(self.beta)}, as in the fit")
@@ -111,6 +121,7 @@ def descend(
     log_every: int | None = None,
 ) -> Fit:
     """`solve` without the warning."""
+    columns = column_names(X)
     X, y = data(X, y)
     scaling = Scaling(X) if standardize else None
     first = start(beta0, seed, X)
@@ -162,6 +173,7 @@ def descend(
         near,
         end.iterations_left,
         "" if near else advice(curvature, y, end, losses, reason, learning_rate, standardize),
+        columns,
     )
 
 

@@ -225,17 +225,17 @@ def test_a_fit_far_from_the_minimum_warns():
 
 ADVICE = [
     ({}, "win_times", False, "51,000,000,000 more updates: the condition number of X is 1.01e+05 (root mean squares of its"
-     " columns: 1 to 1.96e+03). It stopped before, because tol is a share of the first loss, 104. With standardize=True,"
+     " columns: 1 to 1.96e+03). tol stopped it early, because it is a share of the first loss, 104. With standardize=True,"
      " the condition number is 1, and it needs 1 update with tol=0."),
     ({"standardize": True, "max_iter": 0}, "win_times", False, "1 more update: the condition number of the standardized"
-     " columns is 1. Or use max_iter=1."),
+     " columns is 1. Use tol=0 and max_iter=1."),
     ({"max_iter": 3, "learning_rate": 1e-8}, "win_times", False, "learning_rate=1e-08 is 7.7 % of 1/L, which None uses."),
     ({"learning_rate": 3e-7, "max_iter": 9}, "win_times", False, "learning_rate=3e-07 is above the largest stable one, 2/L ="
      " 2.6e-07; None uses 1/L."),
     ({}, "lake_level", True, "21 % off, and the loss is 0.0587939 (0.0161394 at the minimum). It needs 779 more updates"),
     ({"standardize": True}, "lake_level", False, "more updates: the condition number of the standardized columns is 16, because"
-     " some columns nearly depend on others. It"),
-    ({}, "lake_level", True, "Or use tol=0 and max_iter=1200."),
+     " some columns nearly depend on others. tol stopped it early"),
+    ({}, "lake_level", True, "Use tol=0 and max_iter=1200."),
     ({"max_iter": 2}, "dummy_trap", True, "its rank is 4 with 5 columns, so coefficients are not unique"),
 ]  # fmt: skip
 FILES = {

@@ -505,3 +505,13 @@ def test_random_weights_have_a_standard_deviation_of_one_percent():
     assert beta.std() == pytest.approx(0.01, rel=0.05)
     assert abs(beta.mean()) < 0.0005
     np.testing.assert_array_equal(beta, again)
+
+
+def test_predict_refuses_other_columns():
+    """Two data frames have the same columns in the same order. An array has no names."""
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0, 5.0], "b": [1.0, 0.0, 2.0, 1.0]})
+    fit = solve(frame, [1.0, 2.0, 3.0, 4.0], "numpy_vectorized", tol=0)
+    assert fit.columns == ("a", "b")
+    assert fit.predict(frame).tolist() == fit.predict(frame.to_numpy()).tolist()
+    with pytest.raises(ValueError, match=r"X_new: found the columns \['b', 'a'\]; allowed: \['a', 'b'\], as in the fit"):
+        fit.predict(frame[["b", "a"]])

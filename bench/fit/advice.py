@@ -40,8 +40,8 @@ def advice(fitted: Fitted) -> list[str]:
     left, best = fitted.nearness.iterations_left, curvature.default_rate
     sentences = ["the coefficients are not near the minimum"]
     if math.isfinite(left):
-        seconds = text.duration(left * descent.pace)
-        sentences[0] += f": about {count(left)} further iterations ({seconds}) are needed"
+        seconds = f" ({text.duration(left * descent.pace)})" if math.isfinite(descent.pace) else ""
+        sentences[0] += f": about {count(left)} further iterations{seconds} are needed"
     total = descent.n_iter + left
     if settings.tol is not None and descent.stop_reason == "converged":
         sentences.append(f"--tol {settings.tol:g} stopped the descent; leave it out")

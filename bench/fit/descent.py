@@ -68,7 +68,7 @@ class Problem:
 class Descent:
     """A finished descent. beta: (d + 1,) of the standardized columns, the intercept first. losses: (n_iter + 1,).
 
-    pace: seconds per iteration, without compilation.
+    pace: seconds per iteration, without compilation; infinity after a single chunk, which may include it.
     """
 
     beta: Array
@@ -101,7 +101,8 @@ def descend(problem: Problem, settings: Settings, progress: Callable[[Array], No
     while True:
         start = time.perf_counter()
         beta, losses, stopped = extend(run, beta, losses, updates, tol)
-        pace = min(pace, (time.perf_counter() - start) / max(updates, 1))
+        if len(losses) - 1 > updates:  # not the first chunk, which compiles
+            pace = min(pace, (time.perf_counter() - start) / updates)
         progress(losses)
         if settings.tol is None and not stopped:
             stopped = accuracy.reached(beta, updates)

@@ -250,8 +250,9 @@ def print_end(run: "Run", out: Console) -> None:
     say(out, sentences.headline_sentence(group), "bold")
     out.print(Text(f"\n{screen.title(group)}", "bold"))
     out.print(screen.times_table(cells, out.width))
-    out.print(Text(f"\n{screen.RATIOS}", "bold"))
-    out.print(screen.ratios_table(cells, out.width))
+    if len({cell.backend for cell in cells}) > 1:
+        out.print(Text(f"\n{screen.RATIOS}", "bold"))
+        out.print(screen.ratios_table(cells, out.width))
     out.print()
     for sentence in (sentences.compiling(group), sentences.limit(group)):
         if sentence:
