@@ -211,6 +211,13 @@ def test_columns_of_one_feature_are_dropped_together(fit, tmp_path):
     assert "--drop 'text column' makes" in notes
 
 
+def test_a_first_call_predicts_no_seconds(fit, slopes):
+    """It may include compilation. Later calls do not."""
+    notes = [fit(slopes, "--target", "y", "--max-iter", count)[1]["notes"] for count in (1, 100)]
+    first, later = (next(note for note in part if "further iterations" in note) for part in notes)
+    assert first.endswith(" further iterations are needed") and later.endswith("s) are needed")
+
+
 def test_advised_number_of_iterations_is_enough(fit, slopes):
     """With the --max-iter of the note, the coefficients are near the minimum. With half of it they are not."""
     notes = fit(slopes, "--target", "y", "--max-iter", 100)[1]["notes"]

@@ -11,7 +11,7 @@ from rich.console import Console
 from bench import text
 from bench.analysis.aggregate import preliminary_cells
 from bench.measure.runner import Progress
-from bench.plan import Plan, backend_of, synthetic_cases
+from bench.plan import BASELINE, Plan, backend_of, synthetic_cases
 from bench.records import CellSample
 from bench.report import matrix, screen, terminal
 
@@ -189,6 +189,14 @@ def test_the_end_of_a_run_without_intervals_says_so():
     note = "A figure without brackets has no interval"
     assert note in end(sample_run.quick())
     assert note not in end(sample_run.full())
+
+
+def test_the_end_of_a_run_of_the_baseline_has_no_ratios():
+    """No other backend has a ratio to it."""
+    run = sample_run.full()
+    assert "Relative to" in end(run)
+    run.cells = [cell for cell in run.cells if cell.backend == BASELINE]
+    assert "Relative to" not in end(run)
 
 
 def test_gaps_and_flags_count_the_same_cells():
