@@ -513,5 +513,7 @@ def test_predict_refuses_other_columns():
     fit = solve(frame, [1.0, 2.0, 3.0, 4.0], "numpy_vectorized", tol=0)
     assert fit.columns == ("a", "b")
     assert fit.predict(frame).tolist() == fit.predict(frame.to_numpy()).tolist()
-    with pytest.raises(ValueError, match=r"X_new: found the columns \['b', 'a'\]; allowed: \['a', 'b'\], as in the fit"):
+    with pytest.raises(
+        ValueError, match=r"X_new: found the columns \['b', 'a'\]; allowed: \['a', 'b'\], as in the fit"
+    ):
         fit.predict(frame[["b", "a"]])

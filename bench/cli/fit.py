@@ -85,7 +85,7 @@ def fit(
     animate
         Write a page that plays the descent to this file.
     toolbox
-        Write a page that compares the descent with scikit-learn on these rows to this file. Takes about a minute.
+        Write a page that compares the descent with scikit-learn on these rows to this file. Takes up to a minute.
     force
         Replace files that exist.
     json
@@ -222,7 +222,7 @@ def _write(fitted: "Fitted", files: dict[str, Path], seed: int) -> None:
         animate.write(path, dataset, descent.losses, descent.learning_rate, fitted.backend)
     if path := files.get("--toolbox"):
         try:
-            with busy("comparing with scikit-learn, about a minute"):
+            with busy("comparing with scikit-learn, up to a minute"):
                 toolbox.write(path, dataset, seed)
         except MissingExtra as error:
             raise UsageError(f"--toolbox: {error}") from None
