@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -73,7 +74,7 @@ RIGHT = {
     "JSON lines": ("records.jsonl", Selection("y"), 20, 3.81789, {"a": 2.00331, "b": -0.979681}, None, "uses 20 rows"),
     "blanks": ("spaces.txt", Selection("y"), 20, 4.13295, {"a": 2.00342, "b": -1.03646}, None, "uses 20 rows"),
     "no header": ("no_header.csv", Selection("3", header=False), 20, 3.96773, {"1": 1.99146, "2": -0.985732}, None, "target '3'; features '1' and '2'"),
-    "dates": ("dates.csv", Selection("sales"), 30, None, {"date": 0.194767, "visits": 0.389416}, 0.983965, "'date' in days since 2023-01-02"),
+    "dates": ("dates.csv", Selection("sales"), 30, None, {"date": 0.194767, "visits": 0.389416}, 0.983965, "'date', in days since 2023-01-02"),
     "dates left out": ("dates.csv", Selection("sales", drop=("date",)), 30, None, {"visits": 0.397882}, 0.848839, "uses 30 rows"),
     "19 digits": ("ns_ticks.csv", Selection("y"), 20, 10.0281, {"tick": 0.197334}, 0.997162, "'tick' holds integers of 19 digits, so it is counted from its first value, 1700000000000000001"),
     "small slopes": ("win_times.csv", Selection("time"), 33, 33.1154, {"year": -0.011692}, 0.960431, "uses 33 rows"),
@@ -106,8 +107,31 @@ def test_a_file_gives_the_right_coefficients(case):
 def test_a_clean_file_has_one_note():
     """Which rows and columns are used."""
     assert load(CASES / "steps.csv", Selection("pressure")).notes == (
-        "uses 24 rows; target 'pressure'; features 'age'",
+        "uses 24 rows; target 'pressure'; feature 'age'",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("above", ["", "A title\n\n"])
+def test_numbers_as_names_of_columns_are_noted(write, above):
+    """The line may be a row, or hold counts as in the files of scikit-learn."""
+    data = load(
+        write(above + "150,4,setosa,virginica\n5.1,3.5,1.4,0\n4.9,3.0,1.4,1\n4.7,3.2,1.3,1\n"), Selection("virginica")
+    )
+    line = 3 if above else 1
+    assert f"check: line {line} names columns '150' and '4'; if it holds a row, use --no-header" in data.notes
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (["1961-01-20", "1963-11-22", "1969-01-20"], "target 'y', in days since 1961-01-20; feature 'a'"),
+        (["true", "false", "true"], "target 'y', with 1 for true; feature 'a'"),
+    ],
+)
+def test_the_unit_of_the_target_is_noted(write, values, words):
+    """A prediction has this unit."""
+    data = load(write("a,y\n" + "".join(f"{k},{value}\n" for k, value in enumerate(values))), Selection("y"))
+    assert data.notes == (f"uses 3 rows; {words}",)
 
 
 def test_all_numbers_in_the_first_line_are_no_header():
@@ -180,6 +204,8 @@ FORMS = {
     "line under the header": TABLE.replace("y\n", "y\n-----------\n").encode(),
     "delimiter at the end": TABLE.replace("\n", ",\n").encode(),
     "delimiter at the end of the rows": TABLE.replace("\n", ",\n").replace("y,", "y").encode(),
+    "delimiter at the end of the header": TABLE.replace("y\n", "y,\n").encode(),
+    "delimiter at the end of a header below titles": ("Series: 1,\n\nA title\n" + TABLE.replace("y\n", "y,\n")).encode(),
     "spaces around": TABLE.replace(",", " , ").encode(),
     "space before a quote": b'a, "b", y\n1.5, "2", 3\n2.5, "1", 7\n4, "4", 9\n',
     "gzip": gzip.compress(TABLE.encode()),
@@ -231,6 +257,48 @@ def test_the_sheet_of_a_workbook_is_read(tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "table.xlsx", Selection("y")).X, X)
 
 
+LATE: dict[str, tuple[list[Any], list[Any], float]] = {
+    "fractions": ([1] * 150, [1.25], 1.25),
+    "fractions after gaps": ([None] * 150, [0.25, 1.5, 2], 1.5),
+    "a text": ([1.5] * 150, ["n/k", 2.5], 2.5),
+    "numbers after a text": (["n/k", 2], [1.5] * 150, 1.5),
+    "booleans": ([True] * 150, [False, None, True], False),
+    "large integers": ([2**60] * 150, [2**60 + 3], 3),
+}
+
+
+@pytest.mark.parametrize("case", LATE)
+@pytest.mark.parametrize("lines", [False, True])
+def test_late_records_of_json_decide_the_type_of_a_column(write, case, lines):
+    """Nothing is cut or lost, whatever the first records hold."""
+    first, last, value = LATE[case]
+    records = [{"a": a, "y": y} for y, a in enumerate([*first, *last])]
+    path = write("\n".join(map(json.dumps, records)) if lines else json.dumps(records))
+    data = load(path, Selection("y", ("a",), missing=("n/k",)))
+    assert len(data.y) == sum(a not in (None, "n/k") for a in [*first, *last])
+    assert value in data.X
+    new = apply(data.encoding, path)
+    np.testing.assert_array_equal(new.X, data.X)
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_a_late_key_of_json_is_a_column(write, lines):
+    """It is missing in the records before. A nested value is left out, with a note."""
+    records = [{"a": a, "y": a % 3} for a in range(150)] + [{"a": 0.5, "z": 1.5, "part": {"b": 1}, "y": 4}]
+    path = write("\n".join(map(json.dumps, records)) if lines else json.dumps(records))
+    data = load(path, Selection("y"))
+    assert data.X.max() == 149
+    assert 0.5 in data.X
+    assert any("'z' (missing in 150 of 151 rows)" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("values", [[1, {"b": 2}], [True, 2.5]])
+def test_json_values_of_unlike_types_are_refused(write, values):
+    """Nothing is lost in silence."""
+    with pytest.raises(ProblemError, match="looks like JSON and cannot be read"):
+        load(write(json.dumps([{"a": a, "y": 1} for a in values])), Selection("y"))
+
+
 REFUSED = {
     "zip of two": (zipped(("a.csv", TABLE), ("b.csv", TABLE)), "holds 2 files .a.csv, b.csv.; allowed: an archive of one file"),
     "damaged gzip": (gzip.compress(TABLE.encode())[:-12], "cannot be unpacked"),
@@ -239,13 +307,17 @@ REFUSED = {
     "web page": (b"<!DOCTYPE html><html></html>", "is a web page or XML and not a table; download the file itself"),
     "binary": (bytes(range(256)) * 4, "holds no text: found binary data"),
     "JSON of columns": (b'{"a": [1, 2], "y": [3, 4]', "looks like JSON and cannot be read"),
+    "JSON by columns": (b'{"a":{"0":1,"1":2},"y":{"0":3,"1":4}}', "is JSON by columns; allowed: .*orient='records'"),
+    "JSON in parts": (b'{"columns":["a","y"],"index":[0,1],"data":[[1,3],[2,4]]}', "is JSON by columns; allowed: .*orient='records'"),
+    "JSON list of lists": (b"[[1, 2], [3, 4]]", "looks like JSON and cannot be read"),
     "long row": ("a,y\n1,2\n3,4\n3,4,5\n", "line 4: found 3 fields; allowed: 2"),
     "open quote": ('a,y\n1,2\n"1,2\n3,4\n', "line 4: found a text with a line break; a quote before it is not closed"),
     "text target": ("a,y\n1,red\n2,blue\n3,red\n", "the target 'y' holds 2 different texts; allowed: a column of numbers"),
     "text in the target": ("a,y\n1,2\n2,three\n3,4\n", "line 3: column 'y' holds numbers, and in 1 row a text: found 'three'; if it is a missing value, use --missing 'three'"),
-    "only texts": ("a,y\nx,1\nz,2\nx,3\nz,4\n", "has no feature besides the target 'y'; leaves out the text columns 'a' .2 levels.; --keep-text"),
-    "a single row": ("a,y\n1,2\n", "has 1 complete rows of 1; allowed: at least 2"),
-    "only constants": ("a,y\n1,2\n1,3\n", "the features 'a' are constant; allowed: one that varies"),
+    "only texts": ("a,y\nx,1\nz,2\nx,3\nz,4\n", "has no feature besides the target 'y'; leaves out the text column 'a' .2 levels.; --keep-text"),
+    "a single row": ("a,y\n1,2\n", "has 1 complete row of 1; allowed: at least 2"),
+    "only constants": ("a,y\n1,2\n1,3\n", "the feature 'a' is constant; allowed: one that varies"),
+    "several constants": ("a,b,y\n1,5,2\n1,5,3\n", "the features 'a' and 'b' are constant; allowed: one that varies"),
     "too large": ("a,y\n1e200,1\n-1e200,2\n3e200,3\n", "column 'a' holds numbers too large to standardize"),
 }  # fmt: skip
 
@@ -327,7 +399,7 @@ def test_a_text_among_numbers_is_told_with_its_line(write):
     """--missing reads it as a missing value."""
     path = write("a,b,y\n1,2,3\n2,<0.1,4\n3,4,5\n5,1,7\n")
     assert (
-        "check: leaves out numbers with texts among them, as '<0.1': 'b' (in 1 row, first in line 3); if that is a missing value, use --missing '<0.1'"
+        "check: leaves out numbers with texts among them, such as '<0.1': 'b' (in 1 row, first in line 3); if that is a missing value, use --missing '<0.1'"
         in load(path, Selection("y")).notes
     )
     assert load(path, Selection("y", missing=("<0.1",))).columns == ("a", "b")
@@ -346,6 +418,53 @@ def test_identifiers_are_left_out(write, name, values, kept):
     path = write(f"{name},a,y\n" + "".join(f"{value},{k % 3},{k * k}\n" for k, value in enumerate(values)))
     assert load(path, Selection("y")).columns == ((name, "a") if kept else ("a",))
     assert load(path, Selection("y", features=(f"{name},a",))).columns == (name, "a")
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "columns"),
+    [
+        (",a,y", ["0,1,2", "3,2,5", "7,4,4"], ("a",)),
+        (",a,y", ["7,1,2", "0,2,5", "3,4,4"], ("a",)),
+        ("a,y", ["7,1,2", "0,2,5", "3,4,4"], ("a",)),
+        (",a,y", ["7,1,2", "7,2,5", "3,4,4"], ("column 1", "a")),
+        (",a,y", ["0.5,1,2", "7,2,5", "3,4,4"], ("column 1", "a")),
+        ("a,,y", ["1,0,2", "2,3,5", "4,7,4"], ("a", "column 2")),
+    ],
+)
+def test_different_integers_in_a_first_column_without_a_name_are_row_names(write, header, rows, columns):
+    """As pandas writes them after rows are left out or shuffled."""
+    data = load(write("\n".join([header, *rows, ""])), Selection("y"))
+    assert data.columns == columns
+    assert ("leaves out 'column 1', which has no name: row names" in data.notes) == (columns == ("a",))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "noted"),
+    [("PID", [71, 30, 98, 44], True), ("PID", [71, 30, 71, 44], False), ("PID", [0.5, 30, 98, 44], False), ("paid", [71, 30, 98, 44], False)],
+)  # fmt: skip
+def test_a_possible_identifier_is_kept_with_a_note(write, name, values, noted):
+    """--drop leaves it out."""
+    rows = "".join(f"{value},{k % 3},{k * k}\n" for k, value in enumerate(values))
+    data = load(write(f"{name},a,y\n{rows}"), Selection("y"))
+    assert data.columns == (name, "a")
+    note = "check: 'PID' may be an identifier, because each row has another integer; if it is, use --drop 'PID'"
+    assert (note in data.notes) == noted
+
+
+@pytest.mark.parametrize(
+    ("above", "header", "row", "words"),
+    [
+        ("", "u,v", "red,red", "leaves out 'u' and 'v', which hold the same text in all rows"),
+        ("", "u,v", "red,1", "leaves out 'u', which holds the same text in all rows"),
+        ("", "u,v", "1,2", "leaves out 'u' and 'v', which are constant"),
+        ("A title\n", "u,v", "1,2", "skips line 1 above the table"),
+        ("A title\n\nOf two lines\n", "u,v", "1,2", "skips lines 1 to 3 above the table"),
+    ],
+)
+def test_notes_about_one_and_several(write, above, header, row, words):
+    """The verb fits."""
+    rows = "".join(f"{k},{row},{k * k}\n" for k in range(4))
+    assert words in load(write(f"{above}a,{header},y\n{rows}"), Selection("y")).notes
 
 
 def test_free_text_is_left_out(write):
@@ -454,15 +573,36 @@ def test_new_rows_in_another_form(cars, write):
 
 
 def test_rows_without_a_prediction(cars, write):
-    """A missing value, an unknown level and a text for a number: one note each, with the line."""
-    new = apply(cars, write("fuel,km\npetrol,1000\nhydrogen,5\n,7\npetrol,far\ndiesel,8\n"))
+    """A missing value, an unknown level and a text for a number: one note each, with the line, and one about the rows."""
+    new = apply(cars, write("fuel,km\npetrol,1000\nhydrogen,5\n,NA\npetrol,far\ndiesel,8\n"))
     np.testing.assert_array_equal(new.rows, [0, 4])
     assert (new.n_rows, new.X.shape) == (5, (2, 3))
     assert new.notes == (
-        "no prediction for 1 row: 'fuel' holds an unknown level, such as 'hydrogen' (line 3)",
-        "no prediction for 1 row: 'fuel' is missing",
-        "no prediction for 1 row: 'km' holds a text that is no number, such as 'far' (line 5)",
+        "'fuel' holds an unknown level in 1 row, such as 'hydrogen' (line 3)",
+        "'fuel' is missing in 1 row",
+        "'km' holds a text that is no number in 1 row, such as 'far' (line 5)",
+        "'km' is missing in 1 row",
+        "no prediction for 3 of 5 rows",
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "new", "days", "words"),
+    [
+        (["Jan 02 2024", "Jan 03 2024", "Jan 05 2024"], ["2024-01-03", "unknown", "2024-01-12"], [1, 10], "check: dates of 'x' are read in the form %Y-%m-%d, and those of the model in the form %b %d %Y"),
+        (["Jan 02 2024", "Jan 03 2024", "Jan 05 2024"], ["Jan 03 2024", "2024-01-12"], [1], "'x' holds a text that is not in the form of the model (%b %d %Y) in 1 row, such as '2024-01-12' (line 3)"),
+        (["2023Q4", "2024Q1", "2024Q2"], ["2023Q4", "2024-01-12"], [0], "'x' holds a text that is not in the form of the model (2024Q1) in 1 row, such as '2024-01-12' (line 3)"),
+        (["2024-01-01", "2024-01-02", "2024-01-05"], ["31/01/2024", "01/02/2024"], [30, 31], "in the form %d/%m/%Y, and"),
+        (["01/02/2024", "13/02/2024", "01/03/2024"], ["03/02/2024", "04/02/2024"], [2, 3], ""),
+    ],
+)  # fmt: skip
+def test_new_dates_may_have_another_form(write, model, new, days, words):
+    """If the whole column has it. Otherwise a note names the form of the model."""
+    text = "x,y\n" + "".join(f"{value},{k}\n" for k, value in enumerate(model))
+    encoding = load(write(text), Selection("y", missing=("unknown",))).encoding
+    found = apply(encoding, write("\n".join(["x", *new, ""]), "new.csv"))
+    np.testing.assert_array_equal(found.X[:, 0], days)
+    assert words in "\n".join(found.notes) if words else not found.notes
 
 
 def test_new_rows_need_all_features(cars, write):
@@ -510,6 +650,7 @@ def test_any_bytes_give_numbers_or_one_sentence(tmp_path_factory, content, heade
 MILLION = """
 import resource, sys, time
 from pathlib import Path
+from typing import Any
 from bench.data.dataset import Selection, load
 start = time.perf_counter()
 data = load(Path(sys.argv[1]), Selection("y"))

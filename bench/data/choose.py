@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import polars as pl
+
 from bench.data.columns import encode
 from bench.data.encoding import Selection
 from bench.data.errors import ProblemError
@@ -20,12 +22,19 @@ ROW_IDS = re.compile(
     r"|number|obs|observation|case|record|s\.?no|unnamed:\s*\d+|\.\.\.1|#|№",
     re.IGNORECASE,
 )
-LEFT_OUT = {
-    "text": "leaves out the text columns {}; --keep-text makes 0/1 columns of them",
-    "many texts": "leaves out free texts and identifiers: {}",
-    "missing": "leaves out {}",
-    "constant": "leaves out {}, which holds the same text in all rows",
-    "without values": "leaves out {}, without values",
+MAYBE_IDS = re.compile(r"[A-Z]+ID|[pu]id")  # names of columns that are kept, with a note
+LEFT_OUT = {  # for one column and for several
+    "text": (
+        "leaves out the text column {}; --keep-text makes 0/1 columns of it",
+        "leaves out the text columns {}; --keep-text makes 0/1 columns of them",
+    ),
+    "many texts": ("leaves out free texts and identifiers: {}",) * 2,
+    "missing": ("leaves out {}",) * 2,
+    "constant": (
+        "leaves out {}, which holds the same text in all rows",
+        "leaves out {}, which hold the same text in all rows",
+    ),
+    "without values": ("leaves out {}, without values",) * 2,
 }
 
 
@@ -151,15 +160,21 @@ def _fitting(table: Table, profiles: list[Profile], n_rows: int, keep_text: bool
             notes += profile.notes
         else:
             features.append(profile)
-    notes += [LEFT_OUT[reason].format(some(names)) for reason, names in left_out.items() if names]
+            values = _integers(table, profile) if MAYBE_IDS.fullmatch(name) else None
+            if values is not None and values.n_unique() == n_rows:
+                notes.append(
+                    f"check: {name!r} may be an identifier, because each row has another integer; if it is, use"
+                    f" --drop {name!r}"
+                )
+    notes += [LEFT_OUT[reason][len(names) > 1].format(some(names)) for reason, names in left_out.items() if names]
     return features, notes + [_odd_note(table, example, found) for example, found in odd.items()]
 
 
 def _odd_note(table: Table, example: str, profiles: list[Profile]) -> str:
     names = some(f"{p.name!r} (in {number_of(p.odd, 'row')}, first in {table.place(p.first_odd)})" for p in profiles)
     return (
-        f"check: leaves out numbers with texts among them, as {clean(example, 60)!r}: {names}; if that is a missing"
-        f" value, use --missing {clean(example, 60)!r}"
+        f"check: leaves out numbers with texts among them, such as {clean(example, 60)!r}: {names}; if that is a"
+        f" missing value, use --missing {clean(example, 60)!r}"
     )
 
 
@@ -169,13 +184,20 @@ def _identifier(table: Table, profile: Profile, unnamed: bool) -> str:
         return "row names"
     if not unnamed and not ROW_IDS.fullmatch(profile.name):
         return ""
-    if profile.feature is None or profile.feature.kind != "number":
-        return ""
-    column = encode(profile.feature, table.frame.collect_schema()[profile.name], ())
-    values = table.frame.select(column).collect(engine="streaming").to_series().drop_nulls()
-    if not len(values) or (values != values.floor()).any():
+    values = _integers(table, profile)
+    if values is None:
         return ""
     if values[0] in (0, 1) and (values.diff().drop_nulls() == 1).all():
         return "it counts the rows"
-    unique = not unnamed and values.n_unique() == len(values)
-    return "different integers, one for each row" if unique else ""
+    if values.n_unique() < len(values) or (unnamed and profile.name != table.names[0]):
+        return ""
+    return "row names" if unnamed else "different integers, one for each row"
+
+
+def _integers(table: Table, profile: Profile) -> pl.Series | None:
+    """The values of a column; None if it holds other values than integers."""
+    if profile.feature is None or profile.feature.kind != "number":
+        return None
+    column = encode(profile.feature, table.frame.collect_schema()[profile.name], ())
+    values = table.frame.select(column).collect(engine="streaming").to_series().drop_nulls()
+    return values if len(values) and (values == values.floor()).all() else None

@@ -14,7 +14,7 @@ from bench.data.encoding import Encoding as Encoding
 from bench.data.encoding import Feature as Feature
 from bench.data.encoding import Selection as Selection
 from bench.data.errors import ProblemError
-from bench.data.profile import Profile, date_format, decimal_mark, profiles
+from bench.data.profile import Profile, date_format, decimal_mark, form_name, profiles
 from bench.data.relations import codes, dependent, moments
 from bench.data.source import Table, open_table
 from bench.text import clean, number_of
@@ -103,34 +103,40 @@ def apply(encoding: Encoding, path: Path) -> NewRows:
                 f"{path.name} has no column {some(map(repr, absent))}, which the model needs; found:"
                 f" {some(map(repr, table.names))}"
             )
-        features = _readable(table, encoding.features)
+        features, date_notes = _readable(table, encoding)
         n_rows = int(table.frame.select(pl.len()).collect(engine="streaming").item())
         columns = _numbers(table, features, n_rows, encoding.missing, frozenset())
         numbers = _side_by_side(columns, n_rows, len(features))
-        notes = [*table.notes]
+        notes = [*table.notes, *date_notes]
         if extra := [name for name in table.names if name not in (*names, encoding.target.column)]:
             notes.append(f"the model does not use {some(map(repr, extra))}")
         gaps = np.isnan(numbers)
         for position in np.flatnonzero(gaps.any(axis=0)):
             notes += _unread(table, features[position], np.flatnonzero(gaps[:, position]), encoding.missing)
     rows = np.flatnonzero(~gaps.any(axis=1))
+    if len(rows) < n_rows:
+        notes.append(f"no prediction for {n_rows - len(rows)} of {number_of(n_rows, 'row')}")
     return NewRows(_level_columns(numbers[rows], features), rows, n_rows, tuple(notes))
 
 
-def _readable(table: Table, features: tuple[Feature, ...]) -> list[Feature]:
-    """The features with the decimal mark of this file, and with a format for dates if the first file needed none."""
+def _readable(table: Table, encoding: Encoding) -> tuple[list[Feature], list[str]]:
+    """The features with the decimal mark and the format of dates of this file, and notes about dates."""
     schema = table.frame.collect_schema()
-    texts = [f.column for f in features if f.kind == "number" and schema[f.column] == pl.String]
+    texts = [f.column for f in encoding.features if f.kind == "number" and schema[f.column] == pl.String]
     mark, _ = decimal_mark(table, texts)
-    changed = []
-    for feature in features:
+    changed, notes = [], list[str]()
+    for feature in encoding.features:
         if mark and feature.column in texts:
             feature = msgspec.structs.replace(feature, decimal=mark)
-        if feature.kind == "date" and not feature.format and schema[feature.column] == pl.String:
+        if feature.kind == "date" and schema[feature.column] == pl.String:
             series = table.frame.select(feature.column).collect(engine="streaming").to_series()
-            feature = msgspec.structs.replace(feature, format=date_format(series))
+            form = date_format(series, encoding.missing, feature.format)
+            if form and feature.format not in ("", form):
+                forms = f"{form_name(form)}, and those of the model in the form {form_name(feature.format)}"
+                notes.append(f"check: dates of {feature.column!r} are read in the form {forms}")
+            feature = msgspec.structs.replace(feature, format=form or feature.format)
         changed.append(feature)
-    return changed
+    return changed, notes
 
 
 def _unread(table: Table, feature: Feature, rows: np.ndarray, missing: tuple[str, ...]) -> list[str]:
@@ -140,14 +146,16 @@ def _unread(table: Table, feature: Feature, rows: np.ndarray, missing: tuple[str
     other = text.filter(~lost)
     notes = []
     if len(other):
-        what = "unknown level" if feature.kind == "categories" else f"text that is no {feature.kind}"
+        what = "an unknown level" if feature.kind == "categories" else f"a text that is no {feature.kind}"
+        if feature.kind == "date" and feature.format:
+            what = f"a text that is not in the form of the model ({form_name(feature.format)})"
         place = table.place(int(rows[int((~lost).arg_true()[0])]))
         notes.append(
-            f"no prediction for {number_of(len(other), 'row')}: {feature.column!r} holds an {what}, such as"
-            f" {clean(other[0], 60)!r} ({place})".replace("an text", "a text")
+            f"{feature.column!r} holds {what} in {number_of(len(other), 'row')}, such as {clean(other[0], 60)!r}"
+            f" ({place})"
         )
     if n_lost := len(text) - len(other):
-        notes.append(f"no prediction for {number_of(n_lost, 'row')}: {feature.column!r} is missing")
+        notes.append(f"{feature.column!r} is missing in {number_of(n_lost, 'row')}")
     return notes
 
 
@@ -181,7 +189,7 @@ def _dropped(name: str, choice: Choice, kept: np.ndarray) -> list[str]:
     where = some(f"{p.name!r} in {p.n_missing}{_marks(p)}" for p in gaps)
     if n_kept < 2:
         missing = f" (missing: {where})" if gaps else ""
-        raise ProblemError(f"{name} has {n_kept} complete rows of {n_rows}{missing}; allowed: at least 2")
+        raise ProblemError(f"{name} has {number_of(n_kept, 'complete row')} of {n_rows}{missing}; allowed: at least 2")
     if n_kept == n_rows:
         return []
     notes = [f"dropped {n_rows - n_kept} of {n_rows} rows with a missing value, kept {n_kept}; missing: {where}"]
@@ -232,26 +240,32 @@ def _without_constants(
     if not constant:
         return X, kept, []
     if not kept:
-        raise ProblemError(f"{name}: the features {some(map(repr, constant))} are constant; allowed: one that varies")
+        which = f"feature {constant[0]!r} is" if len(constant) == 1 else f"features {some(map(repr, constant))} are"
+        raise ProblemError(f"{name}: the {which} constant; allowed: one that varies")
     return (
         np.ascontiguousarray(X[:, np.array(varying)]),
         kept,
-        [f"leaves out {some(map(repr, constant))}, which is constant"],
+        [f"leaves out {some(map(repr, constant))}, which {'is' if len(constant) == 1 else 'are'} constant"],
     )
 
 
 def _summary(encoding: Encoding) -> str:
     """The target and the features with their kinds."""
     numbers = [feature.column for feature in encoding.features if feature.kind == "number"]
-    parts = [f"target {encoding.target.column!r}"]
+    parts = [f"target {encoding.target.column!r}{_unit(encoding.target)}"]
     if numbers:
-        parts.append(f"features {some(map(repr, numbers))}")
-    for feature in encoding.features:
-        if feature.kind == "boolean":
-            parts.append(f"{feature.column!r} with 1 for true")
-        elif feature.kind == "date":
-            parts.append(f"{feature.column!r} in days since {feature.origin}")
-        elif feature.kind == "categories":
-            first, *others = feature.levels
-            parts.append(f"{feature.column!r} as 0/1 columns for {some(others)}, all 0 for {clean(first, 60)}")
+        parts.append(f"{'feature' if len(numbers) == 1 else 'features'} {some(map(repr, numbers))}")
+    parts += [f"{feature.column!r}{_unit(feature)}" for feature in encoding.features if feature.kind != "number"]
     return "; ".join(parts)
+
+
+def _unit(feature: Feature) -> str:
+    """What the numbers of a column mean."""
+    if feature.kind == "boolean":
+        return ", with 1 for true"
+    if feature.kind == "date":
+        return f", in days since {feature.origin}"
+    if feature.kind == "categories":
+        first, *others = feature.levels
+        return f" as 0/1 columns for {some(others)}, all 0 for {clean(first, 60)}"
+    return ""

@@ -78,10 +78,10 @@ def layout_of(name: str, lines: list[str], header: bool) -> Layout:
     if not records:
         raise ProblemError(f"{name} is empty; allowed: a header line and at least two rows")
     width = _width([fields for _, fields in records if not fields[0].startswith("#")] or [records[0][1]], header)
-    start = _start(records, width)
+    start = _start(records, width, header)
     first_line, first = records[start]
     titles = [line for line, fields in records[:start] if not fields[0].startswith("#")]
-    notes = [f"skips the lines above the table, to line {titles[-1]}"] if titles else []
+    notes = [f"skips {_lines(titles)} above the table"] if titles else []
     plain = start == 0 and first_line == first[0].count("\n") + 1 and not directive and delimiter != BLANKS
     if any(f'{delimiter} "' in line for line in lines):  # polars takes such a quote for a part of the text
         plain = False
@@ -96,7 +96,11 @@ def layout_of(name: str, lines: list[str], header: bool) -> Layout:
             )
         names, header = commented, False
     else:
-        names = first
+        names = first[:width]
+        plain = plain and len(first) == width
+        if numbers := list(filter(is_number, names)):
+            quoted = " and ".join(map(repr, numbers[:2]))
+            notes.append(f"check: line {first_line} names columns {quoted}; if it holds a row, use --no-header")
     if header and len(names) == width - 1:  # a row name without a header, or a delimiter at the end of each row
         plain = False
         rows = [fields for _, fields in records[start + 1 :] if len(fields) == width]
@@ -112,6 +116,10 @@ def layout_of(name: str, lines: list[str], header: bool) -> Layout:
             f"several columns are named {', '.join(map(repr, repeated))}; the second is {repeated[0] + '_2'!r}"
         )
     return Layout(delimiter, unique, unnamed, header, bool(directive) + start + header, width, plain, tuple(notes))
+
+
+def _lines(numbers: list[int]) -> str:
+    return f"line {numbers[0]}" if len(numbers) == 1 else f"lines {numbers[0]} to {numbers[-1]}"
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -135,14 +143,17 @@ def _width(rows: list[list[str]], header: bool) -> int:
     return len(rows[0]) if header and len(rows[0]) >= max(counts) and not any(map(is_number, rows[0])) else width
 
 
-def _start(records: list[tuple[int, list[str]]], width: int) -> int:
-    """The index of the first record of the table, which is its header if it has one."""
+def _start(records: list[tuple[int, list[str]]], width: int, header: bool) -> int:
+    """The index of the first record of the table, which is its header if it has one.
+
+    The header may have one field less than the rows, or one empty field more.
+    """
     for index, (_, fields) in enumerate(records):
         if fields[0].startswith("#") and index + 1 < len(records) and not (index == 0 and len(fields) == width):
             continue
         if not any(fields):
             continue
-        if len(fields) == width:
+        if len(fields) == width or (header and len(fields) == width + 1 and not fields[-1] and all(fields[:-1])):
             return index
         following = [fields for _, fields in records[index + 1 : index + 3]]
         if len(fields) == width - 1 and following and len(following[0]) == width:

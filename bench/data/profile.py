@@ -259,10 +259,16 @@ def _dates(name: str, present: pl.Series) -> tuple[Feature, tuple[str, ...]] | N
     return Feature(name, "date", format=form, origin=_origin(float(values.min()))), notes  # type: ignore[arg-type]
 
 
-def date_format(texts: pl.Series) -> str:
-    """The format of the dates in a column; empty if it holds other texts."""
+def date_format(texts: pl.Series, missing: tuple[str, ...], first: str) -> str:
+    """The format of all dates in a column: `first` if it fits; empty if it holds other texts."""
     frame = texts.str.strip_chars().to_frame("text")
-    return next(iter(_date_formats(frame.filter(~is_missing(pl.col("text"), ()))["text"])), "")
+    present = frame.filter(~is_missing(pl.col("text"), missing))["text"]
+    return first if first and not _days(present, first).null_count() else next(iter(_date_formats(present)), "")
+
+
+def form_name(form: str) -> str:
+    """The format of dates in a message."""
+    return "2024Q1" if form == QUARTERS else form
 
 
 def _date_formats(present: pl.Series) -> list[str]:

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import json
 import lzma
 import shutil
 import zipfile
@@ -67,6 +68,8 @@ class Table:
 @contextmanager
 def open_table(path: Path, header: bool) -> Iterator[Table]:
     """Open a file. header: the first line holds the names of the columns. Raises ProblemError."""
+    if path.is_dir():
+        raise ProblemError(f"{str(path)!r}: found a folder; allowed: a file")
     try:
         with path.open("rb") as file:
             head = file.read(CHUNK)
@@ -93,7 +96,7 @@ def _open(name: str, path: Path, head: bytes, header: bool, folder: Path) -> Tab
     with unpacked.open("rb") as file:
         head = file.read(CHUNK)
     if head.lstrip()[:1] in (b"{", b"["):
-        return _json(name, unpacked, head.lstrip()[:1] == b"{")
+        return _json(name, unpacked)
     text, more_notes = _decoded(name, unpacked, head, folder)
     return _text(name, text, header, folder, [*notes, *more_notes])
 
@@ -113,10 +116,22 @@ def _typed(name: str, path: Path, frame: pl.LazyFrame, notes: tuple[str, ...] = 
     return Table(name, frame, names, frozenset(), None, path, notes)
 
 
-def _json(name: str, path: Path, lines: bool) -> Table:
-    """JSON lines, or a list of records."""
+def _json(name: str, path: Path) -> Table:
+    """JSON lines, or a list of records. It becomes JSON lines, because pl.read_json guesses types from 100 records."""
+    content = path.read_bytes()
     try:
-        frame = pl.read_ndjson(path.read_bytes(), infer_schema_length=None) if lines else pl.read_json(path)
+        document = json.loads(content)
+    except (ValueError, RecursionError):  # one record per line, or not JSON
+        document = None
+    if isinstance(document, dict) and document and all(isinstance(part, dict | list) for part in document.values()):
+        raise ProblemError(
+            f"{name} is JSON by columns; allowed: one record per line, or a list of records, as pandas writes it with"
+            " to_json(orient='records')"
+        )
+    if isinstance(document, list):
+        content = "\n".join(map(json.dumps, document)).encode()
+    try:
+        frame = pl.read_ndjson(content, infer_schema_length=None)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0][:200]
         raise ProblemError(
