@@ -282,10 +282,10 @@ def test_diverging_descent_gives_exit_2(main, fit):
     ("arguments", "text"),
     [
         ([], "fit: found no FILE; allowed: gdbench fit FILE --target COLUMN"),
-        (["penguins"], "--target: found ''; allowed: a column of penguins.csv: bill_length_mm, bill_depth_mm"),
         (["none.csv", "--target", "y"], "found no file 'none.csv'"),
         (["penguins", "--target", "mass"], "'mass'"),
         (["penguins", "--target", "body_mass_g", "--learning-rate", "0"], "--learning-rate: found 0; allowed: a finite"),
+        (["penguins"], "--target: found no column; allowed: a column of penguins.csv: bill_length_mm"),
         (["penguins", "--target", "body_mass_g", "--max-iter", "-1"], "--max-iter: found -1; allowed: an integer from 0"),
         (["penguins", "--target", "body_mass_g", "--tol", "-1"], "--tol: found -1; allowed: a number >= 0"),
         (["penguins", "--target", "body_mass_g", "--tol", "nan"], "--tol: found nan"),

@@ -97,7 +97,8 @@ def _check_name(table: Table, option: str, name: str) -> None:
     if name not in table.names:
         near = difflib.get_close_matches(name, table.names, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ProblemError(f"{option}: found {name!r}; allowed: a column of {table.name}: {some(table.names)}{hint}")
+        found = f"found {name!r}" if name else "found no column"
+        raise ProblemError(f"{option}: {found}; allowed: a column of {table.name}: {some(table.names)}{hint}")
 
 
 def _target(table: Table, profile: Profile) -> Profile:
