@@ -647,19 +647,21 @@ def test_any_bytes_give_numbers_or_one_sentence(tmp_path_factory, content, heade
 
 # A large file
 
-MILLION = """
-import resource, sys, time
+MILLION = r"""
+import re, sys, time
 from pathlib import Path
 from typing import Any
 from bench.data.dataset import Selection, load
 start = time.perf_counter()
 data = load(Path(sys.argv[1]), Selection("y"))
 assert data.X.shape == (1_000_000, 10), data.X.shape
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# ru_maxrss would include what the parent had in memory when it started this process.
+print(time.perf_counter() - start, re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 """
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of the memory is read from /proc")
 def test_a_million_rows_take_seconds_and_bounded_memory(tmp_path):
     """X alone takes 76 MiB. The bounds leave room for a slow, busy machine."""
     path = tmp_path / "million.csv"
@@ -671,4 +673,4 @@ def test_a_million_rows_take_seconds_and_bounded_memory(tmp_path):
     child = subprocess.run([sys.executable, "-c", MILLION, str(path)], capture_output=True, text=True, check=True)
     seconds, peak = map(float, child.stdout.split())
     assert seconds < 30
-    assert peak * (1 if sys.platform == "darwin" else 1024) < 500 * 2**20
+    assert peak * 1024 < 500 * 2**20
