@@ -1,6 +1,8 @@
 """The data: synthetic problems, the penguins, and the CSV files of users."""
 
 import csv
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -110,7 +112,7 @@ def test_penguins_drop_two_incomplete_rows():
     """A note counts them."""
     problem = penguins()
     assert problem.X.shape == (342, 4)
-    assert problem.notes[1].startswith("penguins: dropped 2 of 344 rows with a missing value, kept 342; missing: ")
+    assert problem.notes == ("penguins: dropped 2 of 344 rows with a missing value, kept 342",)
 
 
 def test_penguins_columns_and_order():
@@ -313,3 +315,9 @@ def test_a_path_without_a_file_is_refused(tmp_path, name, message):
     """The message says whether the path is missing or a folder."""
     with pytest.raises(ProblemError, match=message):
         from_file(tmp_path / name, Selection("y"))
+
+
+def test_penguins_need_no_polars():
+    """A backend is checked on them, and the threads of polars would be beside it."""
+    code = "import sys; from bench.data.problems import penguins; penguins(); sys.exit('polars' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +70,15 @@ def synthetic(n_samples: int, n_features: int, seed: int = 0) -> Problem:
 def penguins(
     features: tuple[str, ...] = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm"), name: str = "penguins"
 ) -> Problem:
-    """Palmer penguins: body mass in grams from an intercept and standardized measures in millimeters."""
-    return replace(from_file(PENGUINS, Selection("body_mass_g", features)), name=name)
+    """Palmer penguins: body mass in grams from an intercept and standardized measures in millimeters.
+
+    NumPy reads them, because a backend is checked on them: polars would start a thread per processor beside it.
+    """
+    table = np.genfromtxt(PENGUINS, delimiter=",", names=True)
+    rows = np.column_stack([table[column] for column in (*features, "body_mass_g")])
+    complete = rows[np.isfinite(rows).all(axis=1)]
+    note = f"{name}: dropped {len(rows) - len(complete)} of {len(rows)} rows with a missing value, kept {len(complete)}"
+    return _standardized(PENGUINS, name, complete[:, :-1].copy(), complete[:, -1].copy(), features, [note])
 
 
 def penguins_flipper() -> Problem:
@@ -89,14 +96,21 @@ def from_file(path: Path, selection: Selection) -> Problem:
 
     data = load(path, selection, keep_constant=True)
     notes = [f"{data.name}: {note}" for note in data.notes]
-    features, columns = data.X, data.columns
+    return _standardized(path, data.name, data.X, data.y, data.columns, notes)
+
+
+def _standardized(
+    path: Path, name: str, features: np.ndarray, y: np.ndarray, columns: tuple[str, ...], notes: list[str]
+) -> Problem:
+    """The problem of the features of a file, (n, d), with an intercept column. Raises ProblemError."""
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = features.mean(axis=0), features.std(axis=0)
         # Rounding in the mean may make the standard deviation of a constant column nonzero.
         constant = np.ptp(features, axis=0) == 0
     constant_columns = [column for column, flat in zip(columns, constant, strict=True) if flat]
-    notes += [
-        f"{data.name}: column {column!r} is constant and becomes a column of zeros" for column in constant_columns
+    notes = [
+        *notes,
+        *(f"{name}: column {column!r} is constant and becomes a column of zeros" for column in constant_columns),
     ]
     mean, scale = np.where(constant, features[0], mean), np.where(constant, 1.0, scale)
     usable = np.isfinite(mean) & np.isfinite(scale) & (scale > 0)
@@ -105,8 +119,8 @@ def from_file(path: Path, selection: Selection) -> Problem:
         raise ProblemError(
             f"{path.name}: column {bad!r} holds numbers too large or too small to standardize; rescale it"
         )
-    X = np.empty((len(data.y), len(columns) + 1))
+    X = np.empty((len(y), len(columns) + 1))
     X[:, 0] = 1
     np.subtract(features, mean, out=X[:, 1:])
     X[:, 1:] /= scale
-    return Problem(data.name, X, data.y, columns=("intercept", *columns), mean=mean, scale=scale, notes=tuple(notes))
+    return Problem(name, X, y, columns=("intercept", *columns), mean=mean, scale=scale, notes=tuple(notes))
