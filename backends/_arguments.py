@@ -12,24 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from backends._curvature import Curvature
 
 
-def validate(
-    X: ArrayLike,
-    y: ArrayLike,
-    learning_rate: float | None = None,
-    max_iter: int = 1000,
-    tol: float = 1e-9,
-    beta0: ArrayLike | str | None = None,
-    seed: int = 0,
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float, int, float]:
-    """The arguments for a backend: the arrays that `prepare` gets by contract, and Python numbers.
-
-    Raises TypeError or ValueError with the name of the argument, its value and what is allowed.
-    """
-    X, y = data(X, y)
-    beta = start(beta0, seed, X)
-    return X, y, beta, *rule(learning_rate, max_iter, tol, Curvature(X))
-
-
 def data(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     """X and y as arrays of the same length and dtype."""
     X, y = array("X", X, 2), array("y", y, 1)

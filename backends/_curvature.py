@@ -130,16 +130,9 @@ class Curvature:
             vectors = (self.X / self._unit).T @ vectors / np.sqrt(squares)
         return squares * (2 / len(self.X)) * self._unit * self._unit, vectors
 
-    def iterations(self, learning_rate: float | None = None, accuracy: float = NEAR) -> float:
-        """Updates after which the distance to the minimum is at most `accuracy` of the first one, from any start.
-
-        learning_rate: None means 1/L. Infinity if the descent does not get there.
-        """
-        rate = self.default_rate if learning_rate is None else learning_rate
-        factor = max(abs(1 - rate * self.largest), abs(1 - rate * self.smallest))
-        if factor == 0:
-            return 1.0
-        return math.ceil(math.log(accuracy) / math.log(factor)) if factor < 1 else math.inf
+    def contraction(self, learning_rate: float) -> float:
+        """The factor by which an update shrinks the distance to the minimum at least; above 2/L it is over 1."""
+        return max(abs(1 - learning_rate * self.largest), abs(1 - learning_rate * self.smallest))
 
 
 class Nearness(NamedTuple):

@@ -76,17 +76,17 @@ def test_the_distance_leads_to_a_minimum(name):
 
 
 @pytest.mark.parametrize("accuracy", [0.5, 1e-3])
-def test_the_iterations_reach_the_accuracy_from_the_worst_start(accuracy):
-    """One update less does not. Above 2/L, no number of updates does."""
+def test_the_contraction_is_that_from_the_worst_start(accuracy):
+    """So many updates reach the accuracy, and one update less does not. Above 2/L, no number of updates does."""
     eigenvalues, vectors = np.linalg.eigh(2 / len(TALL) * TALL.T @ TALL)
     curvature = Curvature(TALL)
-    updates = curvature.iterations(accuracy=accuracy)
     y, rate = np.zeros(len(TALL)), curvature.default_rate
+    updates = np.ceil(np.log(accuracy) / np.log(curvature.contraction(rate)))
     for count, reached in ((updates, True), (updates - 1, False)):
         beta = descend(TALL, y, "numpy_vectorized", rate, int(count), 0.0, vectors[:, 0]).beta
         assert (np.linalg.norm(beta) <= accuracy) == reached
-    assert curvature.iterations(1.01 * curvature.largest_rate) == np.inf
-    assert curvature.iterations(2 / (eigenvalues[0] + eigenvalues[-1])) < curvature.iterations()
+    assert curvature.contraction(1.01 * curvature.largest_rate) > 1
+    assert curvature.contraction(2 / (eigenvalues[0] + eigenvalues[-1])) < curvature.contraction(rate)
 
 
 TABLE = [

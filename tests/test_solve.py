@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends import BackendError, BackendUnavailable, _solve, load, names, solve, stop_reason
-from backends._arguments import array, validate
-from backends._curvature import default_learning_rate
+from backends._arguments import array, data, rule, start
+from backends._curvature import Curvature, default_learning_rate
 from backends._solve import first_stop
 from bench.check.bound import reference
 from bench.check.stopping import may_stop
@@ -406,7 +406,10 @@ def allowed_stops(features, target, options):
     Rounding decides two cases: a change of the loss near the threshold (may_stop), and an overflow of n J_k, the sum of
     the squares, where J_k itself is finite.
     """
-    features, target, beta, rate, max_iter, tol = validate(features, target, **options)
+    features, target = data(features, target)
+    options = {"learning_rate": None, "max_iter": 1000, "tol": 1e-9, "beta0": None} | options
+    beta = start(options.pop("beta0"), 0, features)
+    rate, max_iter, tol = rule(**options, curvature=Curvature(features))
     exact = reference(features, target, beta, rate, max_iter, features.dtype.name)
     limit = float(np.finfo(features.dtype).max)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -501,7 +504,7 @@ def test_a_broken_backend_is_named(result, text, monkeypatch):
 def test_random_weights_have_a_standard_deviation_of_one_percent():
     """Their mean is 0. Equal seeds give equal weights."""
     columns = np.zeros((2, 10_000))
-    beta, again = (validate(columns, [0.0, 0.0], beta0="random", seed=3)[2] for _ in range(2))
+    beta, again = (start("random", 3, columns) for _ in range(2))
     assert beta.std() == pytest.approx(0.01, rel=0.05)
     assert abs(beta.mean()) < 0.0005
     np.testing.assert_array_equal(beta, again)

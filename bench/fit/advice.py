@@ -93,7 +93,8 @@ def _too_large(fitted: Fitted) -> str:
 
 def curvature_table(fitted: Fitted) -> Table:
     """The largest curvature L, the largest stable learning rate, the condition number and the predicted iterations."""
-    curvatures = fitted.raw, fitted.problem.curvature
+    X = fitted.dataset.X
+    curvatures = Curvature(np.column_stack([np.ones(len(X)), X])), fitted.problem.curvature
     rows = {
         "largest curvature L": [f"{c.largest:.3g}" for c in curvatures],
         "largest stable learning rate 2/L": [f"{c.largest_rate:.3g}" for c in curvatures],

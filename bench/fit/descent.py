@@ -174,8 +174,7 @@ class _Accuracy:
     """The rule without tol. left: the predicted number of updates until the coefficients have the ACCURACY."""
 
     def __init__(self, problem: Problem, learning_rate: float) -> None:
-        self._problem, curvature = problem, problem.curvature
-        factor = max(abs(1 - learning_rate * curvature.largest), abs(1 - learning_rate * curvature.smallest))
+        self._problem, factor = problem, problem.curvature.contraction(learning_rate)
         self._log_factor = math.log(factor) if factor > 0 else -math.inf
         self._floor = SMALL_EFFECT * float(problem.y.std())
         self._before, self._since, self.left = math.inf, 0, math.inf

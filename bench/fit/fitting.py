@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backends import describe
-from backends._curvature import Curvature, Nearness, nearness
+from backends._curvature import Nearness, nearness
 from bench.data.dataset import Dataset
 from bench.fit.descent import Array, Descent, Problem, Settings, descend
 
@@ -29,16 +29,14 @@ class Score:
 class Fitted:
     """A fit of all rows.
 
-    intercept, coef: in the units of the file. coef: (d,). raw: the curvature of the columns as they are in the file,
-    with a column of ones. score: of the fitted rows. held_out: of rows that a second fit did not see. difference: the
-    largest relative difference of a coefficient from `numpy.linalg.lstsq`. notes: sentences for the user, besides those
-    of the data set.
+    intercept, coef: in the units of the file. coef: (d,). score: of the fitted rows. held_out: of rows that a second
+    fit did not see. difference: the largest relative difference of a coefficient from `numpy.linalg.lstsq`. notes:
+    sentences for the user, besides those of the data set.
     """
 
     dataset: Dataset
     settings: Settings
     problem: Problem
-    raw: Curvature
     descent: Descent
     nearness: Nearness
     intercept: float
@@ -84,7 +82,6 @@ def fit(
         dataset,
         settings,
         problem,
-        Curvature(np.column_stack([np.ones(len(X)), X])),
         descent,
         nearness(problem.curvature, y, descent.beta, descent.learning_rate),
         intercept,
