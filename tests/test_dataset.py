@@ -438,6 +438,22 @@ def test_different_integers_in_a_first_column_without_a_name_are_row_names(write
     assert ("leaves out 'column 1', which has no name: row names" in data.notes) == (columns == ("a",))
 
 
+@pytest.mark.parametrize(("first", "kept"), [(0, False), (1, False), (2, True)])
+def test_a_column_without_a_name_that_counts_the_rows_is_left_out(write, first, kept):
+    """It counts from 0 or 1, and may stand anywhere."""
+    data = load(write(f"a,,y\n1,{first},2\n2,{first + 1},5\n4,{first + 2},4\n"), Selection("y"))
+    assert data.columns == (("a", "column 2") if kept else ("a",))
+
+
+@pytest.mark.parametrize(("missing", "kept"), [(2, True), (3, False)])
+def test_a_feature_that_is_missing_in_over_half_of_the_rows_is_left_out(write, missing, kept):
+    """Half is not over half. The rows without it are dropped, or all rows kept."""
+    b = ["" if row < missing else str(row * row) for row in range(5 if missing == 3 else 4)]
+    data = load(write("a,b,y\n" + "".join(f"{row % 3},{value},{row}\n" for row, value in enumerate(b))), Selection("y"))
+    assert data.columns == (("a", "b") if kept else ("a",))
+    assert len(data.y) == (2 if kept else 5)
+
+
 @pytest.mark.parametrize(
     ("name", "values", "noted"),
     [("PID", [71, 30, 98, 44], True), ("PID", [71, 30, 71, 44], False), ("PID", [0.5, 30, 98, 44], False), ("paid", [71, 30, 98, 44], False)],

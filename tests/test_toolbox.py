@@ -94,6 +94,18 @@ def test_a_long_descent_is_stopped_and_its_time_predicted():
     assert result.predicted_s > 100 * 0.02
 
 
+@pytest.mark.parametrize(
+    ("needed", "updates", "predicted_s"),
+    [(1, 1, None), (95, 95, None), (105, 100, 0.5 + 1.05), (10**6, 100, 0.5 + 10**4)],
+)
+def test_a_descent_makes_the_updates_that_its_time_allows(monkeypatch, needed, updates, predicted_s):
+    """A call takes 0.5 s and 10 ms per update, and the limit is 1 s of updates."""
+    monkeypatch.setattr(race, "_seconds", lambda call: 0.5 + 0.01 * call())
+    made, predicted = race._affordable(lambda updates: updates, needed, 1.0)
+    assert made == pytest.approx(updates, abs=1)
+    assert predicted == pytest.approx(predicted_s)
+
+
 def test_works_are_timed_in_turn():
     """Each round calls each work, in changing order; a work that has used its time takes part no more."""
     calls = []
